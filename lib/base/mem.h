@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The memory of one engine: size classes carved from one region that is taken at start.
+ *
+ * Everything of an engine that is not an mbuf or a TLS handshake in progress lives here: connections,
+ * streams, records of sent packets, reassembly. Blocks have no header (the size comes back with
+ * ql_mem_free), are aligned to 64 bytes from 64 bytes up and to 16 below, and go back to
+ * the list of their class, last in first out. Allocation and free are O(1), without lock and
+ * without heap; one thread at a time. A block's content is undefined, ql_mem_zalloc clears it.
+ *
+ * Classes are 16 * 2^n and 24 * 2^n (n >= 0), up to QL_MEM_MAX. A larger request fails.
+ *
+ * Under AddressSanitizer every block is an allocation of its own, so that overruns and uses after
+ * free are seen; the budget is kept all the same.
+ */
+#ifndef QL_BASE_MEM_H
+#define QL_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define QL_MEM_MAX     ((size_t)1 << 20)
+#define QL_MEM_CLASSES 34
+
+struct ql_mem {
+	void *free[QL_MEM_CLASSES]; /* heads of the free lists */
+	uint8_t *next, *end;	    /* what has never been given out */
+	size_t used;		    /* bytes in blocks that are out, rounded to their classes */
+	size_t peak;
+	size_t budget;
+	uint64_t fail_at;	    /* tests: this allocation from now fails; 0 for none */
+};
+
+/*
+ * Use [base, base + size), which stays the caller's and must outlive the ql_mem. It is touched only
+ * as it is first used. base must be aligned to 64 bytes.
+ */
+void ql_mem_init(struct ql_mem *mem, void *base, size_t size);
+
+/* What a request of this size really takes; 0 when it is too large. */
+size_t ql_mem_class_size(size_t size);
+
+/* NULL when the budget is used up or size is above QL_MEM_MAX. */
+void *ql_mem_alloc(struct ql_mem *mem, size_t size) __attribute__((malloc));
+
+/* size as it was asked for. NULL is fine. */
+void ql_mem_free(struct ql_mem *mem, void *block, size_t size);
+
+static inline void *ql_mem_zalloc(struct ql_mem *mem, size_t size)
+{
+	void *p = ql_mem_alloc(mem, size);
+
+	return p ? memset(p, 0, size) : NULL;
+}
+
+/* Make the n-th allocation from now fail (1 is the next); 0 stops that. */
+static inline void ql_mem_fail_at(struct ql_mem *mem, uint64_t n)
+{
+	mem->fail_at = n;
+}
+
+#endif /* QL_BASE_MEM_H */

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * @file
+ * Connections: what an application is told of them and may ask of them.
+ *
+ * All calls and all callbacks happen on the thread of the engine that owns the connection. A
+ * callback may call anything in this header and in stream.h; it must not call ql_engine_rx(),
+ * ql_engine_tick() or ql_engine_tx().
+ *
+ * Life: a server's connection is announced by accepted(), a client's is returned by ql_connect();
+ * connected() follows when the handshake is complete, and closed() is the last callback of a
+ * connection, after which its pointer is dead. Each stream that was announced or opened gets its
+ * stream_closed() before that.
+ */
+#ifndef QLANE_CONN_H
+#define QLANE_CONN_H
+
+#include <qlane/common.h>
+#include <qlane/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ql_conn;
+struct ql_stream;
+
+/** Why and by whom a connection was ended. */
+struct ql_close_info {
+	enum {
+		QL_CLOSE_LOCAL,     /**< we sent CONNECTION_CLOSE */
+		QL_CLOSE_PEER,      /**< the peer did */
+		QL_CLOSE_IDLE,      /**< silence for the idle time-out (RFC 9000, 10.1) */
+		QL_CLOSE_HANDSHAKE, /**< the handshake took longer than its time-out */
+		QL_CLOSE_RESET,     /**< stateless reset (10.3) */
+		QL_CLOSE_VERSION,   /**< Version Negotiation left no common version (6.2) */
+		QL_CLOSE_ENGINE,    /**< the engine was freed */
+	} cause;
+	bool application;    /**< error is of the application's space, not of QUIC's */
+	uint64_t error;      /**< enum ql_error, or the application's code */
+	uint64_t frame_type; /**< the frame that caused a transport error, 0 if unknown */
+	const char *reason;  /**< the phrase, zero-terminated and printable; never NULL */
+};
+
+/**
+ * The application's side of a protocol, chosen by ALPN. Any callback may be NULL, except
+ * stream_data. @p arg is ql_proto.arg until ql_conn_set_user() changes what the stream and
+ * connection callbacks can find by ql_conn_user().
+ */
+struct ql_conn_ops {
+	/**
+	 * Server: a handshake is complete up to the point where streams may be used.
+	 * @return 0 to keep it, or an application error code to close it with.
+	 */
+	uint64_t (*accepted)(struct ql_conn *conn, void *arg);
+	/** Both roles: the handshake is complete. A client may open streams from here on. */
+	void (*connected)(struct ql_conn *conn);
+	/** Last callback. @p info is valid during the call. */
+	void (*closed)(struct ql_conn *conn, const struct ql_close_info *info);
+
+	/** The peer opened a stream. Data, if any, follows in its own call. */
+	void (*stream_opened)(struct ql_stream *stream);
+	/**
+	 * The next bytes of a stream, in order, straight from the packet buffer: valid during the
+	 * call only. The peer's credit is given back by ql_stream_credit(), at once or when the
+	 * application has room again. @p fin comes once, with the last bytes or with @p len 0.
+	 */
+	void (*stream_data)(struct ql_stream *stream, const uint8_t *data, size_t len, bool fin);
+	/** ql_stream_send() took less than it was given, and now there is room. */
+	void (*stream_writable)(struct ql_stream *stream);
+	/** Bytes [0, acked) of what was sent have been acknowledged; called as that grows. */
+	void (*stream_acked)(struct ql_stream *stream, uint64_t acked);
+	/** RESET_STREAM arrived: no more data will come (RFC 9000, 3.2). */
+	void (*stream_reset)(struct ql_stream *stream, uint64_t app_error);
+	/** STOP_SENDING arrived, and was answered with RESET_STREAM (3.5). */
+	void (*stream_stopped)(struct ql_stream *stream, uint64_t app_error);
+	/** Both directions have ended; the pointer is dead after this call. */
+	void (*stream_closed)(struct ql_stream *stream);
+	/** The peer raised the number of streams that we may open (4.6). */
+	void (*streams_available)(struct ql_conn *conn, bool bidi);
+};
+
+/** An application protocol that an endpoint speaks. */
+struct ql_proto {
+	const char *alpn; /**< such as "h3"; 1 to 255 bytes */
+	const struct ql_conn_ops *ops;
+	void *arg;
+};
+
+/** Counters of one connection since its start. */
+struct ql_conn_stats {
+	uint64_t rx_packets, tx_packets;
+	uint64_t rx_bytes, tx_bytes; /**< UDP payload */
+	uint64_t lost_packets;
+	uint64_t rtt_ns, rtt_min_ns;
+	uint64_t cwnd, in_flight; /**< bytes */
+	uint64_t handshake_ns;    /**< from the first packet until complete; 0 before that */
+};
+
+/**
+ * End a connection with an application error code (H3_NO_ERROR of HTTP/3 is 0x100, not 0).
+ * closed() follows in a later turn, when the closing period is over (RFC 9000, 10.2).
+ * @param reason  text for the peer, or NULL; cut at 127 bytes
+ */
+QL_PUBLIC void ql_conn_close(struct ql_conn *conn, uint64_t app_error, const char *reason);
+
+/**
+ * Open a stream of our own.
+ * @param bidi  both directions, else only ours
+ * @return 0; -EAGAIN when the peer's limit is reached (streams_available() will tell); -ENOTCONN
+ * before the peer's limits are known or when closing; -ENOMEM when the engine's memory is used up.
+ */
+QL_PUBLIC int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream);
+
+/** The protocol agreed on by ALPN, zero-terminated; "" before that. */
+QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);
+/** The path in use. */
+QL_PUBLIC const struct ql_path *ql_conn_path(const struct ql_conn *conn);
+QL_PUBLIC void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats);
+/** The time of the turn that is running, ns. */
+QL_PUBLIC uint64_t ql_conn_now(const struct ql_conn *conn);
+/** True on the server's side. */
+QL_PUBLIC bool ql_conn_is_server(const struct ql_conn *conn);
+
+/** One pointer of the application's; starts as ql_proto.arg of the protocol. */
+QL_PUBLIC void *ql_conn_user(const struct ql_conn *conn);
+QL_PUBLIC void ql_conn_set_user(struct ql_conn *conn, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QLANE_CONN_H */

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * @file
+ * The engine: all QUIC connections of one lcore, without I/O.
+ *
+ * Datagrams and the time go in, datagrams and the next deadline come out. The loop of an lcore
+ * (qlane/net.h) is one caller, a simulator on a virtual clock another; both do, every turn:
+ *
+ *	ql_engine_rx(engine, in, n, now);	every datagram that arrived
+ *	ql_engine_tick(engine, now);		every deadline that passed
+ *	n = ql_engine_tx(engine, out, MAX, now);	until it returns less than MAX
+ *	... sleep at most until ql_engine_deadline(engine) if nothing arrives
+ *
+ * The application runs inside these calls, through its callbacks (qlane/conn.h). An engine is used
+ *by one thread; nothing in it is locked. Its memory is taken when it is created, by ql_limits.
+ */
+#ifndef QLANE_ENGINE_H
+#define QLANE_ENGINE_H
+
+#include <qlane/common.h>
+#include <qlane/conn.h>
+#include <qlane/tls.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ql_engine;
+struct rte_mempool;
+
+/** What one engine may hold. 0 means the default in brackets. */
+struct ql_limits {
+	uint32_t connections; /**< in all states [16384] */
+	uint32_t handshakes;  /**< of these, not yet complete [1024] */
+	uint64_t memory;      /**< bytes for everything but mbufs and TLS handshakes [256 MiB] */
+};
+
+/** How connections behave, and what the peer is told. 0 means the default in brackets. */
+struct ql_transport {
+	uint64_t idle_timeout_ns;      /**< [30 s] */
+	uint64_t handshake_timeout_ns; /**< [10 s] */
+	uint64_t max_data;             /**< connection's receive window, bytes [16 MiB] */
+	uint64_t max_stream_data;      /**< a stream's receive window, bytes [4 MiB] */
+	uint64_t max_streams_bidi;     /**< open at a time by the peer [128] */
+	uint64_t max_streams_uni;      /**< the same [16] */
+	uint64_t send_buffer;          /**< bytes kept by copy for one stream [256 KiB] */
+	uint64_t initial_rtt_ns;       /**< before the first sample [333 ms, RFC 9002 6.2.2] */
+	uint64_t ack_delay_ns;         /**< longest deliberate delay of an ACK [5 ms] */
+	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
+};
+
+struct ql_engine_config {
+	const char *name;     /**< for logs and metrics; "engine" if NULL */
+	uint16_t lcore_index; /**< 0-based index of the engine among its process's, in connection
+				 IDs */
+	int socket_id;        /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
+	/** Transmit mbufs: one segment each, data room for headroom + udp_payload bytes. */
+	struct rte_mempool *tx_pool;
+	struct ql_limits limits;
+	uint8_t seed[32]; /**< everything random in the engine comes from it; keep it secret */
+};
+
+/** Why a datagram or packet was dropped. Names by ql_drop_name(). */
+enum ql_drop {
+	QL_DROP_SHORT,         /**< too short for any QUIC packet */
+	QL_DROP_HEADER,        /**< malformed header */
+	QL_DROP_VERSION,       /**< unknown version, and nothing to answer */
+	QL_DROP_INITIAL_SIZE,  /**< client Initial in a datagram below 1,200 bytes (RFC 9000, 14.1)
+				*/
+	QL_DROP_NO_CONN,       /**< no connection has this ID */
+	QL_DROP_NO_LISTENER,   /**< Initial, and this engine does not serve */
+	QL_DROP_CONN_LIMIT,    /**< connections or handshakes at their limit */
+	QL_DROP_NO_MEMORY,     /**< engine memory or mbufs used up */
+	QL_DROP_NO_KEYS,       /**< keys not there yet, or discarded */
+	QL_DROP_AUTH,          /**< did not authenticate */
+	QL_DROP_DUPLICATE,     /**< packet number seen before, or too old to know */
+	QL_DROP_PATH,          /**< from an address that the connection does not use */
+	QL_DROP_CLOSING,       /**< connection is closing or draining */
+	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
+	QL_DROP_MAX,
+};
+
+struct ql_engine_stats {
+	uint64_t rx_datagrams, rx_bytes;
+	uint64_t tx_datagrams, tx_bytes;
+	uint64_t rx_packets, tx_packets; /**< QUIC packets */
+	uint64_t lost_packets;
+	uint64_t conns_accepted, conns_initiated, handshakes_done, conns_closed;
+	uint64_t version_negotiations; /**< sent */
+	uint32_t conns, handshakes;    /**< now */
+	uint64_t memory_used;          /**< bytes, now */
+	uint64_t drops[QL_DROP_MAX];
+};
+
+/**
+ * @return an engine, or NULL with errno set: EINVAL (no tx_pool, or its mbufs are too small),
+ * ENOMEM. Needs an initialised EAL.
+ */
+QL_PUBLIC struct ql_engine *ql_engine_create(const struct ql_engine_config *config);
+
+/** Close every connection without a word to the peers, with closed() of each, and free it all. */
+QL_PUBLIC void ql_engine_free(struct ql_engine *engine);
+
+/**
+ * Serve: accept connections to @p port of any local address. Once per engine.
+ * @param tls	    server context of this engine
+ * @param transport copied; NULL for the defaults
+ * @param protos    in order of preference, copied (the strings and ops are not)
+ * @return 0; -EINVAL; -EEXIST when it listens already; -ENOMEM
+ */
+QL_PUBLIC int ql_listen(struct ql_engine *engine, uint16_t port, struct ql_tls_ctx *tls,
+			const struct ql_transport *transport, const struct ql_proto *protos,
+			unsigned int n_protos);
+
+/**
+ * Stop accepting new connections; those that are there go on.
+ */
+QL_PUBLIC void ql_listen_stop(struct ql_engine *engine);
+
+/**
+ * Start a connection as a client. The first packets leave with the next ql_engine_tx().
+ * @param path	     our address and port (the caller picks a free one) and the server's
+ * @param tls	     client context of this engine
+ * @param sni	     name for SNI and for the check of the certificate; a literal address is checked
+ *		     as such and not sent
+ * @param protos     offered by ALPN in this order
+ * @param user	     ql_conn_user() of the new connection
+ * @return 0; -EINVAL; -ENOMEM and -ENOSPC when memory or limits are used up
+ */
+QL_PUBLIC int ql_connect(struct ql_engine *engine, const struct ql_path *path,
+			 struct ql_tls_ctx *tls, const char *sni,
+			 const struct ql_transport *transport, const struct ql_proto *protos,
+			 unsigned int n_protos, void *user, uint64_t now, struct ql_conn **conn);
+
+/** Take @p n datagrams, and with them their mbufs. */
+QL_PUBLIC void ql_engine_rx(struct ql_engine *engine, struct ql_datagram *in, unsigned int n,
+			    uint64_t now);
+
+/** Handle the deadlines that are not after @p now. */
+QL_PUBLIC void ql_engine_tick(struct ql_engine *engine, uint64_t now);
+
+/**
+ * Give out what is to be sent, at most @p max datagrams; the caller owns their mbufs and sends them
+ * in this order. Fewer than @p max: nothing more to send for now.
+ */
+QL_PUBLIC unsigned int ql_engine_tx(struct ql_engine *engine, struct ql_datagram *out,
+				    unsigned int max, uint64_t now);
+
+/** @return when ql_engine_tick() is due; at once (0) when there is something to send. QL_NEVER if
+ * nothing is. */
+QL_PUBLIC uint64_t ql_engine_deadline(const struct ql_engine *engine);
+
+QL_PUBLIC void ql_engine_stats(const struct ql_engine *engine, struct ql_engine_stats *stats);
+/** @return a short name such as "no_conn" for metrics. */
+QL_PUBLIC const char *ql_drop_name(enum ql_drop reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QLANE_ENGINE_H */

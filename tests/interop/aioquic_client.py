@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fetches URLs of one server over HTTP/3 or HTTP/0.9 with aioquic, all on one connection.
+
+Each response goes to a file below --out, named by the path of its URL. The exit code is 0 only
+when every response arrived whole (status 200 and the length it announced).
+"""
+
+import argparse
+import asyncio
+import os
+import ssl
+import sys
+from urllib.parse import urlparse
+
+from aioquic.asyncio import QuicConnectionProtocol, connect
+from aioquic.h3.connection import H3Connection
+from aioquic.h3.events import DataReceived, HeadersReceived
+from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.events import (
+    ConnectionTerminated,
+    ProtocolNegotiated,
+    StreamDataReceived,
+    StreamReset,
+)
+
+
+class Download:
+    def __init__(self, path, done):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        self.path = path
+        self.file = open(path, "wb")
+        self.length = None
+        self.status = None
+        self.done = done
+
+    def finish(self, error=None):
+        if self.done.done():
+            return
+        size = self.file.tell()
+        self.file.close()
+        if error is None and self.status not in (None, 200):
+            error = f"status {self.status}"
+        if error is None and self.length not in (None, size):
+            error = f"{size} of {self.length} bytes"
+        self.done.set_result(error)
+
+
+class Fetcher(QuicConnectionProtocol):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.h3 = None
+        self.downloads = {}
+
+    async def fetch(self, url, path):
+        """The error as text, or None when the whole response is in the file."""
+        stream = self._quic.get_next_available_stream_id()
+        done = asyncio.get_running_loop().create_future()
+        self.downloads[stream] = Download(path, done)
+        target = url.path or "/"
+        if self.h3:
+            headers = [
+                (b":method", b"GET"),
+                (b":scheme", b"https"),
+                (b":authority", url.netloc.encode()),
+                (b":path", target.encode()),
+            ]
+            self.h3.send_headers(stream, headers, end_stream=True)
+        else:
+            self._quic.send_stream_data(stream, f"GET {target}\r\n".encode(), end_stream=True)
+        self.transmit()
+        return await done
+
+    def quic_event_received(self, event):
+        if isinstance(event, ProtocolNegotiated):
+            if event.alpn_protocol == "h3":
+                self.h3 = H3Connection(self._quic)
+        elif isinstance(event, ConnectionTerminated):
+            reason = event.reason_phrase or "closed"
+            for download in self.downloads.values():
+                download.finish(f"connection ended: {reason} ({event.error_code:#x})")
+        elif isinstance(event, StreamReset) and event.stream_id in self.downloads:
+            self.downloads.pop(event.stream_id).finish(f"reset {event.error_code:#x}")
+        if self.h3:
+            for h3_event in self.h3.handle_event(event):
+                self.h3_event_received(h3_event)
+        elif isinstance(event, StreamDataReceived):
+            self.body(event.stream_id, event.data, event.end_stream)
+
+    def h3_event_received(self, event):
+        if isinstance(event, HeadersReceived):
+            download = self.downloads.get(event.stream_id)
+            fields = dict(event.headers)
+            if download and b":status" in fields:
+                download.status = int(fields[b":status"])
+                if b"content-length" in fields:
+                    download.length = int(fields[b"content-length"])
+            if event.stream_ended:
+                self.body(event.stream_id, b"", True)
+        elif isinstance(event, DataReceived):
+            self.body(event.stream_id, event.data, event.stream_ended)
+
+    def body(self, stream, data, ended):
+        download = self.downloads.get(stream)
+        if download:
+            download.file.write(data)
+            if ended:
+                self.downloads.pop(stream).finish()
+
+
+async def run(args):
+    urls = [urlparse(u) for u in args.urls]
+    configuration = QuicConfiguration(
+        is_client=True,
+        alpn_protocols=[args.alpn],
+        max_data=16 << 20,
+        max_stream_data=8 << 20,
+        server_name=args.sni or urls[0].hostname,
+    )
+    if args.ca:
+        configuration.load_verify_locations(args.ca)
+    else:
+        configuration.verify_mode = ssl.CERT_NONE
+    if args.keylog:
+        configuration.secrets_log_file = open(args.keylog, "a")
+    failed = 0
+    async with connect(
+        urls[0].hostname,
+        urls[0].port or 443,
+        configuration=configuration,
+        create_protocol=Fetcher,
+    ) as client:
+        limit = asyncio.Semaphore(args.parallel)
+
+        async def one(url):
+            async with limit:
+                return await client.fetch(url, os.path.join(args.out, url.path.lstrip("/")))
+
+        for url, error in zip(urls, await asyncio.gather(*map(one, urls))):
+            if error:
+                failed += 1
+                print(f"{url.geturl()}: {error}", file=sys.stderr)
+    print(f"{len(urls) - failed} of {len(urls)} fetched")
+    return 1 if failed else 0
+
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--ca", help="certificates to trust; without it none is checked")
+parser.add_argument("--alpn", choices=["h3", "hq-interop"], default="h3")
+parser.add_argument("--sni", help="server name, when it is not the host of the URL")
+parser.add_argument("--keylog", help="append TLS secrets to this file")
+parser.add_argument("--out", default=".", help="directory for the files")
+parser.add_argument("--parallel", type=int, default=64, help="requests in flight")
+parser.add_argument("urls", metavar="URL", nargs="+")
+sys.exit(asyncio.run(run(parser.parse_args())))

@@ -1,0 +1,322 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# QUIC software that is not ours, to test against. As a command it installs peers and prints where
+# they are; sourced, it gives the functions peer_install, peer_client_fetch and peer_server_start.
+#
+# A peer is a Debian package with everything it depends on, down to the C library, unpacked into a
+# folder of its own and started through that folder's dynamic loader. Nothing is installed into
+# the system, so peers of a newer Debian run beside the system's own libraries.
+
+QL_PEERS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+QL_PEERS=${QLANE_CACHE:-/var/cache/qlane}/peers
+
+# peer, Debian release, packages
+peer_table() {
+	cat <<-'TABLE'
+	ngtcp2  bookworm ngtcp2-client ngtcp2-server
+	curl    trixie   curl
+	nginx   trixie   nginx
+	aioquic trixie   python3-aioquic
+	TABLE
+}
+
+peers_usage() {
+	cat <<-USAGE
+	usage: peers.sh install [PEER...]   install the named peers, or all of them
+	       peers.sh list                the peers, and what of them is installed
+	       peers.sh run PEER PROGRAM [ARGUMENT...]
+	They are kept below $QL_PEERS (QLANE_CACHE changes /var/cache/qlane).
+	USAGE
+}
+
+peer_die() {
+	echo "peers.sh: $*" >&2
+	return 1
+}
+
+peer_row() { # PEER
+	peer_table | awk -v p="$1" '$1 == p { $1 = ""; print; found = 1 } END { exit !found }'
+}
+
+# Debian's main archive as the system has it configured, for another release.
+peer_apt_sources() { # RELEASE
+	local f
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ -f "$f" ] || continue
+		awk -v release="$1" '
+			function flush() {
+				if (uris && !done) {
+					print "Types: deb\n" uris "\nSuites: " release "\nComponents: main"
+					if (key) print key
+					done = 1
+				}
+				uris = key = ""
+			}
+			/^#/ { next }
+			/^[ \t]*$/ { flush(); next }
+			/^URIs:/ && $2 ~ /\/debian\/?$/ { uris = $0 }
+			/^Signed-By:/ { key = $0; next }
+			/^ / && key { key = key "\n" $0 }
+			END { flush() }
+		' "$f"
+	done
+	return 0
+}
+
+peer_apt_list() { # RELEASE
+	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | awk -v release="$1" '
+		$1 == "deb" && !done {
+			options = ""
+			i = 2
+			if ($i ~ /^\[/) {
+				while (i <= NF) {
+					options = options " " $i
+					if ($(i++) ~ /\]$/) break
+				}
+			}
+			if ($i ~ /\/debian\/?$/) {
+				print "deb" options, $i, release, "main"
+				done = 1
+			}
+		}'
+}
+
+# apt-get with a configuration, lists and an (empty) installed state of its own.
+peer_apt() { # RELEASE ARGUMENT...
+	local apt=$QL_PEERS/apt/$1 release=$1
+	shift
+	if ! [ -f "$apt/conf" ]; then
+		mkdir -p "$apt/sources.d" "$apt/lists/partial" "$apt/cache/archives/partial" || return 1
+		: >"$apt/status"
+		peer_apt_sources "$release" >"$apt/sources.d/debian.sources"
+		: >"$apt/sources.list"
+		[ -s "$apt/sources.d/debian.sources" ] || peer_apt_list "$release" >"$apt/sources.list"
+		if ! [ -s "$apt/sources.d/debian.sources" ] && ! [ -s "$apt/sources.list" ]; then
+			peer_die "no Debian archive found in /etc/apt/sources.list or sources.list.d"
+			return 1
+		fi
+		cat >"$apt/conf.new" <<-CONF
+		Dir::Etc::sourcelist "$apt/sources.list";
+		Dir::Etc::sourceparts "$apt/sources.d";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "/dev/null";
+		Dir::State "$apt";
+		Dir::State::status "$apt/status";
+		Dir::State::lists "$apt/lists";
+		Dir::Cache "$apt/cache";
+		APT::Sandbox::User "root";
+		APT::Install-Recommends "false";
+		APT::Default-Release "";
+		Acquire::Languages "none";
+		Acquire::Retries "3";
+		CONF
+		mv "$apt/conf.new" "$apt/conf"
+	fi
+	APT_CONFIG=$apt/conf apt-get -q "$@"
+}
+
+peer_installed() { # PEER
+	[ -f "$QL_PEERS/$1/packages" ] && [ "$(cat "$QL_PEERS/$1/packages")" = "$(peer_row "$1")" ]
+}
+
+# Downloads and unpacks a peer when it is not there yet.
+peer_install() { # PEER...
+	local peer row release packages dest log deb
+	for peer; do
+		if ! row=$(peer_row "$peer"); then
+			peer_die "no peer '$peer'; there are: $(peer_table | cut -d' ' -f1 | xargs)"
+			return 1
+		fi
+		peer_installed "$peer" && continue
+		mkdir -p "$QL_PEERS" || return 1
+		# two scripts that want the same peer at once: one of them installs it
+		exec {lock}>"$QL_PEERS/lock"
+		flock "$lock"
+		if ! peer_installed "$peer"; then
+			read -r release packages <<<"$row"
+			dest=$QL_PEERS/$peer.new log=$QL_PEERS/$peer.log
+			echo "peers: unpacking $peer from Debian $release" >&2
+			rm -rf "$dest" && mkdir -p "$dest"
+			# shellcheck disable=SC2086 # a list of packages
+			if ! { peer_apt "$release" update && peer_apt "$release" clean &&
+				peer_apt "$release" install -y -d $packages; } </dev/null >"$log" 2>&1; then
+				tail -5 "$log" >&2
+				exec {lock}>&-
+				peer_die "could not download $packages of $release (all of the log: $log)"
+				return 1
+			fi
+			for deb in "$QL_PEERS/apt/$release"/cache/archives/*.deb; do
+				# a merged /usr, whichever way the package was built
+				dpkg-deb --fsys-tarfile "$deb" |
+					tar -x -C "$dest" --transform='s,^\./\(lib\|lib64\|bin\|sbin\)/,./usr/\1/,S' \
+						--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./etc/shadow
+			done
+			peer_apt "$release" clean >>"$log" 2>&1
+			echo "$row" >"$dest/packages"
+			rm -rf "${QL_PEERS:?}/$peer" && mv "$dest" "$QL_PEERS/$peer"
+		fi
+		exec {lock}>&-
+	done
+}
+
+# A peer's program as the words of a command line, into the array PEER_CMD.
+peer_command() { # PEER PROGRAM
+	local root=$QL_PEERS/$1 lib loader bin
+	lib=$(echo "$root"/usr/lib/*-linux-gnu)
+	loader=$(echo "$root"/usr/lib*/ld-linux-*.so.* "$lib"/ld-linux-*.so.* | tr ' ' '\n' |
+		grep -v '\*' | head -1)
+	# a program's name may be a pattern: python3.*
+	bin=$(find "$root/usr/bin" "$root/usr/sbin" -name "$2" 2>/dev/null | head -1)
+	[ -n "$bin" ] || peer_die "no program $2 in peer $1" || return 1
+	PEER_CMD=("$loader" --library-path "$lib" "$bin")
+	case $2 in
+	python*) PEER_CMD=(env "PYTHONHOME=$root/usr" PYTHONDONTWRITEBYTECODE=1 "${PEER_CMD[@]}") ;;
+	esac
+}
+
+# Runs a peer's program in the foreground.
+peer_run() { # PEER PROGRAM ARGUMENT...
+	local PEER_CMD
+	peer_command "$1" "$2" || return 1
+	shift 2
+	"${PEER_CMD[@]}" "$@"
+}
+
+# An address as the host of a URL.
+peer_host() { # ADDRESS
+	case $1 in
+	*:*) echo "[$1]" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# Fetches files of a server with a peer's client, over one connection, into OUT/PATH each.
+# PROTO is h3 or hq-interop (aioquic alone has both). CA - checks no certificate; gtlsclient
+# never does. With SSLKEYLOGFILE set the secrets go there. Prints what the client prints.
+peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
+	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p
+	host=$(peer_host "$3")
+	base=https://$host:$port
+	shift 6
+	mkdir -p "$out" || return 1
+	case $peer/$proto in
+	ngtcp2/h3)
+		# files land in one directory by their last name only
+		peer_run ngtcp2 gtlsclient --quiet --exit-on-all-streams-close --download="$out" \
+			"$(echo "$host" | tr -d '[]')" "$port" "${@/#/$base/}"
+		;;
+	curl/h3)
+		for p; do
+			printf 'url = "%s/%s"\noutput = "%s/%s"\n' "$base" "$p" "$out" "$p"
+		done >"$out/.curlrc"
+		if [ "$ca" = - ]; then set -- --insecure; else set -- --cacert "$ca"; fi
+		peer_run curl curl --http3-only --fail --silent --show-error --create-dirs "$@" \
+			--parallel --parallel-max 64 --config "$out/.curlrc"
+		;;
+	aioquic/h3 | aioquic/hq-interop)
+		set -- "${@/#/$base/}"
+		[ "$ca" = - ] || set -- --ca "$ca" "$@"
+		[ -z "${SSLKEYLOGFILE:-}" ] || set -- --keylog "$SSLKEYLOGFILE" "$@"
+		peer_run aioquic 'python3.*' "$QL_PEERS_HERE/aioquic_client.py" --alpn "$proto" --out "$out" "$@"
+		;;
+	*)
+		peer_die "no client of peer $peer for $proto"
+		;;
+	esac
+}
+
+# Starts a peer's server for the files of ROOT, for IPv4 and IPv6, in the background; its process
+# id goes to PEER_PID and what it prints to LOG. It listens when peer_server_wait returns 0.
+peer_server_start() { # PEER ROOT CERT KEY PORT LOG
+	local peer=$1 root=$2 cert=$3 key=$4 port=$5 log=$6 PEER_CMD run=$6.d
+	case $peer in
+	ngtcp2)
+		peer_command ngtcp2 gtlsserver || return 1
+		"${PEER_CMD[@]}" --quiet --htdocs="$root" --mime-types-file=/dev/null \
+			'*' "$port" "$key" "$cert" >"$log" 2>&1 &
+		;;
+	nginx)
+		mkdir -p "$run"
+		cat >"$run/nginx.conf" <<-CONF
+		daemon off;
+		master_process off;
+		user root;
+		pid $run/pid;
+		error_log stderr;
+		events { worker_connections 1024; }
+		http {
+			access_log off;
+			client_body_temp_path $run;
+			proxy_temp_path $run;
+			fastcgi_temp_path $run;
+			uwsgi_temp_path $run;
+			scgi_temp_path $run;
+			keepalive_requests 100000;
+			server {
+				listen $port quic;
+				listen [::]:$port quic ipv6only=on;
+				http3 on;
+				http3_hq on;
+				ssl_certificate $cert;
+				ssl_certificate_key $key;
+				root $root;
+			}
+		}
+		CONF
+		peer_command nginx nginx || return 1
+		"${PEER_CMD[@]}" -e stderr -p "$run" -c "$run/nginx.conf" >"$log" 2>&1 &
+		;;
+	aioquic)
+		peer_command aioquic 'python3.*' || return 1
+		"${PEER_CMD[@]}" "$QL_PEERS_HERE/aioquic_server.py" --root "$root" --cert "$cert" \
+			--key "$key" --port "$port" >"$log" 2>&1 &
+		;;
+	*)
+		peer_die "no server of peer $peer"
+		return 1
+		;;
+	esac
+	PEER_PID=$!
+}
+
+# Waits until something is bound to the UDP port, or fails when the server ended before.
+peer_server_wait() { # PORT
+	local i
+	for ((i = 0; i < 100; i++)); do
+		kill -0 "$PEER_PID" 2>/dev/null || return 1
+		ss -Huln "sport = :$1" | grep -q . && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	case ${1:-} in
+	install)
+		shift
+		if [ $# -eq 0 ]; then
+			read -ra all < <(peer_table | cut -d' ' -f1 | xargs)
+			set -- "${all[@]}"
+		fi
+		peer_install "$@"
+		;;
+	list)
+		for p in $(peer_table | cut -d' ' -f1); do
+			state="not installed"
+			! peer_installed "$p" || state=$QL_PEERS/$p
+			printf '%-8s %s\n' "$p" "$state"
+		done
+		;;
+	run)
+		[ $# -ge 3 ] || { peers_usage >&2; exit 2; }
+		shift
+		peer_install "$1" && peer_run "$@"
+		;;
+	-h | --help) peers_usage ;;
+	*)
+		peers_usage >&2
+		exit 2
+		;;
+	esac
+fi

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# Certificates and data for the tests.
+
+# A certificate authority and a server's certificate, ECDSA P-256: ca.pem, cert.pem, key.pem.
+ql_make_cert() { # DIRECTORY NAME-OR-ADDRESS...
+	local dir=$1 san='' name
+	shift
+	for name; do
+		case $name in
+		*:* | *[0-9].*[0-9]) san="$san,IP:$name" ;;
+		*) san="$san,DNS:$name" ;;
+		esac
+	done
+	mkdir -p "$dir"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 14 -sha256 \
+		-subj "/CN=Qlane test authority" -addext keyUsage=critical,keyCertSign,cRLSign \
+		-keyout "$dir/ca.key" -out "$dir/ca.pem" 2>"$dir/openssl.log" &&
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 \
+			-subj "/CN=$1" -keyout "$dir/key.pem" -out "$dir/req.pem" 2>>"$dir/openssl.log" &&
+		printf '%s\n' "subjectAltName=${san#,}" extendedKeyUsage=serverAuth \
+			basicConstraints=CA:FALSE >"$dir/ext.cnf" &&
+		openssl x509 -req -in "$dir/req.pem" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
+			-CAcreateserial -days 14 -sha256 -extfile "$dir/ext.cnf" -out "$dir/cert.pem" \
+			2>>"$dir/openssl.log" || {
+		cat "$dir/openssl.log" >&2
+		return 1
+	}
+}
+
+# What a browser's --ignore-certificate-errors-spki-list wants for a certificate.
+ql_cert_spki() { # CERT
+	openssl x509 -in "$1" -pubkey -noout | openssl pkey -pubin -outform der |
+		openssl dgst -sha256 -binary | openssl enc -base64
+}
+
+# Bytes that look random and are the same in every run: an AES-CTR key stream, by seed.
+ql_random() { # SEED BYTES
+	# openssl ends by a closed pipe once head has had enough
+	(
+		set +o pipefail
+		openssl enc -aes-128-ctr -nosalt -pbkdf2 -iter 1 -pass "pass:$1" </dev/zero 2>/dev/null |
+			head -c "$2"
+	)
+}
+
+# The size in bytes of small file number N: the odd ones first, then 0 to 64 KiB.
+ql_small_size() { # N
+	local edges=(0 1 2 1199 1200 1201 16383 16384 65535 65536)
+	if [ "$1" -lt ${#edges[@]} ]; then
+		echo "${edges[$1]}"
+	else
+		echo $(($1 * 7919 % 65537))
+	fi
+}
+
+# The directory the servers serve: big.bin (100 MB), five.bin (5 MB), one.bin (1 MB) and
+# small/s0000 to s0999. It is made once and kept.
+ql_make_www() { # DIRECTORY
+	local dir=$1 i
+	[ ! -f "$dir/.complete" ] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir/small"
+	ql_random big 100000000 >"$dir/big.bin"
+	ql_random five 5000000 >"$dir/five.bin"
+	ql_random one 1000000 >"$dir/one.bin"
+	ql_random small 40000000 >"$dir/.blob"
+	for ((i = 0; i < 1000; i++)); do
+		head -c "$(ql_small_size $i)" >"$dir/small/$(printf 's%04d' $i)"
+	done <"$dir/.blob"
+	rm "$dir/.blob"
+	touch "$dir/.complete"
+}
+
+ql_small_paths() { # COUNT
+	seq -f 'small/s%04.0f' 0 $(($1 - 1))
+}
+
+# Compares fetched files with the served ones. A client may keep the directories of the paths or
+# not: OUT/small/s0001 or OUT/s0001.
+ql_same() { # WWW OUT PATH...
+	local www=$1 out=$2 path got bad=0
+	shift 2
+	for path; do
+		got=$out/$path
+		[ -f "$got" ] || got=$out/${path##*/}
+		if ! cmp -- "$www/$path" "$got"; then
+			bad=$((bad + 1))
+			[ $bad -lt 5 ] || break
+		fi
+	done
+	[ $bad -eq 0 ] && echo "$# files are the same"
+}
