@@ -263,8 +263,8 @@ static inline bool ql_frame_fit(size_t room, size_t want, size_t *len)
 	else if (room - 2 < 16384)
 		most = room - 2;
 	else
-		most = room - 4;
-	/* Where room is one or two bytes above a step, the shorter form leaves a byte unused. */
+		most = room - 4 < 16384 ? 16383 : room - 4;
+	/* Just above a step the shorter form is still the better one and leaves bytes unused. */
 	*len = want < most ? want : most;
 	return true;
 }

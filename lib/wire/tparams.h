@@ -45,7 +45,7 @@ enum ql_tp {
 #define QL_TP_VERSIONS_MAX 16
 
 struct ql_tp_preferred_address {
-	uint8_t ipv4[4];    /* network order, as the ports; all zero: none of this family */
+	uint8_t ipv4[4];    /* all zero: none of this family */
 	uint16_t ipv4_port; /* host order */
 	uint8_t ipv6[16];
 	uint16_t ipv6_port; /* host order */
