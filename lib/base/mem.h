@@ -2,9 +2,9 @@
 /*
  * The memory of one engine: size classes carved from one region that is taken at start.
  *
- * Everything of an engine that is not an mbuf or a TLS handshake in progress lives here: connections,
- * streams, records of sent packets, reassembly. Blocks have no header (the size comes back with
- * ql_mem_free), are aligned to 64 bytes from 64 bytes up and to 16 below, and go back to
+ * Everything of an engine that is not an mbuf or a TLS handshake in progress lives here:
+ * connections, streams, records of sent packets, reassembly. Blocks have no header (the size comes
+ * back with ql_mem_free), are aligned to 64 bytes from 64 bytes up and to 16 below, and go back to
  * the list of their class, last in first out. Allocation and free are O(1), without lock and
  * without heap; one thread at a time. A block's content is undefined, ql_mem_zalloc clears it.
  *
@@ -30,7 +30,7 @@ struct ql_mem {
 	size_t used;		    /* bytes in blocks that are out, rounded to their classes */
 	size_t peak;
 	size_t budget;
-	uint64_t fail_at;	    /* tests: this allocation from now fails; 0 for none */
+	uint64_t fail_at; /* tests: this allocation from now fails; 0 for none */
 };
 
 /*

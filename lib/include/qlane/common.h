@@ -23,7 +23,7 @@ extern "C" {
 
 #define QL_NSEC_PER_USEC UINT64_C(1000)
 #define QL_NSEC_PER_MSEC UINT64_C(1000000)
-#define QL_NSEC_PER_SEC  UINT64_C(1000000000)
+#define QL_NSEC_PER_SEC	 UINT64_C(1000000000)
 
 /** A deadline that never comes. */
 #define QL_NEVER UINT64_MAX
@@ -36,7 +36,7 @@ struct rte_mbuf;
  */
 struct ql_addr {
 	uint8_t ip[16]; /**< network order */
-	uint16_t port;  /**< host order */
+	uint16_t port;	/**< host order */
 };
 
 /** Both ends of a network path, as seen from us. */

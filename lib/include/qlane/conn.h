@@ -28,16 +28,16 @@ struct ql_stream;
 /** Why and by whom a connection was ended. */
 struct ql_close_info {
 	enum {
-		QL_CLOSE_LOCAL,     /**< we sent CONNECTION_CLOSE */
-		QL_CLOSE_PEER,      /**< the peer did */
-		QL_CLOSE_IDLE,      /**< silence for the idle time-out (RFC 9000, 10.1) */
+		QL_CLOSE_LOCAL,	    /**< we sent CONNECTION_CLOSE */
+		QL_CLOSE_PEER,	    /**< the peer did */
+		QL_CLOSE_IDLE,	    /**< silence for the idle time-out (RFC 9000, 10.1) */
 		QL_CLOSE_HANDSHAKE, /**< the handshake took longer than its time-out */
-		QL_CLOSE_RESET,     /**< stateless reset (10.3) */
+		QL_CLOSE_RESET,	    /**< stateless reset (10.3) */
 		QL_CLOSE_VERSION,   /**< Version Negotiation left no common version (6.2) */
 		QL_CLOSE_ENGINE,    /**< the engine was freed */
 	} cause;
 	bool application;    /**< error is of the application's space, not of QUIC's */
-	uint64_t error;      /**< enum ql_error, or the application's code */
+	uint64_t error;	     /**< enum ql_error, or the application's code */
 	uint64_t frame_type; /**< the frame that caused a transport error, 0 if unknown */
 	const char *reason;  /**< the phrase, zero-terminated and printable; never NULL */
 };
@@ -94,7 +94,7 @@ struct ql_conn_stats {
 	uint64_t lost_packets;
 	uint64_t rtt_ns, rtt_min_ns;
 	uint64_t cwnd, in_flight; /**< bytes */
-	uint64_t handshake_ns;    /**< from the first packet until complete; 0 before that */
+	uint64_t handshake_ns;	  /**< from the first packet until complete; 0 before that */
 };
 
 /**

@@ -39,13 +39,13 @@ struct ql_limits {
 struct ql_transport {
 	uint64_t idle_timeout_ns;      /**< [30 s] */
 	uint64_t handshake_timeout_ns; /**< [10 s] */
-	uint64_t max_data;             /**< connection's receive window, bytes [16 MiB] */
+	uint64_t max_data;	       /**< connection's receive window, bytes [16 MiB] */
 	uint64_t max_stream_data;      /**< a stream's receive window, bytes [4 MiB] */
 	uint64_t max_streams_bidi;     /**< open at a time by the peer [128] */
 	uint64_t max_streams_uni;      /**< the same [16] */
-	uint64_t send_buffer;          /**< bytes kept by copy for one stream [256 KiB] */
+	uint64_t send_buffer;	       /**< bytes kept by copy for one stream [256 KiB] */
 	uint64_t initial_rtt_ns;       /**< before the first sample [333 ms, RFC 9002 6.2.2] */
-	uint64_t ack_delay_ns;         /**< longest deliberate delay of an ACK [5 ms] */
+	uint64_t ack_delay_ns;	       /**< longest deliberate delay of an ACK [5 ms] */
 	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
 };
 
@@ -53,7 +53,7 @@ struct ql_engine_config {
 	const char *name;     /**< for logs and metrics; "engine" if NULL */
 	uint16_t lcore_index; /**< 0-based index of the engine among its process's, in connection
 				 IDs */
-	int socket_id;        /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
+	int socket_id;	      /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
 	/** Transmit mbufs: one segment each, data room for headroom + udp_payload bytes. */
 	struct rte_mempool *tx_pool;
 	struct ql_limits limits;
@@ -62,8 +62,8 @@ struct ql_engine_config {
 
 /** Why a datagram or packet was dropped. Names by ql_drop_name(). */
 enum ql_drop {
-	QL_DROP_SHORT,         /**< too short for any QUIC packet */
-	QL_DROP_HEADER,        /**< malformed header */
+	QL_DROP_SHORT,	       /**< too short for any QUIC packet */
+	QL_DROP_HEADER,	       /**< malformed header */
 	QL_DROP_VERSION,       /**< unknown version, and nothing to answer */
 	QL_DROP_INITIAL_SIZE,  /**< client Initial in a datagram below 1,200 bytes (RFC 9000, 14.1)
 				*/
@@ -72,9 +72,9 @@ enum ql_drop {
 	QL_DROP_CONN_LIMIT,    /**< connections or handshakes at their limit */
 	QL_DROP_NO_MEMORY,     /**< engine memory or mbufs used up */
 	QL_DROP_NO_KEYS,       /**< keys not there yet, or discarded */
-	QL_DROP_AUTH,          /**< did not authenticate */
+	QL_DROP_AUTH,	       /**< did not authenticate */
 	QL_DROP_DUPLICATE,     /**< packet number seen before, or too old to know */
-	QL_DROP_PATH,          /**< from an address that the connection does not use */
+	QL_DROP_PATH,	       /**< from an address that the connection does not use */
 	QL_DROP_CLOSING,       /**< connection is closing or draining */
 	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
 	QL_DROP_MAX,
@@ -88,7 +88,7 @@ struct ql_engine_stats {
 	uint64_t conns_accepted, conns_initiated, handshakes_done, conns_closed;
 	uint64_t version_negotiations; /**< sent */
 	uint32_t conns, handshakes;    /**< now */
-	uint64_t memory_used;          /**< bytes, now */
+	uint64_t memory_used;	       /**< bytes, now */
 	uint64_t drops[QL_DROP_MAX];
 };
 

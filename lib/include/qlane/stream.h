@@ -21,7 +21,7 @@ extern "C" {
 
 /** Urgencies of RFC 9218: 0 goes first, 7 last. */
 #define QL_URGENCY_DEFAULT 3
-#define QL_URGENCY_LAST    7
+#define QL_URGENCY_LAST	   7
 
 /** Says that a buffer given by reference is the application's again. */
 typedef void (*ql_release_fn)(void *arg);

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * @file
+ * DPDK ports and the loop of an lcore.
+ *
+ * A ql_port is one Ethernet device with its queues and our addresses on it. A ql_lane is what one
+ * lcore runs: an engine, and one receive and transmit queue of each port it serves. Set up: open
+ * the ports, create engines and lanes, then ql_lane_run() on each lcore. A port is set up and
+ * closed by the main thread while no lane runs; a lane is used by its lcore only.
+ *
+ * The port answers ARP, neighbour discovery and ICMP echo for its own addresses and for nothing
+ * else, and drops whatever is not UDP to one of them.
+ */
+#ifndef QLANE_NET_H
+#define QLANE_NET_H
+
+#include <qlane/engine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ql_port;
+struct ql_lane;
+
+/** An address with the length of its network's prefix; the port number is not used. */
+struct ql_ifaddr {
+	struct ql_addr addr;
+	uint8_t prefix; /**< bits, of IPv4's 32 or IPv6's 128 */
+};
+
+/** Read "10.9.0.2/24" or "fd00::2/64"; without "/n" the prefix is the whole address. 0 or -EINVAL.
+ */
+QL_PUBLIC int ql_ifaddr_parse(const char *text, struct ql_ifaddr *ifaddr);
+
+#define QL_PORT_ADDRS	 16 /**< addresses of one port */
+#define QL_PORT_GATEWAYS 2  /**< one for each address family */
+
+struct ql_port_config {
+	uint16_t port_id;	   /**< DPDK's */
+	uint16_t queues;	   /**< receive and transmit queues, one pair a lane [1] */
+	uint16_t rx_desc, tx_desc; /**< descriptors a queue [1024, cut to what the device allows] */
+	uint16_t mtu;		   /**< bytes of an IP packet [what the device has] */
+	uint16_t vlan;		   /**< tag of all our frames, 0 for none */
+	uint32_t mbufs;		   /**< in the port's pool [by queues and descriptors] */
+	struct ql_ifaddr addrs[QL_PORT_ADDRS];
+	unsigned int n_addrs;
+	struct ql_addr gateways[QL_PORT_GATEWAYS];
+	unsigned int n_gateways;
+	/** net_tap only: addresses for the kernel's end, which is also brought up. */
+	struct ql_ifaddr kernel_addrs[QL_PORT_ADDRS];
+	unsigned int n_kernel_addrs;
+};
+
+/** Room for an error text, in bytes. */
+#define QL_NET_ERRLEN 256
+
+/**
+ * Configure the device, its queues and offloads, and start it.
+ * @param err receives one line: what failed, and the cure
+ * @return the port, or NULL with errno set
+ */
+QL_PUBLIC struct ql_port *ql_port_open(const struct ql_port_config *config,
+				       char err[QL_NET_ERRLEN]);
+QL_PUBLIC void ql_port_close(struct ql_port *port);
+/** The pool of the port's mbufs; good for ql_engine_config.tx_pool. */
+QL_PUBLIC struct rte_mempool *ql_port_pool(const struct ql_port *port);
+/** Bytes of UDP payload that fit the MTU in IPv4 or IPv6. */
+QL_PUBLIC uint16_t ql_port_udp_payload(const struct ql_port *port, bool ip6);
+
+/** Why a frame did not become a datagram, or a datagram not a frame. Names by ql_net_drop_name().
+ */
+enum ql_net_drop {
+	QL_NET_DROP_SHORT,     /**< shorter than its headers say */
+	QL_NET_DROP_ETHERTYPE, /**< not IP or ARP, or another VLAN */
+	QL_NET_DROP_NOT_OURS,  /**< for another MAC or IP address */
+	QL_NET_DROP_CHECKSUM,  /**< IPv4 header, UDP or ICMP checksum */
+	QL_NET_DROP_FRAGMENT,  /**< IP fragment */
+	QL_NET_DROP_PROTOCOL,  /**< IP, but neither UDP nor ICMP echo */
+	QL_NET_DROP_SEGMENTS,  /**< larger than one mbuf */
+	QL_NET_DROP_NEIGHBOUR, /**< next hop not resolved */
+	QL_NET_DROP_ROUTE,     /**< no port has the source address, or no gateway */
+	QL_NET_DROP_TX_FULL,   /**< the device took less than it was given for too long */
+	QL_NET_DROP_NO_MBUF,
+	QL_NET_DROP_MAX,
+};
+
+struct ql_lane_stats {
+	uint64_t turns, busy_turns; /**< turns of the loop; those that had something to do */
+	uint64_t rx_frames, tx_frames;
+	uint64_t drops[QL_NET_DROP_MAX];
+};
+
+/** @return a lane for @p engine, or NULL with errno ENOMEM. The engine stays the caller's. */
+QL_PUBLIC struct ql_lane *ql_lane_create(struct ql_engine *engine, int socket_id);
+/** Serve queue pair @p queue of @p port as well. 0, -EINVAL, -ENOSPC. */
+QL_PUBLIC int ql_lane_add_port(struct ql_lane *lane, struct ql_port *port, uint16_t queue);
+QL_PUBLIC void ql_lane_free(struct ql_lane *lane);
+
+/**
+ * One turn: receive, let the engine work, send.
+ * @param now time of the turn, ns, from ql_lane_now()
+ * @return true when there was something to do
+ */
+QL_PUBLIC bool ql_lane_poll(struct ql_lane *lane, uint64_t now);
+/** The TSC in ns. */
+QL_PUBLIC uint64_t ql_lane_now(void);
+/** Turn until *@p stop is true. */
+QL_PUBLIC void ql_lane_run(struct ql_lane *lane, const volatile bool *stop);
+
+QL_PUBLIC void ql_lane_stats(const struct ql_lane *lane, struct ql_lane_stats *stats);
+/** @return a short name such as "checksum" for metrics. */
+QL_PUBLIC const char *ql_net_drop_name(enum ql_net_drop reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QLANE_NET_H */
