@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * One TLS 1.3 handshake for QUIC (RFC 9001, sections 4 and 8), by wolfSSL: CRYPTO bytes in, CRYPTO
+ * bytes and secrets out, through a sink. The TLS stack's own memory comes from the heap; it is some
+ * 16 KB during and 10 KB after the handshake, so free it once the handshake is confirmed.
+ *
+ * What TLS in general allows and QUIC does not is refused here: messages at the wrong level or
+ * across a change of keys, KeyUpdate, EndOfEarlyData, a peer without transport parameters or
+ * without a common ALPN protocol.
+ */
+#ifndef QL_CRYPTO_TLS_H
+#define QL_CRYPTO_TLS_H
+
+#include <qlane/conn.h>
+#include <qlane/tls.h>
+
+#include "crypto/rng.h"
+#include "crypto/secret.h"
+
+/* Encryption levels, each with its CRYPTO stream: RFC 9001, section 4.1.4. */
+enum ql_level {
+	QL_LEVEL_INITIAL,
+	QL_LEVEL_EARLY,
+	QL_LEVEL_HANDSHAKE,
+	QL_LEVEL_APP,
+	QL_LEVELS,
+};
+
+/*
+ * Where a handshake's output goes. Called inside ql_tls_start and ql_tls_recv, from where the
+ * handshake may not be called or freed. Data and secrets are valid during the call.
+ */
+struct ql_tls_sink {
+	/*
+	 * A secret is there; write is our sending direction. A server has QL_LEVEL_APP before the
+	 * handshake is complete: it may send with it, but not open packets before ql_tls_complete()
+	 * (RFC 9001, section 5.7).
+	 */
+	void (*secret)(void *arg, enum ql_level level, bool write, const struct ql_secret *secret);
+	/* Append to the CRYPTO stream of a level. 0 or -ENOMEM, which ends the handshake. */
+	int (*send)(void *arg, enum ql_level level, const uint8_t *data, size_t len);
+	/*
+	 * The peer's transport parameters, once, and before any QL_LEVEL_APP secret. They are not
+	 * authenticated before ql_tls_complete(). 0, or the QUIC error code to end with.
+	 */
+	uint64_t (*peer_params)(void *arg, const uint8_t *params, size_t len);
+};
+
+struct ql_tls_args {
+	const struct ql_tls_sink *sink;
+	void *arg;
+	struct ql_rng *rng; /* all randomness of this handshake; NULL for the kernel's */
+	/* Only the names are used; during ql_tls_start only. */
+	const struct ql_proto *protos;
+	unsigned int n_protos;
+	/*
+	 * Client: the name or literal address that the certificate must be for; a literal address
+	 * is not sent. NULL is allowed only with ql_tls_config.insecure.
+	 */
+	const char *sni;
+	const uint8_t *params; /* our transport parameters, copied */
+	size_t params_len;
+};
+
+struct ql_tls;
+
+/*
+ * Begin; a client sends its ClientHello at once. 0; -EINVAL (no protocol, name missing or
+ * malformed); -ENOMEM.
+ */
+int ql_tls_start(struct ql_tls **tls, struct ql_tls_ctx *ctx, const struct ql_tls_args *args);
+
+/*
+ * The next len bytes of the CRYPTO stream of a level, in order. 0; -EPROTO when the connection has
+ * to be closed with ql_tls_error(), after which only ql_tls_free() is left.
+ *
+ * Complete means that our Finished is out and the peer's has been verified. A server then sends one
+ * session ticket within the same call. QL_LEVEL_APP bytes are taken from then on only.
+ */
+int ql_tls_recv(struct ql_tls *tls, enum ql_level level, const uint8_t *data, size_t len);
+
+bool ql_tls_complete(const struct ql_tls *tls);
+
+/* The QUIC error code (qlane/error.h) to close with, 0 while there is none. */
+uint64_t ql_tls_error(const struct ql_tls *tls);
+
+/* A short English reason for that, for the log and the reason phrase. Static, never NULL. */
+const char *ql_tls_reason(const struct ql_tls *tls);
+
+/* The protocol agreed on, zero-terminated; "" before it is known. Valid until ql_tls_free(). */
+const char *ql_tls_alpn(const struct ql_tls *tls);
+
+/* NULL is fine. */
+void ql_tls_free(struct ql_tls *tls);
+
+/*
+ * TLS messages end and begin anywhere in CRYPTO frames; this follows them. A connection that has
+ * freed its ql_tls keeps one, taken from ql_tls_messages(), for what still arrives at QL_LEVEL_APP.
+ */
+struct ql_tls_messages {
+	uint32_t left;	/* bytes of the current message still to come */
+	uint8_t have;	/* bytes of its 4-byte header seen */
+	uint8_t hdr[4]; /* type, length */
+};
+
+struct ql_tls_messages ql_tls_messages(const struct ql_tls *tls);
+
+/*
+ * QL_LEVEL_APP bytes, in order, when there is no ql_tls any more: a server's tickets are ignored,
+ * all else is an error. 0, or the QUIC error code to close with.
+ */
+uint64_t ql_tls_ignore(struct ql_tls_messages *messages, bool server, const uint8_t *data,
+		       size_t len);
+
+#endif
