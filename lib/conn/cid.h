@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Connection IDs of one connection, in both directions (RFC 9000, section 5.1).
+ *
+ * Our own IDs have QL_LOCAL_CID_LEN bytes:
+ *
+ *	0	rotation bits 111 (no load balancer's configuration) and the length, as
+ *		draft-ietf-quic-load-balancers asks
+ *	1-2	the word that a NIC can match at UDP payload offset 2: lcore index in the low
+ *		QL_CID_LCORE_BITS, random above
+ *	3-5	the connection's slot in its engine, masked
+ *	6-11	random
+ *
+ * The mask is SipHash of the word and the random bytes under the engine's key, so that two IDs
+ * of one connection show nothing in common. The engine finds the connection by the slot and then
+ *asks ql_local_cids_find() whether it is really one of its IDs: a guess has to hit 60 random bits.
+ */
+#ifndef QL_CONN_CID_H
+#define QL_CONN_CID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/siphash.h"
+#include "crypto/rng.h"
+#include "wire/cid.h"
+
+#define QL_LOCAL_CID_LEN  12
+#define QL_CID_LCORE_BITS 8
+#define QL_CID_SLOTS	  (1u << 24)
+
+struct ql_cid_key {
+	struct ql_sipkey mask;
+	struct ql_sipkey reset[2]; /* stateless reset tokens, 10.3 */
+};
+
+void ql_cid_key_init(struct ql_cid_key *key, struct ql_rng *rng);
+
+/* A fresh ID for the connection in a slot. */
+void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_t lcore,
+		       uint32_t slot, struct ql_cid *cid);
+
+/* The slot that the QL_LOCAL_CID_LEN bytes at id name; anything if they are not of our making. */
+uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id);
+
+void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
+		    uint8_t token[QL_RESET_TOKEN_LEN]);
+
+/* ---- Those that the peer may use to reach us ---- */
+
+#define QL_LOCAL_CIDS 4 /* at a time; the peer's active_connection_id_limit may ask for fewer */
+
+struct ql_local_cid {
+	struct ql_cid cid;
+	bool used;    /* issued, not retired */
+	bool to_send; /* NEW_CONNECTION_ID has to go out (again) */
+	uint64_t seq;
+};
+
+struct ql_local_cids {
+	struct ql_local_cid e[QL_LOCAL_CIDS];
+	uint64_t next_seq;
+};
+
+/* True if the QL_LOCAL_CID_LEN bytes at id are one of ours; *seq is its sequence number. */
+bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, uint64_t *seq);
+
+/*
+ * RETIRE_CONNECTION_ID for seq came in a packet sent to used_seq.
+ * 0; -EPROTO for one never issued, or for the one that the packet was sent to (19.16).
+ */
+int ql_local_cids_retire(struct ql_local_cids *l, uint64_t seq, uint64_t used_seq);
+
+/* ---- Those by which we reach the peer ---- */
+
+#define QL_PEER_CIDS	    4  /* our active_connection_id_limit */
+#define QL_PEER_CIDS_RETIRE 16 /* RETIRE_CONNECTION_IDs that may wait; more closes the connection \
+				*/
+
+struct ql_peer_cid {
+	struct ql_cid cid;
+	bool used;
+	bool has_token;
+	uint8_t token[QL_RESET_TOKEN_LEN];
+	uint64_t seq;
+};
+
+struct ql_peer_cids {
+	struct ql_peer_cid e[QL_PEER_CIDS];
+	uint8_t current; /* index of the one in use */
+	uint8_t n_retire;
+	uint64_t retire_prior_to;
+	uint64_t retire[QL_PEER_CIDS_RETIRE]; /* to be sent */
+};
+
+/*
+ * Take a NEW_CONNECTION_ID frame (19.15). 0, or a transport error code for the close:
+ * PROTOCOL_VIOLATION for a sequence number or ID seen with another partner,
+ * CONNECTION_ID_LIMIT_ERROR for too many.
+ */
+struct ql_frame_new_cid;
+uint64_t ql_peer_cids_add(struct ql_peer_cids *p, const struct ql_frame_new_cid *f);
+
+/* Queue RETIRE_CONNECTION_ID (again). False when the queue is full. */
+bool ql_peer_cids_retire(struct ql_peer_cids *p, uint64_t seq);
+
+static inline const struct ql_cid *ql_peer_cid(const struct ql_peer_cids *p)
+{
+	return &p->e[p->current].cid;
+}
+
+#endif

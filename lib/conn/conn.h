@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * One QUIC connection: handshake, packets in and out, connection IDs, closing (RFC 9000, 9001).
+ *
+ * The struct and its sources, one concern each:
+ *
+ *	conn.c		life, deadlines, the public accessors
+ *	handshake.c	TLS, CRYPTO streams, keys installed and dropped, transport parameters
+ *	receive.c	from an opened packet to its frames
+ *	send.c		from what is pending to packets ready for sealing
+ *	sent.c		what acknowledgement and loss of a frame mean
+ *	close.c		closing, draining, time-outs
+ *	cid.c		connection IDs
+ *
+ * The engine drives it, always in this order, on one thread:
+ *
+ *	receive:  ql_conn_open_job(), [unmask the burst], ql_conn_open_phase(), [open the burst],
+ *		  ql_conn_recv()
+ *	timer:	  ql_conn_on_deadline()
+ *	send:	  ql_conn_send() of each connection on host->ready, [seal the burst], then
+ *		  ql_conn_deadline() tells when to call again
+ *
+ * Whatever changes what could be sent or when, puts the connection on host->ready by
+ *ql_conn_wake(); nothing else has to watch it. Once ql_conn_gone() says so the engine calls
+ *ql_conn_fini() and gives the memory back.
+ */
+#ifndef QL_CONN_CONN_H
+#define QL_CONN_CONN_H
+
+#include <qlane/conn.h>
+#include <qlane/engine.h>
+#include <qlane/stream.h>
+
+#include "conn/cid.h"
+#include "conn/host.h"
+#include "crypto/protect.h"
+#include "crypto/secret.h"
+#include "crypto/tls.h"
+#include "recovery/loss.h"
+#include "recovery/ranges.h"
+#include "stream/recvbuf.h"
+#include "stream/sendbuf.h"
+#include "stream/streams.h"
+#include "wire/frame.h"
+#include "wire/packet.h"
+#include "wire/tparams.h"
+
+#define QL_CONN_ACK_RANGES    32    /* of received packet numbers, a space */
+#define QL_CONN_CRYPTO_BUFFER 65536 /* CRYPTO bytes that may wait, a level (7.5) */
+#define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
+#define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
+#define QL_CONN_BURST	      32    /* datagrams one connection sends before others' turn */
+#define QL_CONN_CLOSE_SIZE    256   /* bytes of a kept CONNECTION_CLOSE packet */
+
+/* Packet number spaces (12.3); also the index into ql_recovery's. */
+enum ql_space_id {
+	QL_SPACE_INITIAL,
+	QL_SPACE_HANDSHAKE,
+	QL_SPACE_APP,
+	QL_SPACES,
+};
+
+enum ql_conn_state {
+	QL_CONN_HANDSHAKE, /* TLS not complete */
+	QL_CONN_COMPLETE,  /* complete; the client still waits for HANDSHAKE_DONE */
+	QL_CONN_CONFIRMED, /* handshake confirmed (RFC 9001, 4.1.2) */
+	QL_CONN_CLOSING,   /* we have sent CONNECTION_CLOSE, or are about to (10.2.1) */
+	QL_CONN_DRAINING,  /* the peer has (10.2.2); nothing is sent any more */
+	QL_CONN_GONE,	   /* over: the engine may free it */
+};
+
+/* What a listener or a connecting application asked for; shared by its connections. */
+struct ql_endpoint {
+	struct ql_tls_ctx *tls;
+	struct ql_transport transport; /* without zeroes: defaults filled in */
+	struct ql_proto protos[QL_CONN_PROTOS];
+	unsigned int n_protos;
+	bool server;
+};
+
+/* Keys of one direction. */
+struct ql_keys {
+	struct ql_aead aead;
+	struct ql_hp hp;
+	bool ready;
+};
+
+/* Receive side and keys of one packet number space. */
+struct ql_space {
+	struct ql_keys rx, tx;
+	struct ql_ranges received; /* packet numbers */
+	uint64_t expected;	   /* largest received + 1 */
+	uint64_t largest_time;	   /* when the largest ack-eliciting one came, ns */
+	uint64_t ack_deadline;	   /* an ACK must leave by then; QL_NEVER */
+	struct ql_ecn_counts ecn;
+	uint16_t unacked; /* ack-eliciting packets since the last ACK we sent */
+	bool ack_now;
+	bool ping; /* a PTO probe that has nothing else to carry */
+};
+
+/* What only the handshake needs; freed when it is confirmed and nothing of it is outstanding. */
+struct ql_handshake {
+	struct ql_tls *tls;
+	struct ql_recvbuf crypto_in[QL_SPACES];
+	struct ql_sendbuf crypto_out[QL_SPACES];
+	struct ql_tparams peer; /* as received */
+	struct ql_cid original_dcid, peer_scid;
+	const struct ql_endpoint *endpoint;
+	struct ql_endpoint own_endpoint; /* a client's */
+	uint64_t started;
+	uint64_t rx_bytes, tx_bytes; /* for the amplification limit (8.1) */
+	enum ql_level in_level;
+	uint8_t alert;
+	char sni[256];
+};
+
+struct ql_conn {
+	/* Touched by every packet. */
+	struct ql_conn_host *host;
+	TAILQ_ENTRY(ql_conn) ready_link;
+	bool on_ready;
+	uint8_t state; /* enum ql_conn_state */
+	bool server;
+	bool key_phase; /* of what we send and expect */
+	uint8_t ack_delay_exponent;
+	bool peer_validated;   /* address (8.1): no amplification limit */
+	bool ack_only_blocked; /* scratch of one send visit */
+	uint16_t udp_payload;  /* bytes of a full datagram */
+	struct ql_path path;
+	struct ql_space app;
+	struct ql_peer_cids peer_cids;
+	struct ql_local_cids local_cids;
+	uint64_t idle_deadline;
+	uint64_t idle_timeout; /* ns, the smaller of both ends'; 0 for none */
+	uint64_t rx_cid_seq;   /* sequence number of the ID that the running packet came to */
+	struct ql_recovery rec;
+	struct ql_streams streams;
+
+	/* Now and then. */
+	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
+	void *user;
+	struct ql_handshake *hs; /* NULL once done */
+	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
+	uint32_t version;
+	uint32_t slot;
+	struct ql_secret rx_secret, tx_secret; /* of the running key phase, for the next one */
+	struct ql_aead rx_old;		       /* previous key phase, for late packets */
+	bool rx_old_ready;
+	uint64_t phase_first_pn; /* first packet received in the running key phase */
+	uint64_t phase_sent_pn;	 /* first one sent in it */
+	uint64_t rx_old_until;	 /* when rx_old is dropped, ns */
+	uint64_t auth_failures;	 /* for the integrity limit (RFC 9001, 6.6) */
+	bool send_handshake_done;
+	bool app_ready; /* 1-RTT streams may flow: connected() has been called */
+	uint8_t n_path_responses;
+	uint8_t path_responses[4][QL_PATH_DATA_LEN];
+	uint64_t peer_cid_limit; /* its active_connection_id_limit */
+	uint64_t handshake_ns;
+	struct ql_conn_stats stats;
+	char alpn[32];
+
+	/* The end. */
+	struct ql_close_info close;
+	char reason[QL_CONN_REASON + 1];
+	bool told;		       /* closed() has been called */
+	bool close_pending;	       /* send CONNECTION_CLOSE at the next visit */
+	uint64_t close_until;	       /* end of closing or draining, ns */
+	uint32_t close_rx, close_next; /* packets in while closing; answer when rx reaches next */
+};
+
+/* ---- Life ---- */
+
+/*
+ * Start the server's side for a client's first Initial. conn is memory of the engine's, slot its
+ * place there. The packet itself is given to ql_conn_recv_long() afterwards; if that does
+ * not authenticate it, the engine drops the connection again.
+ * 0, or -ENOMEM with nothing left behind.
+ */
+int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
+			const struct ql_endpoint *endpoint, const struct ql_pkt_hdr *initial,
+			const struct ql_path *path);
+
+/* endpoint is copied. 0; -EINVAL; -ENOMEM. */
+int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
+			const struct ql_endpoint *endpoint, const char *sni,
+			const struct ql_path *path, void *user);
+
+/* Callbacks that are still owed, then free everything the connection holds, but not conn itself. */
+void ql_conn_fini(struct ql_conn *conn);
+
+static inline bool ql_conn_gone(const struct ql_conn *conn)
+{
+	return conn->state == QL_CONN_GONE;
+}
+
+/* Put it on the ready list, once. */
+static inline void ql_conn_wake(struct ql_conn *conn)
+{
+	if (!conn->on_ready) {
+		conn->on_ready = true;
+		TAILQ_INSERT_TAIL(&conn->host->ready, conn, ready_link);
+	}
+}
+
+/* ---- Receive ---- */
+
+/*
+ * Prepare a short-header packet of this connection for the burst: fills all that ql_unmask_burst()
+ * asks for. cid_seq comes from ql_local_cids_find().
+ * 0, or -(1 + enum ql_drop) when it is to be dropped (no keys yet, wrong path, closing).
+ */
+int ql_conn_open_job(struct ql_conn *conn, const struct ql_path *path, uint8_t *pkt, size_t len,
+		     struct ql_open_job *job);
+
+/* Between unmasking and opening: choose the key by the key phase bit (RFC 9001, 6). */
+void ql_conn_open_phase(struct ql_conn *conn, struct ql_open_job *job);
+
+/*
+ * Handle an opened short-header packet. job->result < 0 counts as failed authentication.
+ * dgram is the datagram it came in; its mbuf stays the caller's.
+ */
+void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job, const struct ql_datagram *dgram);
+
+/*
+ * Open and handle one long-header packet of dgram: hdr was parsed at pkt.
+ * True if it authenticated.
+ */
+bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8_t *pkt,
+		       const struct ql_datagram *dgram);
+
+/* A Version Negotiation packet came to a client. */
+void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_hdr *hdr);
+
+/* Count bytes of a datagram for the amplification limit, before its packets are handled. */
+void ql_conn_count_rx(struct ql_conn *conn, size_t bytes);
+
+/* ---- Send ---- */
+
+/* Datagrams and their packets, filled by many connections, sealed together. */
+struct ql_tx_burst {
+	struct ql_datagram *out;
+	struct ql_seal_job *jobs;
+	unsigned int n, max;	       /* datagrams */
+	unsigned int n_jobs, max_jobs; /* QL_SPACES jobs must be free for each further datagram */
+};
+
+/*
+ * Assemble what may be sent now, at most QL_CONN_BURST datagrams.
+ * True when it has more to send right away: keep it on the ready list.
+ */
+bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst);
+
+/* ---- Time ---- */
+
+/* When ql_conn_on_deadline() is due, ns; QL_NEVER. */
+uint64_t ql_conn_deadline(const struct ql_conn *conn);
+void ql_conn_on_deadline(struct ql_conn *conn);
+
+/* ---- Between the sources of conn/ ---- */
+
+static inline struct ql_space *ql_conn_space(struct ql_conn *conn, enum ql_space_id id)
+{
+	if (id == QL_SPACE_APP)
+		return &conn->app;
+	return conn->early ? &conn->early[id] : NULL;
+}
+
+/* handshake.c */
+int ql_handshake_start(struct ql_conn *conn);
+/* CRYPTO bytes; a transport error code or 0. */
+uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space,
+			   const struct ql_frame *frame);
+int ql_handshake_initial_keys(struct ql_conn *conn, const uint8_t *dcid, size_t len);
+void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id space);
+void ql_handshake_confirmed(struct ql_conn *conn);
+/* Free conn->hs and what hangs on it if nothing needs it any more; force: in any case. */
+void ql_handshake_fini(struct ql_conn *conn, bool force);
+/* Move both directions to the next key phase. */
+int ql_handshake_update_keys(struct ql_conn *conn);
+
+/* sent.c */
+extern const struct ql_rec_ops ql_conn_rec_ops;
+
+/* close.c */
+/* Close for a transport error that we found; the first cause stays. */
+void ql_conn_fail(struct ql_conn *conn, uint64_t error, uint64_t frame_type, const char *reason);
+void ql_conn_on_peer_close(struct ql_conn *conn, const struct ql_frame_close *frame);
+/* End without a word: time-outs and the like. */
+void ql_conn_drop(struct ql_conn *conn, int cause);
+/* Tell the application and free what a closing connection does not need. */
+void ql_conn_tell_closed(struct ql_conn *conn);
+void ql_conn_touch_idle(struct ql_conn *conn);
+
+#endif

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What a connection uses of the engine it lives in. The engine embeds one ql_conn_host and keeps
+ * `now` at the time of the running turn.
+ */
+#ifndef QL_CONN_HOST_H
+#define QL_CONN_HOST_H
+
+#include <sys/queue.h>
+
+#include <qlane/engine.h>
+
+#include "base/mem.h"
+#include "conn/cid.h"
+#include "crypto/rng.h"
+
+struct ql_conn;
+
+TAILQ_HEAD(ql_conn_list, ql_conn);
+
+struct ql_conn_host {
+	uint64_t now;
+	struct ql_conn_list ready; /* connections that have something to do in ql_engine_tx() */
+	struct ql_mem *mem;
+	struct ql_rng *rng;
+	struct rte_mempool *tx_pool;
+	struct ql_engine_stats *stats;
+	struct ql_cid_key cid_key;
+	uint16_t lcore_index;
+	uint16_t tx_room; /* bytes for a UDP payload in one mbuf of tx_pool */
+};
+
+#endif
