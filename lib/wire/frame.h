@@ -90,7 +90,7 @@ struct ql_frame_close {
 	uint64_t frame_type; /* 0 when app */
 	const uint8_t *reason;
 	size_t reason_len;
-	bool app; /* code is the application's; else enum ql_err */
+	bool app; /* code is the application's; else enum ql_error */
 };
 
 struct ql_frame {
@@ -158,7 +158,7 @@ struct ql_frame {
 int ql_frame_decode(const uint8_t **p, const uint8_t *end, struct ql_frame *f);
 
 /* The transport error for an error of ql_frame_decode(). */
-static inline enum ql_err ql_frame_err(int rc)
+static inline enum ql_error ql_frame_err(int rc)
 {
 	return rc == -EPROTO ? QL_ERR_PROTOCOL_VIOLATION : QL_ERR_FRAME_ENCODING_ERROR;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
+/**
+ * @file
  * QUIC transport error codes: what a CONNECTION_CLOSE frame of type 0x1c carries (RFC 9000,
  * section 20.1; RFC 9368, section 10.2). Codes that an application closes with, or resets a
  * stream with, are the application protocol's own and have nothing to do with these.
@@ -11,7 +12,11 @@
 
 #include <qlane/common.h>
 
-enum ql_err {
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum ql_error {
 	QL_ERR_NO_ERROR = 0x00,
 	QL_ERR_INTERNAL_ERROR = 0x01,
 	QL_ERR_CONNECTION_REFUSED = 0x02,
@@ -30,18 +35,21 @@ enum ql_err {
 	QL_ERR_AEAD_LIMIT_REACHED = 0x0f,
 	QL_ERR_NO_VIABLE_PATH = 0x10,
 	QL_ERR_VERSION_NEGOTIATION_ERROR = 0x11,
-	/* 0x100 + TLS alert, up to 0x1ff (RFC 9001, section 4.8) */
-	QL_ERR_CRYPTO_ERROR = 0x100,
+	QL_ERR_CRYPTO_ERROR = 0x100, /**< plus a TLS alert: up to 0x1ff (RFC 9001, section 4.8) */
 };
 
-/* The code of a fatal TLS alert (0..255). */
+/** The code of a fatal TLS alert (0..255). */
 #define QL_ERR_CRYPTO(alert) (QL_ERR_CRYPTO_ERROR + (uint8_t)(alert))
 
-/*
+/**
  * The name of a transport error code as the RFC writes it ("FLOW_CONTROL_ERROR"), with the alert's
- * name for the TLS alerts that exist ("CRYPTO_ERROR(handshake_failure)"). Static text, never NULL:
- * "UNKNOWN_ERROR" for a code that no specification above names.
+ * name for the TLS alerts that exist ("CRYPTO_ERROR(handshake_failure)").
+ * @return static text, "UNKNOWN_ERROR" for a code that no specification above names.
  */
 QL_PUBLIC const char *ql_err_name(uint64_t code);
 
+#ifdef __cplusplus
+}
 #endif
+
+#endif /* QLANE_ERROR_H */
