@@ -12,7 +12,7 @@
 
 #include "wire/bytes.h"
 
-#define QL_CID_MAX         20
+#define QL_CID_MAX	   20
 #define QL_RESET_TOKEN_LEN 16
 
 /* Bytes of id behind len have no meaning. */

@@ -46,12 +46,12 @@ enum ql_frame_type {
 #define QL_FRAME_STREAM_FIN 0x01
 #define QL_FRAME_STREAM_LEN 0x02
 #define QL_FRAME_STREAM_OFF 0x04
-#define QL_FRAME_UNI        0x01 /* MAX_STREAMS, STREAMS_BLOCKED */
+#define QL_FRAME_UNI	    0x01 /* MAX_STREAMS, STREAMS_BLOCKED */
 #define QL_FRAME_CLOSE_APP  0x01
 #define QL_FRAME_DGRAM_LEN  0x01
 
-#define QL_STREAMS_MAX   (UINT64_C(1) << 60) /* most streams of one type ever */
-#define QL_PATH_DATA_LEN 8                   /* PATH_CHALLENGE, PATH_RESPONSE */
+#define QL_STREAMS_MAX	 (UINT64_C(1) << 60) /* most streams of one type ever */
+#define QL_PATH_DATA_LEN 8		     /* PATH_CHALLENGE, PATH_RESPONSE */
 
 struct ql_ecn_counts {
 	uint64_t ect0;
@@ -81,7 +81,7 @@ struct ql_frame_stream {
 struct ql_frame_new_cid {
 	uint64_t seq;
 	uint64_t retire_prior_to;
-	struct ql_cid cid;          /* never empty */
+	struct ql_cid cid;	    /* never empty */
 	const uint8_t *reset_token; /* QL_RESET_TOKEN_LEN bytes */
 };
 
@@ -95,7 +95,7 @@ struct ql_frame_close {
 
 struct ql_frame {
 	enum ql_frame_type type; /* the family */
-	uint64_t wire_type;      /* the type as received; also set when decoding fails behind it */
+	uint64_t wire_type;	 /* the type as received; also set when decoding fails behind it */
 	union {
 		struct {
 			size_t count; /* of consecutive PADDING frames */
@@ -171,7 +171,7 @@ static inline enum ql_error ql_frame_err(int rc)
 #define QL_FRAME_F_ACKED  0x02 /* ack-eliciting (not N) */
 #define QL_FRAME_F_FLIGHT 0x04 /* counts as in flight (not C) */
 #define QL_FRAME_F_PROBE  0x08 /* probing (P) */
-#define QL_FRAME_F_FLOW   0x10 /* flow controlled (F) */
+#define QL_FRAME_F_FLOW	  0x10 /* flow controlled (F) */
 #define QL_FRAME_F_SERVER 0x20 /* only servers send it; from a client a PROTOCOL_VIOLATION */
 
 struct ql_frame_info {

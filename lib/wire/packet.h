@@ -18,20 +18,20 @@
 #define QL_VERSION_2 0x6b3343cfu
 
 /* First byte. The lower bits of a long header's type depend on the version. */
-#define QL_PKT_LONG      0x80
-#define QL_PKT_FIXED     0x40
-#define QL_PKT_SPIN      0x20
+#define QL_PKT_LONG	 0x80
+#define QL_PKT_FIXED	 0x40
+#define QL_PKT_SPIN	 0x20
 #define QL_PKT_KEY_PHASE 0x04
 /* Reserved bits, zero once header protection is removed (else PROTOCOL_VIOLATION). */
 #define QL_PKT_RESERVED_LONG  0x0c
 #define QL_PKT_RESERVED_SHORT 0x18
 #define QL_PKT_PN_LEN(first)  (((first)&0x03u) + 1)
 
-#define QL_PN_MAX       QL_VARINT_MAX
-#define QL_PN_NONE      UINT64_MAX /* "nothing acknowledged yet" */
-#define QL_PN_MAX_LEN   4
-#define QL_RETRY_TAG    16   /* bytes of the Retry Integrity Tag */
-#define QL_INITIAL_MIN  1200 /* bytes of a datagram with an ack-eliciting Initial */
+#define QL_PN_MAX	QL_VARINT_MAX
+#define QL_PN_NONE	UINT64_MAX /* "nothing acknowledged yet" */
+#define QL_PN_MAX_LEN	4
+#define QL_RETRY_TAG	16   /* bytes of the Retry Integrity Tag */
+#define QL_INITIAL_MIN	1200 /* bytes of a datagram with an ack-eliciting Initial */
 #define QL_PKT_MAX_SIZE 65527
 
 enum ql_pkt_type {
@@ -47,7 +47,7 @@ enum ql_pkt_type {
 struct ql_pkt_hdr {
 	enum ql_pkt_type type;
 	uint32_t version; /* 0 in Version Negotiation and short headers */
-	uint8_t first;    /* first byte as received: its low bits are still protected */
+	uint8_t first;	  /* first byte as received: its low bits are still protected */
 	struct ql_cid_view dcid;
 	struct ql_cid_view scid;
 	/*

@@ -19,44 +19,60 @@ struct param {
 	uint64_t def, min, max; /* of an INT */
 };
 
-#define AT(field)   .offset = offsetof(struct ql_tparams, field)
-#define ANY	    .max = QL_VARINT_MAX
-#define MAX_STREAMS (UINT64_C(1) << 60)
+/* The integers are named in struct ql_tparams as in the RFC. */
+#define INTEGER(id, field, def, min, max)                                                 \
+	{                                                                                 \
+		id, #field, INT, false, offsetof(struct ql_tparams, field), def, min, max \
+	}
+#define OTHER(id, name, kind, server, field)                                        \
+	{                                                                           \
+		id, name, kind, server, offsetof(struct ql_tparams, field), 0, 0, 0 \
+	}
+#define CLIENT_TOO  false
+#define ONLY_SERVER true
+#define ANY	    QL_VARINT_MAX
+#define STREAMS_MAX (UINT64_C(1) << 60)
 
 /* clang-format off */
 static const struct param params[QL_TP_COUNT] = {
 	/* 0x00 to 0x10 are in the order of their IDs: find() counts on it. */
-	[QL_TP_ORIGINAL_DCID] = {0x00, "original_destination_connection_id", CID, true, AT(original_dcid)},
-	[QL_TP_MAX_IDLE_TIMEOUT] = {0x01, "max_idle_timeout", INT, false, AT(max_idle_timeout), ANY},
-	[QL_TP_STATELESS_RESET_TOKEN] = {0x02, "stateless_reset_token", TOKEN, true, AT(stateless_reset_token)},
-	[QL_TP_MAX_UDP_PAYLOAD_SIZE] = {0x03, "max_udp_payload_size", INT, false, AT(max_udp_payload_size),
-		.def = QL_TP_MAX_UDP_PAYLOAD_DEFAULT, .min = 1200, ANY},
-	[QL_TP_INITIAL_MAX_DATA] = {0x04, "initial_max_data", INT, false, AT(initial_max_data), ANY},
-	[QL_TP_INITIAL_MAX_STREAM_DATA_BIDI_LOCAL] = {0x05, "initial_max_stream_data_bidi_local", INT, false,
-		AT(initial_max_stream_data_bidi_local), ANY},
-	[QL_TP_INITIAL_MAX_STREAM_DATA_BIDI_REMOTE] = {0x06, "initial_max_stream_data_bidi_remote", INT, false,
-		AT(initial_max_stream_data_bidi_remote), ANY},
-	[QL_TP_INITIAL_MAX_STREAM_DATA_UNI] = {0x07, "initial_max_stream_data_uni", INT, false,
-		AT(initial_max_stream_data_uni), ANY},
-	[QL_TP_INITIAL_MAX_STREAMS_BIDI] = {0x08, "initial_max_streams_bidi", INT, false,
-		AT(initial_max_streams_bidi), .max = MAX_STREAMS},
-	[QL_TP_INITIAL_MAX_STREAMS_UNI] = {0x09, "initial_max_streams_uni", INT, false,
-		AT(initial_max_streams_uni), .max = MAX_STREAMS},
-	[QL_TP_ACK_DELAY_EXPONENT] = {0x0a, "ack_delay_exponent", INT, false, AT(ack_delay_exponent),
-		.def = QL_TP_ACK_DELAY_EXPONENT_DEFAULT, .max = 20},
-	[QL_TP_MAX_ACK_DELAY] = {0x0b, "max_ack_delay", INT, false, AT(max_ack_delay),
-		.def = QL_TP_MAX_ACK_DELAY_DEFAULT, .max = (1 << 14) - 1},
-	[QL_TP_DISABLE_ACTIVE_MIGRATION] = {0x0c, "disable_active_migration", FLAG, false},
-	[QL_TP_PREFERRED_ADDRESS] = {0x0d, "preferred_address", ADDRESS, true, AT(preferred_address)},
-	[QL_TP_ACTIVE_CONNECTION_ID_LIMIT] = {0x0e, "active_connection_id_limit", INT, false,
-		AT(active_connection_id_limit), .def = QL_TP_ACTIVE_CID_LIMIT_DEFAULT, .min = 2, ANY},
-	[QL_TP_INITIAL_SCID] = {0x0f, "initial_source_connection_id", CID, false, AT(initial_scid)},
-	[QL_TP_RETRY_SCID] = {0x10, "retry_source_connection_id", CID, true, AT(retry_scid)},
-	[QL_TP_MAX_DATAGRAM_FRAME_SIZE] = {0x20, "max_datagram_frame_size", INT, false,
-		AT(max_datagram_frame_size), ANY},
-	[QL_TP_GREASE_QUIC_BIT] = {0x2ab2, "grease_quic_bit", FLAG, false},
-	[QL_TP_VERSION_INFORMATION] = {0x11, "version_information", VERSIONS, false, AT(version_info)},
-	[QL_TP_MIN_ACK_DELAY] = {0xff04de1b, "min_ack_delay", INT, false, AT(min_ack_delay), ANY},
+	[QL_TP_ORIGINAL_DCID] =
+		OTHER(0x00, "original_destination_connection_id", CID, ONLY_SERVER, original_dcid),
+	[QL_TP_MAX_IDLE_TIMEOUT] = INTEGER(0x01, max_idle_timeout, 0, 0, ANY),
+	[QL_TP_STATELESS_RESET_TOKEN] =
+		OTHER(0x02, "stateless_reset_token", TOKEN, ONLY_SERVER, stateless_reset_token),
+	[QL_TP_MAX_UDP_PAYLOAD_SIZE] =
+		INTEGER(0x03, max_udp_payload_size, QL_TP_MAX_UDP_PAYLOAD_DEFAULT, 1200, ANY),
+	[QL_TP_INITIAL_MAX_DATA] = INTEGER(0x04, initial_max_data, 0, 0, ANY),
+	[QL_TP_INITIAL_MAX_STREAM_DATA_BIDI_LOCAL] =
+		INTEGER(0x05, initial_max_stream_data_bidi_local, 0, 0, ANY),
+	[QL_TP_INITIAL_MAX_STREAM_DATA_BIDI_REMOTE] =
+		INTEGER(0x06, initial_max_stream_data_bidi_remote, 0, 0, ANY),
+	[QL_TP_INITIAL_MAX_STREAM_DATA_UNI] =
+		INTEGER(0x07, initial_max_stream_data_uni, 0, 0, ANY),
+	[QL_TP_INITIAL_MAX_STREAMS_BIDI] =
+		INTEGER(0x08, initial_max_streams_bidi, 0, 0, STREAMS_MAX),
+	[QL_TP_INITIAL_MAX_STREAMS_UNI] =
+		INTEGER(0x09, initial_max_streams_uni, 0, 0, STREAMS_MAX),
+	[QL_TP_ACK_DELAY_EXPONENT] =
+		INTEGER(0x0a, ack_delay_exponent, QL_TP_ACK_DELAY_EXPONENT_DEFAULT, 0, 20),
+	[QL_TP_MAX_ACK_DELAY] =
+		INTEGER(0x0b, max_ack_delay, QL_TP_MAX_ACK_DELAY_DEFAULT, 0, (1 << 14) - 1),
+	[QL_TP_DISABLE_ACTIVE_MIGRATION] =
+		OTHER(0x0c, "disable_active_migration", FLAG, CLIENT_TOO, present),
+	[QL_TP_PREFERRED_ADDRESS] =
+		OTHER(0x0d, "preferred_address", ADDRESS, ONLY_SERVER, preferred_address),
+	[QL_TP_ACTIVE_CONNECTION_ID_LIMIT] =
+		INTEGER(0x0e, active_connection_id_limit, QL_TP_ACTIVE_CID_LIMIT_DEFAULT, 2, ANY),
+	[QL_TP_INITIAL_SCID] =
+		OTHER(0x0f, "initial_source_connection_id", CID, CLIENT_TOO, initial_scid),
+	[QL_TP_RETRY_SCID] =
+		OTHER(0x10, "retry_source_connection_id", CID, ONLY_SERVER, retry_scid),
+	[QL_TP_MAX_DATAGRAM_FRAME_SIZE] = INTEGER(0x20, max_datagram_frame_size, 0, 0, ANY),
+	[QL_TP_GREASE_QUIC_BIT] = OTHER(0x2ab2, "grease_quic_bit", FLAG, CLIENT_TOO, present),
+	[QL_TP_VERSION_INFORMATION] =
+		OTHER(0x11, "version_information", VERSIONS, CLIENT_TOO, version_info),
+	[QL_TP_MIN_ACK_DELAY] = INTEGER(0xff04de1b, min_ack_delay, 0, 0, ANY),
 };
 /* clang-format on */
 

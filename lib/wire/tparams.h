@@ -25,7 +25,7 @@ enum ql_tp {
 	QL_TP_ACK_DELAY_EXPONENT,
 	QL_TP_MAX_ACK_DELAY,
 	QL_TP_DISABLE_ACTIVE_MIGRATION, /* the bit is the value */
-	QL_TP_PREFERRED_ADDRESS,        /* server */
+	QL_TP_PREFERRED_ADDRESS,	/* server */
 	QL_TP_ACTIVE_CONNECTION_ID_LIMIT,
 	QL_TP_INITIAL_SCID,
 	QL_TP_RETRY_SCID, /* server */
@@ -36,10 +36,10 @@ enum ql_tp {
 	QL_TP_COUNT
 };
 
-#define QL_TP_MAX_UDP_PAYLOAD_DEFAULT    65527
+#define QL_TP_MAX_UDP_PAYLOAD_DEFAULT	 65527
 #define QL_TP_ACK_DELAY_EXPONENT_DEFAULT 3
-#define QL_TP_MAX_ACK_DELAY_DEFAULT      25 /* ms */
-#define QL_TP_ACTIVE_CID_LIMIT_DEFAULT   2
+#define QL_TP_MAX_ACK_DELAY_DEFAULT	 25 /* ms */
+#define QL_TP_ACTIVE_CID_LIMIT_DEFAULT	 2
 
 /* Versions kept of a list; more are checked and left out. */
 #define QL_TP_VERSIONS_MAX 16
@@ -64,7 +64,7 @@ struct ql_tp_version_info {
  * a meaning only when present.
  */
 struct ql_tparams {
-	uint32_t present;              /* 1 << enum ql_tp */
+	uint32_t present;	       /* 1 << enum ql_tp */
 	uint64_t max_idle_timeout;     /* ms; 0: none */
 	uint64_t max_udp_payload_size; /* bytes; may be above the default, which means nothing */
 	uint64_t initial_max_data;
@@ -77,7 +77,7 @@ struct ql_tparams {
 	uint64_t max_ack_delay; /* ms */
 	uint64_t active_connection_id_limit;
 	uint64_t max_datagram_frame_size; /* bytes of a whole frame; 0: none accepted */
-	uint64_t min_ack_delay;           /* us; only when present */
+	uint64_t min_ack_delay;		  /* us; only when present */
 	struct ql_cid original_dcid;
 	struct ql_cid initial_scid;
 	struct ql_cid retry_scid;

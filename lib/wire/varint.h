@@ -14,7 +14,7 @@
 
 #include "wire/bytes.h"
 
-#define QL_VARINT_MAX      ((UINT64_C(1) << 62) - 1)
+#define QL_VARINT_MAX	   ((UINT64_C(1) << 62) - 1)
 #define QL_VARINT_MAX_SIZE 8
 
 /* Bytes of the shortest form of v. */
