@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Which stream sends next: urgency and incremental of RFC 9218 for every stream, whatever the
+ * application protocol. All operations are O(1), whatever the number of streams; nothing is
+ * allocated. A stream that has nothing to send, or may not, is not in here and costs nothing.
+ *
+ * The contract. ql_sched_pick() gives:
+ *
+ * 1. A stream of the most urgent level that has any: QL_SCHED_CONTROL, then urgency 0 to 7.
+ *    Strictly: a level waits for as long as a more urgent one has something to send.
+ * 2. Within a level first what needs no credit of the connection (data to be sent again, a FIN
+ *    without data): first come, first served. Without credit, that is all there is to pick.
+ * 3. Then sequential (non-incremental) streams one after another, in the order in which they were
+ *    activated, each until it is removed; and incremental streams in turn, each for about
+ *    QL_SCHED_QUANTUM bytes and at least once. When a level has both, the two classes take turns
+ *    in the same way, so that neither starves the other.
+ *
+ * A change of priority takes effect with the next pick: remove and add again.
+ */
+#ifndef QL_STREAM_SCHED_H
+#define QL_STREAM_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Levels: 0 goes first. */
+#define QL_SCHED_CONTROL    0
+#define QL_SCHED_URGENCY(u) (1 + (u))
+#define QL_SCHED_LEVELS	    9
+
+/* Bytes that an incremental stream sends before it is the next one's turn. */
+#define QL_SCHED_QUANTUM 2048
+
+enum ql_sched_queue {
+	QL_SCHED_FREE,	     /* needs no credit of the connection */
+	QL_SCHED_SEQUENTIAL, /* new data, non-incremental */
+	QL_SCHED_INCREMENTAL,
+	QL_SCHED_QUEUES,
+	QL_SCHED_OUT = QL_SCHED_QUEUES, /* not in the scheduler */
+};
+
+/* Embedded in what is scheduled. */
+struct ql_sched_node {
+	struct ql_sched_node *next, *prev; /* a ring */
+	int32_t left;			   /* of the quantum, bytes */
+	uint8_t level;
+	uint8_t queue; /* enum ql_sched_queue */
+};
+
+struct ql_sched {
+	struct ql_sched_node *head[QL_SCHED_LEVELS][QL_SCHED_QUEUES];
+	int32_t left[QL_SCHED_LEVELS]; /* of the quantum of the class whose turn it is */
+	uint16_t turn;		       /* a bit a level: it is the incremental ones' turn */
+	uint16_t free;		       /* levels with something in QL_SCHED_FREE */
+	uint16_t data;		       /* levels with something in the others */
+};
+
+void ql_sched_init(struct ql_sched *s);
+/* Before its first use. */
+void ql_sched_node_init(struct ql_sched_node *n);
+
+/* Put n, which must be out, behind the others of its queue. */
+void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,
+		  enum ql_sched_queue queue);
+/* Take n out. Fine when it is out. */
+void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n);
+
+/* Who sends next, or NULL. credit: the connection may send new data. Changes nothing. */
+struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit);
+
+/* n, just picked, has sent this many bytes; to be called while it is still in. */
+void ql_sched_charge(struct ql_sched *s, struct ql_sched_node *n, size_t bytes);
+
+static inline bool ql_sched_in(const struct ql_sched_node *n)
+{
+	return n->queue != QL_SCHED_OUT;
+}
+
+static inline bool ql_sched_any(const struct ql_sched *s, bool credit)
+{
+	return s->free != 0 || (credit && s->data != 0);
+}
+
+#endif

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What is to be sent in one direction of a stream, or as CRYPTO data: kept until it is
+ * acknowledged (RFC 9000, sections 2.2, 3.1 and 13.3).
+ *
+ * Data comes by copy, into blocks of the engine's memory, or by reference, with a callback when it
+ * is the owner's again. Offsets are bytes from the start of the stream:
+ *
+ *	0 ... acked ... sent ... size
+ *	      |         |        end of what was given
+ *	      |         next that was never sent
+ *	      all below is acknowledged, and freed
+ *
+ * Between acked and sent two sets of ranges say what else was acknowledged, and what is to be sent
+ * again. Both are bounded; when one is full, more than necessary is sent again, never less.
+ * Acknowledgements in order cost O(1).
+ */
+#ifndef QL_STREAM_SENDBUF_H
+#define QL_STREAM_SENDBUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <qlane/stream.h>
+
+#include "base/mem.h"
+#include "recovery/ranges.h"
+
+struct ql_sendseg;
+
+struct ql_sendbuf {
+	struct ql_sendseg *head, *tail;
+	struct ql_sendseg *cursor; /* where sending new data was last */
+	uint64_t size;
+	uint64_t sent;
+	uint64_t acked;
+	uint64_t copied;	 /* bytes held by copy */
+	struct ql_ranges acks;	 /* acknowledged, above acked */
+	struct ql_ranges resend; /* lost */
+	uint64_t resend_end;	 /* without memory for ranges: all below is lost; 0: not so */
+	bool fin;		 /* size is the final size */
+	bool fin_sent;
+	bool fin_lost;
+	bool fin_acked;
+};
+
+/* A stretch to be put into a frame. */
+struct ql_send_span {
+	uint64_t offset;
+	uint64_t len; /* bytes there are; the caller may take less */
+	bool again;   /* it has been sent before and needs no credit */
+};
+
+void ql_sendbuf_init(struct ql_sendbuf *sb, struct ql_mem *mem);
+
+/* Give everything up: free it and call the release callbacks. */
+void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem);
+
+/*
+ * Append by copy.
+ * Bytes taken: less than len, maybe 0, when memory is used up. Not after fin.
+ */
+size_t ql_sendbuf_copy_in(struct ql_sendbuf *sb, struct ql_mem *mem, const void *data, size_t len);
+
+/* Append by reference. 0, or -ENOMEM without a call of release. len may be 0. Not after fin. */
+int ql_sendbuf_ref_in(struct ql_sendbuf *sb, struct ql_mem *mem, const void *data, size_t len,
+		      ql_release_fn release, void *arg);
+
+/* There is something lost to be sent again, data or FIN. */
+bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb);
+
+/*
+ * What goes next: lost data first, from the lowest offset, then new data. False when there is
+ * neither, maybe with a FIN left over (ql_sendbuf_fin_due()).
+ */
+bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span);
+
+/* A FIN that is to be sent, with the frame that ends at size or on its own. */
+static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
+{
+	return sb->fin && (!sb->fin_sent || sb->fin_lost);
+}
+
+/* Bytes [offset, offset + len) have been put into a packet, with FIN or not. */
+void ql_sendbuf_sent(struct ql_sendbuf *sb, uint64_t offset, size_t len, bool fin);
+
+/* Copy [offset, offset + len), which must lie in [acked, size), to dst. */
+void ql_sendbuf_copy_out(struct ql_sendbuf *sb, uint64_t offset, uint8_t *dst, size_t len);
+
+/* The data at offset, in [acked, size), as far as it lies in one piece: at most len. */
+size_t ql_sendbuf_at(struct ql_sendbuf *sb, uint64_t offset, size_t len, const uint8_t **p);
+
+/*
+ * A frame of [offset, offset + len) was acknowledged, or lost. What was never sent is not touched.
+ * Release callbacks come at the end of ql_sendbuf_acked(), when the buffer may be used again.
+ */
+void ql_sendbuf_acked(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
+		      bool fin);
+void ql_sendbuf_lost(struct ql_sendbuf *sb, uint64_t offset, size_t len, bool fin);
+
+/* Everything and FIN have been acknowledged. */
+static inline bool ql_sendbuf_done(const struct ql_sendbuf *sb)
+{
+	return sb->fin_acked && sb->acked == sb->size;
+}
+
+static inline uint64_t ql_sendbuf_unsent(const struct ql_sendbuf *sb)
+{
+	return sb->size - sb->sent;
+}
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The streams of one connection: RFC 9000, sections 2 to 4 and frames 19.4, 19.5, 19.8 to 19.14.
+ * conn/ brings frames in and asks for frames out; the application comes through qlane/stream.h.
+ *
+ * Callbacks of the application run inside ql_streams_recv(), ql_streams_acked(),
+ * ql_streams_reap() and ql_streams_fini() only, except that a release callback of
+ * ql_stream_send_ref() also runs inside ql_stream_reset(). A callback may call everything in
+ * qlane/stream.h and ql_streams_open(), for any stream, and ql_streams_close().
+ * It may not call the functions named above or ql_streams_send(), nor may a hook.
+ *
+ * A stream's pointer is good until its stream_closed() returns. Streams that have ended are freed
+ * at the end of the outermost of the calls above. One that the application itself has ended, by
+ * stop or reset outside of a callback, waits for the next of them: wake() is called for it.
+ *
+ * Peers' limits: a frame costs O(its length), plus the creation of the streams below a new one,
+ * which are no more than max_streams at a time.
+ */
+#ifndef QL_STREAM_STREAMS_H
+#define QL_STREAM_STREAMS_H
+
+#include <qlane/conn.h>
+#include <qlane/stream.h>
+
+#include "base/mem.h"
+#include "recovery/sent.h"
+#include "stream/flow.h"
+#include "stream/sched.h"
+#include "stream/stream.h"
+#include "wire/frame.h"
+#include "wire/tparams.h"
+
+struct ql_streams_hooks {
+	/*
+	 * There is something to send, or to reap: put the connection on the ready list. May be
+	 * called again while it is there, and from within all calls here but ql_streams_init(),
+	 * ql_streams_send() and ql_streams_fini().
+	 */
+	void (*wake)(struct ql_conn *conn);
+};
+
+/* Our side's limits: what the transport parameters say to the peer. */
+struct ql_streams_config {
+	uint64_t max_data;
+	uint64_t max_stream_data_bidi_local;  /* streams that we open */
+	uint64_t max_stream_data_bidi_remote; /* that the peer opens */
+	uint64_t max_stream_data_uni;
+	uint64_t max_streams_bidi; /* open at a time by the peer */
+	uint64_t max_streams_uni;
+	uint64_t send_buffer; /* bytes kept by copy for one stream */
+};
+
+/* Streams of one type and one opener. */
+struct ql_stream_type {
+	uint64_t opened; /* how many ever; the next one's ID is opened << 2 | type */
+	uint64_t limit;	 /* how many ever there may be: ours for the peer's, and the reverse */
+	uint64_t closed; /* of those, by now */
+};
+
+/* IDs of open streams -> streams; open addressing with linear probing. */
+#define QL_STREAM_MAP_EMBEDDED 8
+struct ql_stream_map {
+	struct ql_stream **slots;
+	uint32_t size; /* a power of two */
+	uint32_t count;
+	struct ql_stream *embedded[QL_STREAM_MAP_EMBEDDED];
+};
+
+struct ql_streams {
+	struct ql_mem *mem;
+	struct ql_conn *conn;
+	const struct ql_conn_ops *ops;
+	struct ql_streams_hooks hooks;
+	struct ql_streams_config config;
+	struct ql_sched sched;
+	struct ql_flow_rx rx;
+	uint64_t rx_used; /* sum of the highest offsets of all streams */
+	struct ql_flow_tx tx;
+	struct ql_stream *last; /* that was looked up */
+	struct ql_stream *ctl;	/* ring of streams with control frames to send */
+	struct ql_stream *dead; /* ring of those to be freed */
+	struct ql_stream_map map;
+	struct ql_stream_type types[4]; /* by the two low bits of the ID */
+	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
+	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
+	uint64_t peer_max_uni;
+	uint32_t depth;	 /* of calls that may run callbacks */
+	uint8_t ctl_due; /* frames of the connection that wait to be sent, see streams_tx.c */
+	bool is_server;
+	bool closing;
+	bool blocked_open[2]; /* ql_streams_open() has failed at the limit: bidi, uni */
+};
+
+/* ops may be NULL until ql_streams_set_ops(); no frame may come before. */
+void ql_streams_init(struct ql_streams *ss, struct ql_mem *mem, struct ql_conn *conn,
+		     bool is_server, const struct ql_streams_config *config,
+		     const struct ql_streams_hooks *hooks, const struct ql_conn_ops *ops);
+void ql_streams_set_ops(struct ql_streams *ss, const struct ql_conn_ops *ops);
+
+/*
+ * The peer's initial_max_* have come. Again, after those of an earlier connection were used for
+ * 0-RTT: limits only grow. streams_available() is not called for these.
+ */
+void ql_streams_set_peer_limits(struct ql_streams *ss, const struct ql_tparams *tp);
+
+/*
+ * The connection is closing: no callback from here on, except for stream_closed() and
+ * release callbacks from ql_streams_fini(); nothing more to send; calls of the application fail
+ * with -EPIPE.
+ */
+void ql_streams_close(struct ql_streams *ss);
+
+/* stream_closed() for every stream, and free everything. Not from within a callback. */
+void ql_streams_fini(struct ql_streams *ss);
+
+/* The core of ql_stream_open(): 0, -EAGAIN at the peer's limit, -ENOMEM, -ENOTCONN when closing. */
+int ql_streams_open(struct ql_streams *ss, bool bidi, struct ql_stream **stream);
+
+/* An open stream, or NULL. */
+struct ql_stream *ql_streams_find(struct ql_streams *ss, uint64_t id);
+
+/* A stream's data goes before all urgencies: control streams of the application protocol. */
+void ql_streams_set_control(struct ql_stream *stream);
+
+/*
+ * Handle one of the frames STREAM, RESET_STREAM, STOP_SENDING, MAX_DATA, MAX_STREAM_DATA,
+ * MAX_STREAMS, DATA_BLOCKED, STREAM_DATA_BLOCKED, STREAMS_BLOCKED.
+ * @param m  the packet that f's data lies in; may be NULL. Not kept, for now.
+ * @return 0, or the transport error to close the connection with (enum ql_err).
+ */
+int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_mbuf *m);
+
+/*
+ * Fill [p, end), the rest of a packet that is being assembled, with what is most urgent: control
+ * frames, then STREAM frames in the order of sched.h; each is recorded by ql_sent_add(). If that
+ * fails, what was to be recorded is not written and waits. A frame without Length fills the packet
+ * up to end: then the return value is end. A datagram preferably has one stream's data: when more
+ * than half of the room is used, a further stream's is added only if all of it fits.
+ * @return the new p; the old one when there is nothing, or not enough room
+ */
+uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent);
+
+/* ql_streams_send() would write something, given room. O(1). */
+bool ql_streams_pending(const struct ql_streams *ss);
+
+/*
+ * A packet with this record was acknowledged, or declared lost. kind is the family of the frame
+ * (enum ql_frame_type); records of other frames do nothing.
+ */
+void ql_streams_acked(struct ql_streams *ss, const struct ql_sent_frame *f);
+void ql_streams_lost(struct ql_streams *ss, const struct ql_sent_frame *f);
+
+/* Free the streams that have ended. Call it in the turn after wake(). */
+void ql_streams_reap(struct ql_streams *ss);
+
+/* Open streams, of both sides. */
+static inline uint32_t ql_streams_count(const struct ql_streams *ss)
+{
+	return ss->map.count;
+}
+
+#endif
