@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Congestion control of one path: the window, and the interface between loss detection and the
+ * algorithms (RFC 9002, section 7).
+ *
+ * An algorithm is a table of functions over a struct ql_cc, called once per event, not per packet.
+ * It sets cwnd, and pacing_rate if it has an opinion; what is in flight is counted by its caller.
+ * Sizes are bytes of UDP payload, times ns.
+ */
+#ifndef QL_RECOVERY_CC_H
+#define QL_RECOVERY_CC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "recovery/rtt.h"
+
+struct ql_cc;
+
+/* One ACK frame's newly acknowledged packets. Packets not in flight do not count. */
+struct ql_cc_ack {
+	uint64_t now;
+	uint64_t bytes;		  /* newly acknowledged */
+	uint64_t growth_bytes;	  /* those sent after the recovery period began: may grow cwnd */
+	uint64_t prior_in_flight; /* before this ACK */
+	uint64_t in_flight;	  /* after it, and after the losses it showed */
+	uint64_t largest_sent;	  /* when the largest of them was sent */
+	bool app_limited;	  /* the window was not the limit (7.8): no growth */
+	const struct ql_rtt *rtt; /* updated already */
+	/* Delivery rate sample (draft-cheng-iccrg-delivery-rate-estimation); 0 interval: none. */
+	uint64_t delivered; /* bytes in interval */
+	uint64_t interval;
+	uint64_t total_delivered; /* bytes of the path's life */
+	uint64_t prior_delivered; /* total_delivered when the sampled packet was sent */
+	bool rate_app_limited;	  /* the sample is */
+};
+
+/* Packets in flight that one pass of loss detection gave up. */
+struct ql_cc_loss {
+	uint64_t now;
+	uint64_t bytes;
+	uint64_t in_flight;    /* after it */
+	uint64_t largest_sent; /* when the last of them was sent */
+	bool persistent;       /* persistent congestion (7.6) */
+	const struct ql_rtt *rtt;
+};
+
+struct ql_cc_ops {
+	const char *name;
+	void (*init)(struct ql_cc *cc, uint64_t now);
+	void (*on_ack)(struct ql_cc *cc, const struct ql_cc_ack *ack);
+	void (*on_loss)(struct ql_cc *cc, const struct ql_cc_loss *loss);
+	/* Congestion Experienced was reported for packets sent until then (7.1). */
+	void (*on_ecn)(struct ql_cc *cc, uint64_t largest_sent, uint64_t now);
+	/* Optional. A packet of so many bytes went out; in_flight includes it. */
+	void (*on_sent)(struct ql_cc *cc, uint64_t now, uint32_t bytes, uint64_t in_flight);
+	/* Optional. Packets that had been declared lost were acknowledged after all. */
+	void (*on_spurious)(struct ql_cc *cc, uint64_t now, uint64_t bytes);
+};
+
+struct ql_cc {
+	const struct ql_cc_ops *ops;
+	uint64_t cwnd;
+	uint64_t ssthresh;     /* UINT64_MAX until the first congestion */
+	uint64_t recovery_end; /* packets sent before belong to the recovery period; 0: none */
+	uint64_t pacing_rate;  /* bytes a second; 0: from cwnd and RTT */
+	uint32_t mtu;	       /* the path's maximum datagram size */
+	union {
+		struct {
+			uint64_t acked; /* in congestion avoidance, since the last growth */
+		} newreno;
+		uint64_t space[32]; /* for the others */
+	};
+};
+
+extern const struct ql_cc_ops ql_cc_newreno;
+
+/* 7.2 */
+static inline uint64_t ql_cc_initial_window(uint32_t mtu)
+{
+	uint64_t most = 2 * (uint64_t)mtu > 14720 ? 2 * (uint64_t)mtu : 14720;
+
+	return 10 * (uint64_t)mtu < most ? 10 * (uint64_t)mtu : most;
+}
+
+static inline uint64_t ql_cc_min_window(uint32_t mtu)
+{
+	return 2 * (uint64_t)mtu;
+}
+
+void ql_cc_init(struct ql_cc *cc, const struct ql_cc_ops *ops, uint32_t mtu, uint64_t now);
+
+static inline bool ql_cc_slow_start(const struct ql_cc *cc)
+{
+	return cc->cwnd < cc->ssthresh;
+}
+
+/*
+ * The maximum datagram size has changed. A window that has not left its initial value follows, and
+ * none stays below the minimum (7.2).
+ */
+void ql_cc_set_mtu(struct ql_cc *cc, uint32_t mtu);
+
+#endif /* QL_RECOVERY_CC_H */

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Loss detection and recovery of one connection: RFC 9002.
+ *
+ * Ties together the packets sent in the three packet number spaces (sent.h) and the path they went
+ * over: its RTT (rtt.h), congestion window (cc.h) and pacing (pacer.h). It owns the records; what
+ * a frame means, and sending it again, is its owner's, who is told by struct ql_rec_ops.
+ *
+ * The walk of a packet:
+ *	if (ql_rec_allowance(r, now) > 0)		a full datagram may go out
+ *		ql_rec_begin(), ql_rec_add() ...	note the frames while building it
+ *		ql_rec_on_sent()			or ql_rec_abort()
+ *	ql_rec_on_ack()					for each ACK frame
+ *	ql_rec_deadline(), ql_rec_on_timeout()		one timer
+ *
+ * Spaces are 0 Initial, 1 Handshake, 2 application data. Sizes are bytes of UDP payload,
+ * times ns. Times given must not decrease.
+ */
+#ifndef QL_RECOVERY_LOSS_H
+#define QL_RECOVERY_LOSS_H
+
+#include <qlane/common.h>
+
+#include "base/mem.h"
+#include "recovery/cc.h"
+#include "recovery/pacer.h"
+#include "recovery/rtt.h"
+#include "recovery/sent.h"
+#include "wire/frame.h"
+
+#define QL_REC_SPACES		3
+#define QL_REC_APP		2		/* the space of application data */
+#define QL_REC_PACKET_THRESHOLD 3		/* kPacketThreshold, 6.1.1 */
+#define QL_REC_PERSISTENT	3		/* kPersistentCongestionThreshold, 7.6.1 */
+#define QL_REC_PACER_SLACK	UINT64_C(50000) /* ns: how late a turn of the loop may be */
+
+/*
+ * What becomes of a frame. The callbacks must not call back into the ql_recovery, except to read.
+ * Both may come for the same frame: acked() after lost() when the packet was only late, and
+ * acked() or lost() after lost() when a probe had its frames sent again.
+ */
+struct ql_rec_ops {
+	void (*acked)(void *arg, unsigned int space, const struct ql_sent_frame *frame);
+	/* It must be sent again if it still matters. */
+	void (*lost)(void *arg, unsigned int space, const struct ql_sent_frame *frame);
+};
+
+struct ql_rec_space {
+	struct ql_sent sent;
+	uint64_t largest_acked;	 /* QL_PN_NONE */
+	uint64_t loss_time;	 /* when the next packet counts as lost, QL_NEVER */
+	uint64_t last_eliciting; /* when the last ack-eliciting packet was sent */
+	uint64_t in_flight;	 /* bytes */
+	uint32_t eliciting;	 /* ack-eliciting packets in flight */
+	bool discarded;
+	/* Packets lost without one acknowledged between: since when, for persistent congestion. */
+	bool run;
+	uint64_t run_start, run_end; /* times; ack-eliciting packets only */
+};
+
+/* All that belongs to the network path. */
+struct ql_path_rec {
+	struct ql_rtt rtt;
+	struct ql_cc cc;
+	struct ql_pacer pacer;
+	uint64_t in_flight; /* bytes, all spaces */
+	uint32_t mtu;	    /* maximum datagram size */
+	bool extra;	    /* one packet may exceed cwnd, at the start of recovery (7.3.2) */
+	/* For delivery rate samples. */
+	uint64_t delivered, lost; /* bytes */
+	uint64_t delivered_time, first_sent;
+	uint64_t app_limited; /* samples are, until delivered is above; 0: are not */
+};
+
+struct ql_rec_stats {
+	uint64_t sent, acked, lost, spurious; /* packets; spurious: acknowledged after being lost */
+	uint64_t ptos;
+	uint64_t persistent;
+};
+
+struct ql_recovery {
+	struct ql_rec_space space[QL_REC_SPACES];
+	struct ql_path_rec path;
+	const struct ql_rec_ops *ops;
+	void *arg;
+	uint64_t pto_base; /* PTOs count from here at least: the last PTO; for an idle client's
+			      PTO (6.2.2.1) also the last packet or ACK */
+	uint64_t armed;	   /* for the latter */
+	uint8_t pto_count;
+	bool server;
+	/* Set by the connection as it learns. */
+	bool confirmed;		/* handshake confirmed */
+	bool handshake_keys;	/* there are keys to send Handshake packets */
+	bool blocked;		/* a server at its anti-amplification limit */
+	uint64_t max_ack_delay; /* the peer's; 25 ms until set (RFC 9000, 18.2) */
+	/* Kept here. */
+	bool validated; /* peer has completed address validation (A.8) */
+	struct ql_rec_stats stats;
+};
+
+/* initial_rtt 0: 333 ms. mtu: maximum datagram size. cc: &ql_cc_newreno. Takes no memory.
+ * The struct may not be moved. */
+void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_ops *ops, void *arg,
+		 const struct ql_cc_ops *cc, uint64_t now, uint32_t mtu, uint64_t initial_rtt,
+		 bool is_server);
+
+/* Frees everything, without callbacks. */
+void ql_rec_fini(struct ql_recovery *r);
+
+/* ---- Sending ---- */
+
+/* The lowest number that the next packet of a space may have. */
+static inline uint64_t ql_rec_next_pn(const struct ql_recovery *r, unsigned int space)
+{
+	return ql_sent_next(&r->space[space].sent);
+}
+
+/* The largest number the peer has acknowledged, or QL_PN_NONE; for ql_pn_len(). */
+static inline uint64_t ql_rec_largest_acked(const struct ql_recovery *r, unsigned int space)
+{
+	return r->space[space].largest_acked;
+}
+
+/* See ql_sent_begin(), ql_sent_add(), ql_sent_abort(). */
+static inline int ql_rec_begin(struct ql_recovery *r, unsigned int space, uint64_t pn)
+{
+	return ql_sent_begin(&r->space[space].sent, pn);
+}
+
+static inline int ql_rec_add(struct ql_recovery *r, unsigned int space,
+			     const struct ql_sent_frame *frame)
+{
+	return ql_sent_add(&r->space[space].sent, frame);
+}
+
+static inline void ql_rec_abort(struct ql_recovery *r, unsigned int space)
+{
+	ql_sent_abort(&r->space[space].sent);
+}
+
+/*
+ * The packet being built in this space was sent. size counts in flight if flags say ELICITING or
+ * IN_FLIGHT (QL_SENT_*). Packets coalesced into one datagram are each reported with their own size;
+ * padding of the datagram belongs to one of them.
+ */
+void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, uint16_t flags,
+		    uint64_t now);
+
+/*
+ * Bytes that window and pacing let go now, in whole datagrams; 0: wait for an ACK, or until
+ * ql_rec_pace_time(). ACK-only packets and probes need none.
+ */
+size_t ql_rec_allowance(struct ql_recovery *r, uint64_t now);
+
+/*
+ * When the pacer lets the next full datagram go; QL_NEVER when the window is what holds it back
+ * (an ACK or the timer will come), now when nothing does.
+ */
+uint64_t ql_rec_pace_time(const struct ql_recovery *r, uint64_t now);
+
+/*
+ * The allowance was there, but nothing to send (application or flow control): until what is in
+ * flight now is acknowledged, ACKs say nothing about the path's capacity (7.8).
+ */
+void ql_rec_app_limited(struct ql_recovery *r);
+
+/* The maximum datagram size of the path has changed. */
+void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu);
+
+/* ---- Receiving ---- */
+
+/* The ack_delay field in ns; saturates. */
+static inline uint64_t ql_rec_ack_delay(uint64_t field, unsigned int exponent)
+{
+	const uint64_t most = QL_RTT_MAX / QL_NSEC_PER_USEC;
+
+	return (field > most >> exponent ? most : field << exponent) * QL_NSEC_PER_USEC;
+}
+
+/*
+ * Handle an ACK frame of a packet in this space. delay: see ql_rec_ack_delay().
+ * 0, or -EPROTO when it acknowledges a packet never sent (close with PROTOCOL_VIOLATION; the frame
+ * may have been handled in part). The work is bounded by packets in flight and ranges in the frame.
+ */
+int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_frame_ack *ack,
+		  uint64_t delay, uint64_t now);
+
+/* ---- Time ---- */
+
+/* When ql_rec_on_timeout() is due, QL_NEVER for not at all (A.8). May be in the past: then at once.
+ */
+uint64_t ql_rec_deadline(const struct ql_recovery *r);
+
+/*
+ * The deadline has come, or may have. Losses are declared through ops. Returns how many
+ * ack-eliciting packets must be sent in *space as probes, regardless of window and pacing: 0 to 2.
+ * For each, ql_rec_probe_frames() gets something to send again; new data or a PING will do, too
+ * (6.2.4).
+ */
+unsigned int ql_rec_on_timeout(struct ql_recovery *r, uint64_t now, unsigned int *space);
+
+/*
+ * Give the frames of the oldest packet in flight that was not asked for yet to ops->lost(), without
+ * counting it as lost. False when there is none: send new data or a PING.
+ */
+bool ql_rec_probe_frames(struct ql_recovery *r, unsigned int space);
+
+/* ---- The life of a space ---- */
+
+/* Its keys are gone (6.4): forget its packets, without callbacks. Never for application data. */
+void ql_rec_discard_space(struct ql_recovery *r, unsigned int space);
+
+/*
+ * What was sent in this space will never be acknowledged, which is not the network's fault (Retry,
+ * 0-RTT rejected): all its frames go to ops->lost(), nothing counts as lost. Numbers go on.
+ */
+void ql_rec_requeue_space(struct ql_recovery *r, unsigned int space);
+
+#endif /* QL_RECOVERY_LOSS_H */
