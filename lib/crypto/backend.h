@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What packet protection asks of a cipher library; only for the files of crypto/. Nothing here
+ * allocates: schedules are blocks of *_size() bytes, aligned to 64, that the caller provides.
+ */
+#ifndef QL_CRYPTO_BACKEND_H
+#define QL_CRYPTO_BACKEND_H
+
+#include "crypto/protect.h"
+
+/* One header protection mask to be computed. */
+struct ql_sample {
+	const struct ql_hp *hp;
+	const uint8_t *bytes; /* QL_SAMPLE_LEN */
+	uint8_t mask[16];     /* the first 5 count */
+};
+
+struct ql_backend {
+	size_t (*aead_size)(enum ql_suite suite);
+	size_t (*hp_size)(enum ql_suite suite);
+	/* 0, or -EIO. */
+	int (*aead_expand)(void *schedule, enum ql_suite suite, const uint8_t *key);
+	int (*hp_expand)(void *schedule, enum ql_suite suite, const uint8_t *key);
+	/*
+	 * In place; the tag goes behind the len bytes of text, or is there. open tells whether it
+	 * was right, without a difference in time for how wrong it was.
+	 */
+	void (*seal)(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		     size_t aad_len, uint8_t *text, size_t len);
+	bool (*open)(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		     size_t aad_len, uint8_t *text, size_t len);
+	/* All of one suite. */
+	void (*masks)(struct ql_sample *samples, unsigned int n);
+};
+
+extern const struct ql_backend ql_backend_wolfcrypt;
+extern const struct ql_backend ql_backend_ipsec_mb;
+
+/* Once per process. 0, or -ENOTSUP when the CPU or the library cannot. */
+int ql_backend_ipsec_mb_init(void);
+
+#endif

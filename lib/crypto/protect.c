@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "crypto/protect.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <wolfssl/ssl.h>
+
+#include "crypto/backend.h"
+#include "crypto/rng.h"
+#include "crypto/secret.h"
+#include "ql_build.h"
+#include "wire/packet.h"
+
+static const struct ql_backend *const backends[] = {
+	[QL_CRYPTO_WOLFCRYPT] = &ql_backend_wolfcrypt,
+#if QL_HAVE_IPSEC_MB
+	[QL_CRYPTO_IPSEC_MB] = &ql_backend_ipsec_mb,
+#endif
+};
+
+static _Atomic enum ql_crypto_backend current = QL_CRYPTO_WOLFCRYPT;
+static bool have_ipsec_mb;
+static int init_result;
+
+static void init(void)
+{
+	if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
+		init_result = -ENOTSUP;
+		return;
+	}
+#if QL_HAVE_IPSEC_MB
+	have_ipsec_mb = ql_backend_ipsec_mb_init() == 0;
+	if (have_ipsec_mb)
+		current = QL_CRYPTO_IPSEC_MB;
+#endif
+}
+
+int ql_crypto_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, init);
+	return init_result;
+}
+
+int ql_crypto_set_backend(enum ql_crypto_backend backend)
+{
+	if (backend != QL_CRYPTO_WOLFCRYPT && !(backend == QL_CRYPTO_IPSEC_MB && have_ipsec_mb))
+		return -ENOTSUP;
+	current = backend;
+	return 0;
+}
+
+enum ql_crypto_backend ql_crypto_backend(void)
+{
+	return current;
+}
+
+int ql_aead_init(struct ql_aead *aead, struct ql_mem *mem, enum ql_suite suite, const uint8_t *key,
+		 const uint8_t iv[QL_IV_LEN])
+{
+	enum ql_crypto_backend b = current;
+
+	*aead = (struct ql_aead){.suite = suite, .backend = b};
+	aead->schedule = ql_mem_alloc(mem, backends[b]->aead_size(suite));
+	if (!aead->schedule)
+		return -ENOMEM;
+	memcpy(aead->iv, iv, QL_IV_LEN);
+	if (backends[b]->aead_expand(aead->schedule, suite, key)) {
+		ql_aead_fini(aead, mem);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int ql_hp_init(struct ql_hp *hp, struct ql_mem *mem, enum ql_suite suite, const uint8_t *key)
+{
+	enum ql_crypto_backend b = current;
+
+	*hp = (struct ql_hp){.suite = suite, .backend = b};
+	hp->schedule = ql_mem_alloc(mem, backends[b]->hp_size(suite));
+	if (!hp->schedule)
+		return -ENOMEM;
+	if (backends[b]->hp_expand(hp->schedule, suite, key)) {
+		ql_hp_fini(hp, mem);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void ql_aead_fini(struct ql_aead *aead, struct ql_mem *mem)
+{
+	size_t size = backends[aead->backend]->aead_size(aead->suite);
+
+	if (!aead->schedule)
+		return;
+	ql_wipe(aead->schedule, size);
+	ql_mem_free(mem, aead->schedule, size);
+	ql_wipe(aead, sizeof(*aead));
+}
+
+void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem)
+{
+	size_t size = backends[hp->backend]->hp_size(hp->suite);
+
+	if (!hp->schedule)
+		return;
+	ql_wipe(hp->schedule, size);
+	ql_mem_free(mem, hp->schedule, size);
+	ql_wipe(hp, sizeof(*hp));
+}
+
+/* RFC 9001, section 5.3. */
+static inline void make_nonce(uint8_t nonce[QL_IV_LEN], const struct ql_aead *aead, uint64_t pn)
+{
+	memcpy(nonce, aead->iv, QL_IV_LEN);
+	ql_put_be64(nonce + 4, ql_get_be64(nonce + 4) ^ pn);
+}
+
+/* Masks of a mixed lot, one call of the backend for each run of equal ciphers. */
+static void make_masks(struct ql_sample *samples, unsigned int n)
+{
+	unsigned int end;
+
+	for (unsigned int i = 0; i < n; i = end) {
+		const struct ql_hp *hp = samples[i].hp;
+
+		for (end = i + 1; end < n; end++)
+			if (samples[end].hp->suite != hp->suite ||
+			    samples[end].hp->backend != hp->backend)
+				break;
+		backends[hp->backend]->masks(&samples[i], end - i);
+	}
+}
+
+/* The bits of the first byte that are hidden: RFC 9001, section 5.4.1. */
+static inline uint8_t first_mask(uint8_t first, uint8_t mask)
+{
+	return mask & (first & QL_PKT_LONG ? 0x0f : 0x1f);
+}
+
+#define CHUNK 32u
+
+void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
+{
+	struct ql_sample samples[CHUNK];
+
+	while (n > 0) {
+		unsigned int count = n < CHUNK ? n : CHUNK;
+
+		for (unsigned int i = 0; i < count; i++) {
+			const struct ql_seal_job *job = &jobs[i];
+			uint8_t nonce[QL_IV_LEN];
+
+			assert(job->pn_len + job->payload_len >= 4);
+			make_nonce(nonce, job->aead, job->pn);
+			backends[job->aead->backend]->seal(job->aead, nonce, job->hdr, job->hdr_len,
+							   job->hdr + job->hdr_len,
+							   job->payload_len);
+			samples[i].hp = job->hp;
+			samples[i].bytes = job->hdr + job->hdr_len - job->pn_len + 4;
+		}
+		make_masks(samples, count);
+		for (unsigned int i = 0; i < count; i++) {
+			uint8_t *hdr = jobs[i].hdr;
+			uint8_t *pn = hdr + jobs[i].hdr_len - jobs[i].pn_len;
+
+			hdr[0] ^= first_mask(hdr[0], samples[i].mask[0]);
+			for (unsigned int k = 0; k < jobs[i].pn_len; k++)
+				pn[k] ^= samples[i].mask[1 + k];
+		}
+		jobs += count;
+		n -= count;
+	}
+}
+
+static void unmask(struct ql_open_job *job, const uint8_t mask[5])
+{
+	uint8_t *pn = job->pkt + job->pn_offset;
+
+	job->pkt[0] ^= first_mask(job->pkt[0], mask[0]);
+	job->first = job->pkt[0];
+	job->pn_len = QL_PKT_PN_LEN(job->first);
+	for (unsigned int k = 0; k < job->pn_len; k++)
+		pn[k] ^= mask[1 + k];
+	job->pn = ql_pn_decode(ql_pn_get(pn, job->pn_len), job->pn_len, job->expected);
+	job->payload = pn + job->pn_len;
+	job->payload_len = (uint16_t)(job->len - job->pn_offset - job->pn_len - QL_TAG_LEN);
+	job->result = 0;
+}
+
+void ql_unmask_burst(struct ql_open_job *jobs, unsigned int n)
+{
+	struct ql_sample samples[CHUNK];
+	struct ql_open_job *sampled[CHUNK];
+
+	while (n > 0) {
+		unsigned int count = n < CHUNK ? n : CHUNK;
+		unsigned int m = 0;
+
+		for (unsigned int i = 0; i < count; i++) {
+			struct ql_open_job *job = &jobs[i];
+
+			if (job->len < job->pn_offset + 4 + QL_SAMPLE_LEN) {
+				job->result = -EBADMSG;
+				continue;
+			}
+			samples[m].hp = job->hp;
+			samples[m].bytes = job->pkt + job->pn_offset + 4;
+			sampled[m++] = job;
+		}
+		make_masks(samples, m);
+		for (unsigned int i = 0; i < m; i++)
+			unmask(sampled[i], samples[i].mask);
+		jobs += count;
+		n -= count;
+	}
+}
+
+void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		struct ql_open_job *job = &jobs[i];
+		uint8_t nonce[QL_IV_LEN];
+
+		if (job->result < 0)
+			continue;
+		make_nonce(nonce, job->aead, job->pn);
+		if (!backends[job->aead->backend]->open(job->aead, nonce, job->pkt,
+							job->pn_offset + job->pn_len, job->payload,
+							job->payload_len))
+			job->result = -EBADMSG;
+	}
+}
