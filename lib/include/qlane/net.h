@@ -74,20 +74,24 @@ enum ql_net_drop {
 	QL_NET_DROP_SHORT,     /**< shorter than its headers say */
 	QL_NET_DROP_ETHERTYPE, /**< not IP or ARP, or another VLAN */
 	QL_NET_DROP_NOT_OURS,  /**< for another MAC or IP address */
+	QL_NET_DROP_SOURCE,    /**< from an address that nobody can have, or from our own */
 	QL_NET_DROP_CHECKSUM,  /**< IPv4 header, UDP or ICMP checksum */
 	QL_NET_DROP_FRAGMENT,  /**< IP fragment */
 	QL_NET_DROP_PROTOCOL,  /**< IP, but neither UDP nor ICMP echo */
 	QL_NET_DROP_SEGMENTS,  /**< larger than one mbuf */
 	QL_NET_DROP_NEIGHBOUR, /**< next hop not resolved */
 	QL_NET_DROP_ROUTE,     /**< no port has the source address, or no gateway */
+	QL_NET_DROP_TOO_BIG,   /**< does not fit the port's MTU */
+	QL_NET_DROP_RATE,      /**< more ICMP than we answer */
 	QL_NET_DROP_TX_FULL,   /**< the device took less than it was given for too long */
-	QL_NET_DROP_NO_MBUF,
+	QL_NET_DROP_NO_MBUF,   /**< no mbuf for a request of our own */
 	QL_NET_DROP_MAX,
 };
 
 struct ql_lane_stats {
 	uint64_t turns, busy_turns; /**< turns of the loop; those that had something to do */
 	uint64_t rx_frames, tx_frames;
+	uint64_t answers; /**< to ARP, neighbour discovery and echo requests */
 	uint64_t drops[QL_NET_DROP_MAX];
 };
 
