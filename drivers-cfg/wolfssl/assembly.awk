@@ -2,7 +2,7 @@
 #
 # Reads x86-64 assembly in AT&T syntax, as wolfSSL's scripts write it, and writes it again with
 # - a vzeroupper before each return of a function that uses ymm registers, unless there is one:
-#   without it all legacy SSE code afterwards waits for the upper halves, and SHA-NI's SHA-256 crawls;
+#   without it all legacy SSE code afterwards waits for the upper halves; SHA-NI's SHA-256 crawls;
 # - each global symbol hidden, as -fvisibility=hidden does for C.
 
 function hidden(globl) {

@@ -1,29 +1,45 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# install.sh SOURCE PREFIX: builds Qlane's static wolfSSL from an unpacked source tree (which it writes to)
-# and installs library, headers and pkg-config file below PREFIX. Takes half a minute on two cores.
-# Needs a C compiler, make's tools are not needed: the configuration is options.h beside this script.
+# install.sh SOURCE PREFIX: builds Qlane's static wolfSSL from an unpacked source, in which it
+# writes, and installs the library, its headers and a pkg-config file below PREFIX. Needs a C
+# compiler only: the configuration is options.h beside this script. Half a minute on two cores.
+#
+# install.sh --stamp: prints what the variable ql_build of the pkg-config file is, if the installed
+# library was built by these very files.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+stamp=$(cd "$here" && cat assembly.awk install.sh options.h ql_rand.c ql_rand.h | sha256sum)
+stamp=${stamp:0:16}
+if [ "$*" = --stamp ]; then
+	echo "$stamp"
+	exit
+fi
 if [ $# -ne 2 ] || [ ! -e "$1/wolfssl/version.h" ]; then
 	echo "usage: ${0##*/} WOLFSSL-SOURCE-FOLDER PREFIX" >&2
 	exit 2
 fi
-source=$1
-prefix=$2
-version=$(sed -n 's/^#define LIBWOLFSSL_VERSION_STRING "\(.*\)"/\1/p' "$source/wolfssl/version.h")
+prefix=$(realpath -m "$2")
+cd "$1"
+version=$(sed -n 's/^#define LIBWOLFSSL_VERSION_STRING "\(.*\)"/\1/p' wolfssl/version.h)
 
-cd "$source"
 rm -rf ql-build
 mkdir ql-build
 cp "$here/options.h" "$here/ql_rand.h" wolfssl/
 cp "$here/ql_rand.c" ql-build/
 
+# Every header includes settings.h first: so the library and its users see the same options.
+grep -q '/\* Qlane \*/' wolfssl/wolfcrypt/settings.h ||
+	sed -i 's|^#define WOLF_CRYPT_SETTINGS_H|&\n#include <wolfssl/options.h> /* Qlane */|' \
+		wolfssl/wolfcrypt/settings.h
+# CVE-2026-3547: up to 5.8.4 the last two bytes of a peer's ALPN list go unchecked.
+sed -i 's/(s - input) < size; s += wlen/(s - input) < length; s += wlen/' src/tls.c
+
 # -fPIC: becomes part of libqlane.so. Hidden: and is not seen from outside it, where another wolfSSL
 # may live. Each feature's code is guarded by its macro, so all files can be compiled.
 flags=(-O2 -g1 -w -fPIC -fwrapv -fvisibility=hidden -pthread -DNDEBUG -I.
+	-ffile-prefix-map="$PWD=wolfssl-$version"
 	-DBUILDING_WOLFSSL -DWOLFSSL_CUSTOM_CONFIG -DWOLFSSL_IGNORE_FILE_WARN
 	-include wolfssl/options.h)
 if [ "$(uname -m)" = x86_64 ]; then
@@ -36,33 +52,35 @@ if [ "$(uname -m)" = x86_64 ]; then
 	done
 fi
 
-# shellcheck disable=SC2012 # names without blanks; the largest first keeps all cores busy to the end
+# shellcheck disable=SC2011,SC2012,SC2016 # largest file first, so that all cores are busy to the end
 ls -S src/*.c wolfcrypt/src/*.c ql-build/*.[cS] |
 	xargs -P "$(nproc)" -I{} sh -c \
-		'file=$1; shift; "$@" -c "$file" -o "ql-build/$(basename "$file").o" || exit 255' \
+		'file=$1; shift; "$@" -c "$file" -o "ql-build/${file##*/}.o" || exit 255' \
 		- {} "${CC:-cc}" "${flags[@]}"
-rm -f ql-build/libwolfssl.a
 ar rcs ql-build/libwolfssl.a ql-build/*.o
 
 cat >ql-build/wolfssl.pc <<PC
 prefix=$prefix
 libdir=\${prefix}/lib
 includedir=\${prefix}/include
+ql_build=$stamp
 
 Name: wolfssl
-Description: wolfSSL for QUIC, static, as built by Qlane
+Description: wolfSSL for QUIC, static, as Qlane builds it
 Version: $version
 Libs: -L\${libdir} -lwolfssl -pthread -lm
-Cflags: -I\${includedir} -DWOLFSSL_USE_OPTIONS_H
+Cflags: -I\${includedir}
 PC
 
-# The pkg-config file last: where it is, everything is.
-install -d "$prefix/lib/pkgconfig"
-rm -f "$prefix/lib/pkgconfig/wolfssl.pc"
-find wolfssl -name '*.h' ! -name 'ql_rand.h' -printf '%h\n' | sort -u |
-	while read -r folder; do
-		install -d "$prefix/include/$folder"
-		install -m 644 "$folder"/*.h "$prefix/include/$folder/"
-	done
-install -m 644 ql-build/libwolfssl.a "$prefix/lib/libwolfssl.a"
-install -m 644 ql-build/wolfssl.pc "$prefix/lib/pkgconfig/wolfssl.pc"
+# Each file appears whole, for whoever compiles meanwhile; the last one says that all is there.
+put() { # FILE FOLDER
+	install -d "$2"
+	install -m 644 "$1" "$2/.${1##*/}.new"
+	mv "$2/.${1##*/}.new" "$2/${1##*/}"
+}
+find wolfssl -name '*.h' | while read -r file; do
+	put "$file" "$prefix/include/${file%/*}"
+done
+put ql-build/libwolfssl.a "$prefix/lib"
+put ql-build/wolfssl.pc "$prefix/lib/pkgconfig"
+echo "wolfSSL $version is installed below $prefix"

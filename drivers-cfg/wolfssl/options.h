@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration of Qlane's wolfSSL; installed as <wolfssl/options.h>. The library is built with
- * it and its users must see the same: pkg-config's -DWOLFSSL_USE_OPTIONS_H makes every wolfSSL
- * header include it.
+ * The configuration of Qlane's wolfSSL; installed as <wolfssl/options.h>. Every wolfSSL header
+ * includes it, when the library is built and when it is used.
  *
  * TLS 1.3 for QUIC alone, with every speed-up for x86-64 and portable C elsewhere.
  */

@@ -37,7 +37,7 @@ int ql_wolfssl_rand(unsigned char *out, unsigned int len)
 	return fn(out, len) ? -1 : 0;
 }
 
-/* The seeds of wolfSSL's own generators: it leaves this to whoever sets CUSTOM_RAND_GENERATE_BLOCK. */
+/* The seeds of wolfSSL's own generators: its default is not compiled with a generator set. */
 int wc_GenerateSeed(OS_Seed *os, byte *output, word32 sz)
 {
 	(void)os;
