@@ -291,6 +291,12 @@ peer_server_wait() { # PORT
 	return 1
 }
 
+# The small files (tests/lib/files.sh) a peer's server can serve: gtlsserver answers 404 for an
+# empty one.
+peer_server_small() { # PEER
+	ql_small_paths 1000 | if [ "$1" = ngtcp2 ]; then sed 1d; else cat; fi
+}
+
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
 	case ${1:-} in
 	install)

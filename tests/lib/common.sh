@@ -11,6 +11,8 @@
 # QL_LOGS     where logs go (QL_BUILD/test-logs)
 # QL_RESULTS  file that gets a line 'ok|fail|skip NAME' for each test; set by tests/run.sh
 # QL_ONLY     run only the tests whose name matches this extended regular expression
+# QL_PREFIX   put before the names of tests: 'sanitize/'
+# QL_SLOW     factor for the time that a test may take (1)
 
 QL_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 QL_BUILD=$(realpath -m "${QL_BUILD:-$QL_TOP/build}")
@@ -21,6 +23,18 @@ export QL_BUILD QL_LOGS
 ql_die() {
 	echo "$(basename "$0"): $*" >&2
 	exit 1
+}
+
+# Runs a command as the user behind sudo when the sources are theirs, so that they own what is
+# built.
+ql_as_owner() { # COMMAND...
+	local home
+	if [ "$(id -u)" = 0 ] && [ "${SUDO_UID:-0}" != 0 ] && [ "$(stat -c %u "$QL_TOP")" = "$SUDO_UID" ]; then
+		home=$(getent passwd "$SUDO_UID" | cut -d: -f6)
+		setpriv --reuid="$SUDO_UID" --regid="$SUDO_GID" --init-groups env HOME="${home:-/}" "$@"
+	else
+		"$@"
+	fi
 }
 
 # Goes on in network, mount and process namespaces of its own, where only lo is up. The kernel
@@ -39,6 +53,12 @@ ql_isolate() { # the script's arguments
 	sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 2>/dev/null || true
 }
 
+# Runs a command once, before the script is isolated: what needs the network, say. It ends the
+# script when it fails.
+ql_before() { # COMMAND...
+	[ -n "${QL_ISOLATED:-}" ] || "$@" || exit 1
+}
+
 ql_begin() { # GROUP
 	QL_GROUP=$1
 	QL_SUMMARY=
@@ -47,8 +67,8 @@ ql_begin() { # GROUP
 		QL_SUMMARY=1
 	fi
 	QL_TMP=$(mktemp -d "${TMPDIR:-/tmp}/qlane-test.XXXXXX")
+	chmod 755 "$QL_TMP" # some tests run programs as another user
 	trap 'rm -rf "$QL_TMP"' EXIT
-	mkdir -p "$QL_LOGS/$QL_GROUP"
 }
 
 # Prints one test's result and counts it.
@@ -69,7 +89,7 @@ ql_seconds() { # MICROSECONDS
 
 # Runs one test, for at most SECONDS, and then ends whatever it left running.
 ql_test() { # NAME SECONDS FUNCTION ARGUMENT...
-	local name=$QL_GROUP/$1 seconds=$2 log dir pid watch rc start took
+	local name=${QL_PREFIX:-}$QL_GROUP/$1 seconds=$(($2 * ${QL_SLOW:-1})) log dir pid watch rc start took
 	[[ -z ${QL_ONLY:-} || $name =~ $QL_ONLY ]] || return 0
 	log=$QL_LOGS/$name.log
 	dir=$QL_TMP/$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)

@@ -4,8 +4,8 @@
 # Certificates and data for the tests.
 
 # A certificate authority and a server's certificate, ECDSA P-256: ca.pem, cert.pem, key.pem.
-ql_make_cert() { # DIRECTORY NAME-OR-ADDRESS...
-	local dir=$1 san='' name
+ql_make_cert() ( # DIRECTORY NAME-OR-ADDRESS...
+	dir=$1 san=
 	shift
 	for name; do
 		case $name in
@@ -14,20 +14,19 @@ ql_make_cert() { # DIRECTORY NAME-OR-ADDRESS...
 		esac
 	done
 	mkdir -p "$dir"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 14 -sha256 \
-		-subj "/CN=Qlane test authority" -addext keyUsage=critical,keyCertSign,cRLSign \
-		-keyout "$dir/ca.key" -out "$dir/ca.pem" 2>"$dir/openssl.log" &&
-		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 \
-			-subj "/CN=$1" -keyout "$dir/key.pem" -out "$dir/req.pem" 2>>"$dir/openssl.log" &&
-		printf '%s\n' "subjectAltName=${san#,}" extendedKeyUsage=serverAuth \
-			basicConstraints=CA:FALSE >"$dir/ext.cnf" &&
-		openssl x509 -req -in "$dir/req.pem" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" \
-			-CAcreateserial -days 14 -sha256 -extfile "$dir/ext.cnf" -out "$dir/cert.pem" \
-			2>>"$dir/openssl.log" || {
-		cat "$dir/openssl.log" >&2
-		return 1
-	}
-}
+	cd "$dir" || return 1
+	{
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 14 -sha256 \
+			-subj "/CN=Qlane test authority" -addext keyUsage=critical,keyCertSign \
+			-keyout ca.key -out ca.pem &&
+			openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -sha256 \
+				-subj "/CN=$name" -keyout key.pem -out req.pem &&
+			printf '%s\n' "subjectAltName=${san#,}" extendedKeyUsage=serverAuth \
+				basicConstraints=CA:FALSE >ext.cnf &&
+			openssl x509 -req -in req.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 14 \
+				-sha256 -extfile ext.cnf -out cert.pem
+	} >openssl.log 2>&1 && rm -f req.pem ext.cnf ca.srl openssl.log
+)
 
 # What a browser's --ignore-certificate-errors-spki-list wants for a certificate.
 ql_cert_spki() { # CERT

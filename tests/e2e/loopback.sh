@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Our client against our server in one process, over two ends of a DPDK ring: no TAP, no kernel.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+# shellcheck source=tests/lib/qlane.sh
+. "$QL_TOP/tests/lib/qlane.sh"
+
+fetch() { # PROTO HOST PATH...
+	local proto=$1 base=https://$2:$QL_PORT QL_EAL rc=0
+	shift 2
+	ql_eal 0 512
+	"$QL_CLIENT" "${QL_EAL[@]}" -- --loopback "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
+		--ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --ca "$CERT/ca.pem" --alpn "$proto" --quiet \
+		--out out "${@/#/$base/}" >client.log 2>&1 || rc=$?
+	tail -40 client.log
+	ql_no_report client.log
+	[ "$rc" -eq 0 ] || ql_fail "exit code $rc"
+	ql_same "$WWW" out "$@"
+	# nothing of the kernel's took part
+	[ "$(ip -o link | grep -vc ' lo:')" -eq 0 ] || ql_fail "there is a network interface"
+}
+
+ql_before ql_need_programs "$QL_CLIENT"
+ql_isolate "$@"
+ql_begin e2e
+ql_fixtures
+
+ql_test loopback-h3-ipv4-100MB 60 fetch h3 "$QL_OUR4" big.bin
+ql_test loopback-h3-ipv6-100MB 60 fetch h3 "[$QL_OUR6]" big.bin
+ql_test loopback-h3-1000-files 60 fetch h3 "$QL_OUR4" "${SMALL[@]}"
+ql_test loopback-hq-100MB 60 fetch hq-interop "$QL_OUR4" big.bin
+ql_test loopback-hq-1000-files 60 fetch hq-interop "[$QL_OUR6]" "${SMALL[@]}"
+ql_end

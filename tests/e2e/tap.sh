@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# qlane-server on a TAP device beside a kernel: neighbours, echo, what the packets look like.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+# shellcheck source=tests/lib/qlane.sh
+. "$QL_TOP/tests/lib/qlane.sh"
+# shellcheck source=tests/lib/capture.sh
+. "$QL_TOP/tests/lib/capture.sh"
+# shellcheck source=tests/interop/peers.sh
+. "$QL_TOP/tests/interop/peers.sh"
+
+# The kernel resolves our addresses and gets its echoes back; nobody answers for others.
+neighbours() {
+	local address mac
+	ql_server_start
+	mac=
+	for address in "$QL_OUR4" "$QL_OUR6"; do
+		# the largest packet, a usual one, the smallest
+		ping -n -c 2 -i 0.2 -W 2 -s 1400 "$address"
+		ping -n -c 20 -i 0.01 -W 2 "$address" | tee ping.log
+		grep -q ' 20 received' ping.log || ql_fail "echoes of $address are missing"
+		ping -n -c 2 -i 0.2 -W 2 -s 0 "$address"
+		ip neigh show "$address" dev "$QL_IFACE" | tee neigh.log
+		grep -q lladdr neigh.log || ql_fail "no neighbour entry for $address"
+		# one address, one MAC
+		[ -n "$mac" ] || mac=$(awk '{ print $3 }' neigh.log)
+		[ "$(awk '{ print $3 }' neigh.log)" = "$mac" ] || ql_fail "two MAC addresses"
+	done
+	for address in 10.9.0.77 fd00:9::77; do
+		! ping -n -c 1 -W 2 "$address" || ql_fail "an answer for $address, which is not ours"
+	done
+	ql_server_stop
+}
+
+# A capture at the kernel's end of the TAP reads without a fault when one has the keys.
+capture() { # PEER ADDRESS
+	local few
+	mapfile -t few < <(ql_small_paths 40)
+	ql_server_start
+	ql_capture_start "$QL_IFACE" capture.pcap
+	peer_client_fetch "$1" h3 "$2" "$QL_PORT" "$CERT/ca.pem" out five.bin "${few[@]}"
+	ql_same "$WWW" out five.bin "${few[@]}"
+	ping -n -c 3 -i 0.2 -W 2 "$2"
+	ql_capture_stop capture.pcap
+	ql_capture_check capture.pcap keys.log "$QL_OUR4" "$QL_OUR6"
+	# what the capture must contain to prove something
+	n=$(ql_capture_count capture.pcap keys.log 'http3.frame_type == 1')
+	[ "$n" -ge 41 ] || ql_fail "only $n datagrams with HTTP/3 HEADERS"
+	ql_server_stop
+}
+
+# The TAP goes away with the server, and the next server gets the same name.
+restart() {
+	local i
+	for i in 1 2 3; do
+		ql_server_start
+		peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" "out$i" one.bin
+		ql_same "$WWW" "out$i" one.bin
+		ql_server_stop
+	done
+}
+
+# 40 connections one after the other, and some at once.
+connections() {
+	local i pids=()
+	ql_server_start
+	for ((i = 0; i < 40; i++)); do
+		peer_client_fetch ngtcp2 h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" "seq$i" small/s0004
+		ql_same "$WWW" "seq$i" small/s0004 >/dev/null
+	done
+	for ((i = 0; i < 16; i++)); do
+		peer_client_fetch ngtcp2 h3 "$QL_OUR6" "$QL_PORT" "$CERT/ca.pem" "par$i" one.bin &
+		pids+=($!)
+	done
+	for ((i = 0; i < 16; i++)); do
+		wait "${pids[i]}"
+		ql_same "$WWW" "par$i" one.bin
+	done
+	ql_server_stop
+}
+
+# A client that is killed in the middle of a transfer leaves the server whole.
+abandoned() {
+	local PEER_CMD
+	peer_command ngtcp2 gtlsclient
+	ql_server_start
+	for _ in 1 2 3; do
+		"${PEER_CMD[@]}" --quiet --no-quic-dump --no-http-dump "$QL_OUR4" "$QL_PORT" \
+			"https://$QL_OUR4:$QL_PORT/big.bin" &
+		sleep 0.3
+		kill -KILL $! || ql_fail "the client had ended before it was killed"
+	done
+	peer_client_fetch curl h3 "$QL_OUR6" "$QL_PORT" "$CERT/ca.pem" out five.bin
+	ql_same "$WWW" out five.bin
+	ql_server_stop
+}
+
+# Datagrams that are not QUIC, or are of a version nobody has, harm nothing.
+noise() {
+	ql_server_start
+	ql_random noise 200000 >noise.bin
+	python3 - "$QL_OUR4" "$QL_PORT" noise.bin <<-'PYTHON'
+	import socket, sys
+	address, port, data = sys.argv[1], int(sys.argv[2]), open(sys.argv[3], "rb").read()
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.connect((address, port))
+	s.settimeout(3)
+	for i in range(300):
+	    s.send(data[i * 600:i * 600 + i % 600])
+	# an Initial of an unknown version, 1,200 bytes: the answer is Version Negotiation
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.connect((address, port))
+	s.settimeout(3)
+	s.send((bytes([0xc3]) + b"\x1a\x2a\x3a\x4a" + b"\x08" + b"DDDDDDDD" + b"\x04" + b"SSSS").ljust(1200, b"\0"))
+	answer = s.recv(2000)
+	print("answer:", answer.hex())
+	assert answer[0] & 0x80 and answer[1:5] == bytes(4), "not Version Negotiation"
+	assert answer[5:19] == b"\x04SSSS\x08DDDDDDDD", "connection IDs not swapped"
+	versions = [answer[i:i + 4].hex() for i in range(19, len(answer), 4)]
+	assert "00000001" in versions, versions
+	PYTHON
+	peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" out one.bin
+	ql_same "$WWW" out one.bin
+	ql_server_stop
+}
+
+ql_before ql_need_programs "$QL_SERVER"
+ql_before peer_install ngtcp2 curl
+ql_isolate "$@"
+ql_begin e2e
+ql_fixtures
+
+ql_test tap-neighbours 40 neighbours
+ql_test tap-capture-ipv4 90 capture ngtcp2 "$QL_OUR4"
+ql_test tap-capture-ipv6 90 capture curl "$QL_OUR6"
+ql_test tap-restart 60 restart
+ql_test tap-connections 90 connections
+ql_test tap-client-killed 60 abandoned
+ql_test tap-noise 60 noise
+ql_end

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Clients that are not ours fetch from qlane-server over a TAP device.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+# shellcheck source=tests/lib/qlane.sh
+. "$QL_TOP/tests/lib/qlane.sh"
+# shellcheck source=tests/interop/peers.sh
+. "$QL_TOP/tests/interop/peers.sh"
+
+fetch() { # CLIENT PROTO ADDRESS PATH...
+	local client=$1 proto=$2 address=$3
+	shift 3
+	ql_server_start
+	peer_client_fetch "$client" "$proto" "$address" "$QL_PORT" "$CERT/ca.pem" out "$@"
+	ql_same "$WWW" out "$@"
+	ql_server_stop
+}
+
+# Two clients of different code bases at once, and afterwards a third still finds the server.
+together() {
+	local one two
+	ql_server_start
+	peer_client_fetch ngtcp2 h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" one big.bin &
+	one=$!
+	peer_client_fetch curl h3 "$QL_OUR6" "$QL_PORT" "$CERT/ca.pem" two big.bin &
+	two=$!
+	wait "$one"
+	wait "$two"
+	ql_same "$WWW" one big.bin
+	ql_same "$WWW" two big.bin
+	peer_client_fetch aioquic h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" three one.bin
+	ql_same "$WWW" three one.bin
+	ql_server_stop
+}
+
+# A client that insists on a certificate of another authority is refused nothing by us: it
+# refuses us, and the server goes on.
+distrust() {
+	ql_server_start
+	ql_make_cert other qlane.test
+	! peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$PWD/other/ca.pem" out one.bin ||
+		ql_fail "curl fetched without trusting the certificate"
+	peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" out one.bin
+	ql_same "$WWW" out one.bin
+	ql_server_stop
+}
+
+missing_file() {
+	ql_server_start
+	! peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" out no-such-file 2>curl.log ||
+		ql_fail "curl fetched a file that does not exist"
+	grep -q 404 curl.log || ql_fail "not a 404: $(cat curl.log)"
+	ql_server_stop
+}
+
+ql_before ql_need_programs "$QL_SERVER"
+ql_before peer_install ngtcp2 curl aioquic
+ql_isolate "$@"
+ql_begin interop
+ql_fixtures
+
+for client in ngtcp2 curl aioquic; do
+	for v in 4 6; do
+		address=QL_OUR$v
+		ql_test server-$client-ipv$v-100MB 90 fetch $client h3 "${!address}" big.bin
+		ql_test server-$client-ipv$v-1000-files 90 fetch $client h3 "${!address}" "${SMALL[@]}"
+	done
+done
+ql_test server-aioquic-hq-100MB 90 fetch aioquic hq-interop "$QL_OUR4" big.bin
+ql_test server-aioquic-hq-1000-files 90 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"
+ql_test server-two-clients-at-once 90 together
+ql_test server-distrusted 30 distrust
+ql_test server-missing-file 30 missing_file
+ql_end

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# qlane-client fetches over a TAP device from servers that are not ours.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+# shellcheck source=tests/lib/qlane.sh
+. "$QL_TOP/tests/lib/qlane.sh"
+# shellcheck source=tests/interop/peers.sh
+. "$QL_TOP/tests/interop/peers.sh"
+
+serve() { # PEER
+	peer_server_start "$1" "$WWW" "$CERT/cert.pem" "$CERT/key.pem" "$QL_PORT" "$PWD/server.log"
+	peer_server_wait "$QL_PORT" || ql_fail "$1 did not start: $(cat server.log)"
+}
+
+fetch() { # SERVER PROTO ADDRESS PATH...
+	local server=$1 proto=$2 base
+	base=https://$(peer_host "$3"):$QL_PORT
+	shift 3
+	serve "$server"
+	ql_client --ca "$CERT/ca.pem" --alpn "$proto" --out out "${@/#/$base/}"
+	ql_same "$WWW" out "$@"
+	ql_stop "$PEER_PID" || true
+}
+
+# A certificate of an authority that the client was not told to trust ends the fetch; --insecure
+# says that it does not matter.
+distrust() { # SERVER
+	local url=https://$QL_KERNEL4:$QL_PORT/one.bin
+	serve "$1"
+	ql_make_cert other qlane.test
+	! ql_client --ca other/ca.pem --out out "$url" || ql_fail "fetched without trust"
+	grep -qiE 'certificate|verif|trust' client.log || ql_fail "the message does not say why"
+	[ ! -s out/one.bin ] || ql_fail "a file came from a server that is not trusted"
+	ql_client --insecure --out out "$url"
+	ql_same "$WWW" out one.bin
+}
+
+# A certificate for another name than the one asked for.
+wrong_name() { # SERVER
+	serve "$1"
+	! ql_client --ca "$CERT/ca.pem" --sni elsewhere.test --out out \
+		"https://$QL_KERNEL4:$QL_PORT/one.bin" || ql_fail "fetched from a server of another name"
+	ql_client --ca "$CERT/ca.pem" --sni qlane.test --out out \
+		"https://$QL_KERNEL4:$QL_PORT/one.bin"
+	ql_same "$WWW" out one.bin
+}
+
+# Every file but one exists: the others arrive, the exit code tells.
+missing_file() { # SERVER
+	local base=https://$QL_KERNEL4:$QL_PORT
+	serve "$1"
+	! ql_client --ca "$CERT/ca.pem" --out out "$base/one.bin" "$base/no-such-file" "$base/five.bin" ||
+		ql_fail "exit code 0 although a file is missing"
+	grep -q 404 client.log || ql_fail "the message does not name the status"
+	ql_same "$WWW" out one.bin five.bin
+}
+
+ql_before ql_need_programs "$QL_CLIENT"
+ql_before peer_install ngtcp2 nginx aioquic
+ql_isolate "$@"
+ql_begin interop
+ql_fixtures
+
+for server in ngtcp2 nginx aioquic; do
+	mapfile -t SMALL < <(peer_server_small $server)
+	for v in 4 6; do
+		address=QL_KERNEL$v
+		ql_test client-$server-ipv$v-100MB 90 fetch $server h3 "${!address}" big.bin
+		ql_test client-$server-ipv$v-1000-files 90 fetch $server h3 "${!address}" "${SMALL[@]}"
+	done
+done
+for server in nginx aioquic; do
+	ql_test client-$server-hq-100MB 90 fetch $server hq-interop "$QL_KERNEL4" big.bin
+	ql_test client-$server-hq-1000-files 90 fetch $server hq-interop "$QL_KERNEL6" "${SMALL[@]}"
+done
+ql_test client-distrusts 60 distrust nginx
+ql_test client-wrong-name 60 wrong_name nginx
+ql_test client-missing-file 60 missing_file nginx
+ql_end

@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# All tests, with one command; see --help.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+
+SELF=$QL_TOP/tests/run.sh
+ALL=(static unit e2e interop sanitize)
+
+usage() {
+	cat <<-USAGE
+	usage: sudo tests/run.sh [OPTION...] [GROUP...]
+
+	Installs what is missing, builds, and runs all groups of tests or those that are named:
+
+	  static     formatting, shell scripts, cppcheck
+	  unit       the unit tests (Check), built with gcc; the build with clang
+	  e2e        the programs: over a TAP device, over a ring in memory, the quick start, what
+	             they say when something is wrong
+	  interop    the programs with QUIC software that is not ours, both ways
+	  sanitize   unit, e2e and interop under AddressSanitizer and UndefinedBehaviorSanitizer
+	  baseline   not run unless named: that other software with itself
+
+	  --only REGEX   of e2e, interop and baseline, only the tests with such names
+	  --no-setup     do not run drivers-cfg/setup.sh
+	  --help         this text
+
+	Everything is built and logged below build*/; the logs are in build*/test-logs. Other software
+	is unpacked below /var/cache/qlane (QLANE_CACHE changes that) and not installed. The last line
+	is 'N passed, N failed, N skipped', and the exit code is 0 when none failed.
+	USAGE
+}
+
+say() {
+	echo "--- $*"
+}
+
+# A step that others need, with its output in a log. When it fails that counts as a failed test.
+step() { # NAME SECONDS COMMAND...
+	local name=$1 seconds=$2 log rc=0 start=${EPOCHREALTIME/[.,]/}
+	shift 2
+	log=$QL_LOGS/$name.log
+	mkdir -p "$(dirname "$log")"
+	timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null || rc=$?
+	if [ $rc -eq 0 ]; then
+		ql_report ok "$name" "($(ql_seconds $((${EPOCHREALTIME/[.,]/} - start))))"
+	else
+		ql_report fail "$name" "exit code $rc, $log:"
+		tail -n 40 "$log" | sed 's/^/    | /'
+	fi
+	return $rc
+}
+
+# Configures and compiles into a build directory.
+build() { # DIRECTORY MESON-OPTION...
+	local dir=$1
+	shift
+	if [ -f "$dir/build.ninja" ]; then
+		ql_as_owner meson configure "$dir" "$@"
+	else
+		ql_as_owner meson setup "$dir" "$QL_TOP" "$@"
+	fi && ql_as_owner ninja -C "$dir"
+}
+
+# Runs meson's tests of a build directory and counts their checks.
+unit() { # DIRECTORY PREFIX
+	local log=$1/meson-logs/testlog.json rc=0
+	rm -f "$log"
+	ql_as_owner timeout -k 10 $((600 * ${QL_SLOW:-1})) \
+		meson test -C "$1" --no-rebuild --quiet --timeout-multiplier "${QL_SLOW:-1}" \
+		>"$QL_LOGS/meson-test.log" 2>&1 </dev/null || rc=$?
+	if ! [ -s "$log" ]; then
+		ql_report fail "$2run" "meson test, exit code $rc, $QL_LOGS/meson-test.log:"
+		tail -n 20 "$QL_LOGS/meson-test.log" | sed 's/^/    | /'
+		return
+	fi
+	python3 "$QL_TOP/tests/lib/unit-results.py" "$log" "$QL_RESULTS" "$2"
+	[ $rc -ne 124 ] || ql_report fail "$2run" "not finished in time"
+}
+
+# Runs test scripts; one that ends without having run a test counts as failed.
+scripts() { # SCRIPT...
+	local script before rc
+	for script; do
+		before=$(wc -l <"$QL_RESULTS")
+		rc=0
+		timeout --foreground -k 10 $((900 * ${QL_SLOW:-1})) "$script" </dev/null || rc=$?
+		if [ $rc -ne 0 ] || [ "$(wc -l <"$QL_RESULTS")" = "$before" ] && [ -z "${QL_ONLY:-}" ]; then
+			ql_report fail "${QL_PREFIX:-}${script#"$QL_TOP/tests/"}" "ended with exit code $rc"
+		fi
+	done
+}
+
+tracked() { # PATTERN...
+	git -c safe.directory="$QL_TOP" -C "$QL_TOP" ls-files -- "$@"
+}
+
+group_static() {
+	local c scripts
+	cd "$QL_TOP" || return
+	mapfile -t c < <(tracked '*.c' '*.h')
+	mapfile -t scripts < <(tracked '*.sh' .ci/run)
+	step static/clang-format 60 clang-format --dry-run -Werror "${c[@]}"
+	step static/shellcheck 120 shellcheck "${scripts[@]}"
+	step static/cppcheck 600 cppcheck -q -j 2 --std=c11 --enable=warning,portability \
+		--suppress=missingInclude --suppress=unmatchedSuppression --inline-suppr \
+		--error-exitcode=1 -I lib -I lib/include lib app
+}
+
+group_unit() {
+	unit "$QL_TOP/build" unit/
+	step unit/build-clang 900 env CC=clang "$SELF" --build "$QL_TOP/build-clang"
+}
+
+group_e2e() {
+	scripts "$QL_TOP"/tests/e2e/*.sh
+}
+
+group_interop() {
+	scripts "$QL_TOP"/tests/interop/{clients,servers}.sh
+}
+
+group_baseline() {
+	scripts "$QL_TOP/tests/interop/baseline.sh"
+}
+
+group_sanitize() {
+	local dir=$QL_TOP/build-sanitize
+	step sanitize/build 900 "$SELF" --build "$dir" -Dbuildtype=debugoptimized \
+		-Db_sanitize=address,undefined -Db_lundef=false || return
+	local -x QL_BUILD=$dir QL_LOGS=$dir/test-logs QL_PREFIX=sanitize/ QL_SLOW=3
+	local -x ASAN_OPTIONS=detect_leaks=1:exitcode=99
+	local -x UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:exitcode=99
+	local -x LSAN_OPTIONS=suppressions=$QL_TOP/tests/lib/lsan.supp:print_suppressions=0
+	mkdir -p "$QL_LOGS"
+	unit "$dir" sanitize/unit/
+	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors}.sh \
+		"$QL_TOP"/tests/interop/{clients,servers}.sh
+}
+
+setup=1
+groups=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	--build) # a build by itself, for step()
+		shift
+		build "$@"
+		exit
+		;;
+	--only)
+		[ $# -ge 2 ] || ql_die "--only needs a regular expression"
+		export QL_ONLY=$2
+		shift
+		;;
+	--no-setup) setup= ;;
+	-h | --help)
+		usage
+		exit
+		;;
+	-*) ql_die "unknown option $1; see --help" ;;
+	*)
+		declare -F "group_$1" >/dev/null || ql_die "no group '$1'; there are: ${ALL[*]} baseline"
+		groups+=("$1")
+		;;
+	esac
+	shift
+done
+[ ${#groups[@]} -gt 0 ] || groups=("${ALL[@]}")
+[ "$(id -u)" = 0 ] || ql_die "the tests make network namespaces and TAP devices: sudo tests/run.sh"
+
+if [ -n "$setup" ]; then
+	say "setting up the machine"
+	"$QL_TOP/drivers-cfg/setup.sh" --test --develop || ql_die "the machine cannot be set up"
+fi
+
+started=$SECONDS
+ql_as_owner mkdir -p "$QL_BUILD"
+mkdir -p "$QL_LOGS"
+QL_RESULTS=$(mktemp)
+export QL_RESULTS QL_DATA=$QL_TOP/build/test-data
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'rm -f "$QL_RESULTS"' EXIT
+
+say "building"
+step build 900 "$SELF" --build "$QL_BUILD" && for group in "${groups[@]}"; do
+	say "$group"
+	"group_$group"
+done
+
+grep -h '^fail ' "$QL_RESULTS" | sort | uniq -c | sed 's/^ *[0-9]* fail /failed: /'
+echo "took $((SECONDS - started)) s"
+ql_totals "$QL_RESULTS"
