@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * HTTP/3 (RFC 9114) on nghttp3, which keeps the frames, QPACK (RFC 9204) and the parsing of
+ * priorities (RFC 9218). What it wants sent is taken from it at once, as long as QUIC has room:
+ * headers by copy, bodies by reference; so that it keeps nothing of a message that is under way,
+ * and the order on the wire is decided by the streams' priorities alone.
+ */
+#include "http3/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QPACK_TABLE   4096 /* bytes of dynamic table for what we receive */
+#define QPACK_BLOCKED 100  /* streams that may wait for it */
+/* Over the limit for fields a section is still read, to answer with 431, but not without end. */
+#define HEADER_FACTOR 4
+#define VECS	      16
+
+static struct ql_http_request *request(struct ql_http_conn *hc, int64_t id, void *user)
+{
+	return user ? user : ql_http_request_find(hc, id);
+}
+
+static int give_up(struct ql_http_conn *hc, uint64_t code)
+{
+	hc->fail_code = code;
+	return NGHTTP3_ERR_CALLBACK_FAILURE;
+}
+
+/* nghttp3's callbacks. */
+
+static int on_begin_headers(nghttp3_conn *h3, int64_t id, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_conn *hc = conn_arg;
+	struct ql_http_request *req = request(hc, id, stream_arg);
+
+	if (!req)
+		return give_up(hc, QL_H3_INTERNAL_ERROR);
+	nghttp3_conn_set_stream_user_data(h3, id, req);
+	/* of a client's interim responses only the fields of the last, final one remain */
+	ql_http_fields_clear(&req->fields);
+	return 0;
+}
+
+static int add_field(struct ql_http_conn *hc, struct ql_http_request *req, nghttp3_rcbuf *name,
+		     nghttp3_rcbuf *value)
+{
+	nghttp3_vec n = nghttp3_rcbuf_get_buf(name), v = nghttp3_rcbuf_get_buf(value);
+	size_t max = hc->limits.header_bytes;
+	int rc = ql_http_fields_add(&req->fields, max, n.base, n.len, v.base, v.len);
+
+	if (rc == -ENOMEM)
+		return give_up(hc, QL_H3_INTERNAL_ERROR);
+	if (req->fields.counted / HEADER_FACTOR > max)
+		return give_up(hc, QL_H3_EXCESSIVE_LOAD);
+	return 0;
+}
+
+static int on_header(nghttp3_conn *h3, int64_t id, int32_t token, nghttp3_rcbuf *name,
+		     nghttp3_rcbuf *value, uint8_t flags, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_conn *hc = conn_arg;
+	struct ql_http_request *req = request(hc, id, stream_arg);
+
+	(void)h3;
+	(void)token;
+	(void)flags;
+	return req ? add_field(hc, req, name, value) : 0;
+}
+
+/* Trailers are counted and not kept. */
+static int on_trailer(nghttp3_conn *h3, int64_t id, int32_t token, nghttp3_rcbuf *name,
+		      nghttp3_rcbuf *value, uint8_t flags, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_conn *hc = conn_arg;
+	struct ql_http_request *req = request(hc, id, stream_arg);
+
+	(void)h3;
+	(void)token;
+	(void)flags;
+	if (!req)
+		return 0;
+	req->fields.counted +=
+		nghttp3_rcbuf_get_buf(name).len + nghttp3_rcbuf_get_buf(value).len + 32;
+	if (req->fields.counted / HEADER_FACTOR > hc->limits.header_bytes)
+		return give_up(hc, QL_H3_EXCESSIVE_LOAD);
+	return 0;
+}
+
+static void update_priority(struct ql_http_conn *hc, struct ql_http_request *req)
+{
+	nghttp3_pri pri;
+
+	if (nghttp3_conn_get_stream_priority(hc->h3, &pri, req->id) != 0 ||
+	    (pri.urgency == req->pri.urgency && pri.inc == req->pri.inc))
+		return;
+	req->pri = pri;
+	ql_stream_set_priority(req->stream, pri.urgency, pri.inc);
+}
+
+static int on_end_headers(nghttp3_conn *h3, int64_t id, int fin, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_conn *hc = conn_arg;
+	struct ql_http_request *req = request(hc, id, stream_arg);
+	const char *status;
+
+	(void)h3;
+	if (!req || req->finished)
+		return 0;
+	if (req->fields.counted > hc->limits.header_bytes) {
+		if (!hc->server) {
+			ql_http_request_abort(req, -EMSGSIZE, QL_H3_EXCESSIVE_LOAD);
+			return 0;
+		}
+		ql_http_respond(req, 431, NULL, 0, NULL);
+		req->code = QL_H3_NO_ERROR;
+		ql_http_request_todo(req, fin ? 0 : QL_HTTP_TODO_STOP);
+		return 0;
+	}
+	if (hc->server) {
+		update_priority(hc, req);
+	} else {
+		status = ql_http_header(req, ":status");
+		if (status && status[0] == '1') /* interim */
+			return 0;
+	}
+	ql_http_got_headers(req);
+	return 0;
+}
+
+static int on_body(nghttp3_conn *h3, int64_t id, const uint8_t *data, size_t len, void *conn_arg,
+		   void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+
+	(void)h3;
+	if (req)
+		ql_http_got_data(req, data, len);
+	return 0;
+}
+
+static int on_consume(nghttp3_conn *h3, int64_t id, size_t bytes, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+
+	(void)h3;
+	if (req)
+		ql_stream_credit(req->stream, bytes);
+	return 0;
+}
+
+static int on_end_stream(nghttp3_conn *h3, int64_t id, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+
+	(void)h3;
+	if (req)
+		ql_http_got_end(req);
+	return 0;
+}
+
+static int on_stop_sending(nghttp3_conn *h3, int64_t id, uint64_t code, void *conn_arg,
+			   void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+
+	(void)h3;
+	/* else it is a unidirectional stream of a type that nobody knows: nghttp3 skips its data */
+	if (req) {
+		req->code = code;
+		ql_http_request_todo(req, QL_HTTP_TODO_STOP);
+	}
+	return 0;
+}
+
+static int on_reset_stream(nghttp3_conn *h3, int64_t id, uint64_t code, void *conn_arg,
+			   void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+
+	(void)h3;
+	if (req) {
+		req->code = code;
+		ql_http_request_todo(req, QL_HTTP_TODO_RESET);
+	}
+	return 0;
+}
+
+/* GOAWAY: requests from this ID on will not be looked at (RFC 9114, 5.2). */
+static int on_shutdown(nghttp3_conn *h3, int64_t id, void *conn_arg)
+{
+	struct ql_http_conn *hc = conn_arg;
+	struct ql_http_request *req;
+
+	(void)h3;
+	hc->goaway = true;
+	if (hc->server)
+		return 0;
+	TAILQ_FOREACH (req, &hc->requests, in_conn) {
+		if (req->id >= (uint64_t)id && !req->received) {
+			req->peer_code = QL_H3_REQUEST_REJECTED;
+			ql_http_request_abort(req, -ECONNRESET, QL_H3_REQUEST_CANCELLED);
+		}
+	}
+	return 0;
+}
+
+static const nghttp3_callbacks callbacks = {
+	.begin_headers = on_begin_headers,
+	.recv_header = on_header,
+	.end_headers = on_end_headers,
+	.recv_trailer = on_trailer,
+	.recv_data = on_body,
+	.deferred_consume = on_consume,
+	.end_stream = on_end_stream,
+	.stop_sending = on_stop_sending,
+	.reset_stream = on_reset_stream,
+	.shutdown = on_shutdown,
+};
+
+static void fail(struct ql_http_conn *hc, int rc)
+{
+	uint64_t code = hc->fail_code;
+
+	if (code == 0)
+		code = nghttp3_err_infer_quic_app_error_code(rc);
+	ql_http_fail(hc, code, nghttp3_strerror(rc));
+}
+
+/* Sending. */
+
+static nghttp3_ssize read_data(nghttp3_conn *h3, int64_t id, nghttp3_vec *vec, size_t n,
+			       uint32_t *flags, void *conn_arg, void *stream_arg)
+{
+	struct ql_http_request *req = request(conn_arg, id, stream_arg);
+	struct ql_http_piece *piece;
+	bool last;
+	int rc;
+
+	(void)h3;
+	(void)n;
+	if (!req)
+		return NGHTTP3_ERR_CALLBACK_FAILURE;
+	rc = ql_http_next_piece(req, &piece, &last);
+	if (rc < 0) {
+		if (rc != -EAGAIN)
+			ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
+		return NGHTTP3_ERR_WOULDBLOCK;
+	}
+	if (last)
+		*flags |= NGHTTP3_DATA_FLAG_EOF;
+	if (!piece)
+		return 0;
+	*vec = (nghttp3_vec){(uint8_t *)piece->data, piece->len};
+	return 1;
+}
+
+/*
+ * Give QUIC what nghttp3 has for one stream: pieces of the body by reference, frame headers and
+ * everything on unidirectional streams by copy.
+ * @return bytes taken, less than all when QUIC has no room; negative errno
+ */
+static ssize_t send_vecs(struct ql_stream *stream, struct ql_http_request *req,
+			 const nghttp3_vec *vec, size_t n, bool fin)
+{
+	size_t taken = 0;
+	ssize_t rc;
+
+	if (n == 0) {
+		rc = ql_stream_send(stream, NULL, 0, fin ? QL_FIN : 0);
+		if (rc < 0)
+			return rc;
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool last = fin && i == n - 1;
+		struct ql_http_piece *piece = req ? req->unsent : NULL;
+
+		if (piece && piece->data == vec[i].base && piece->len == vec[i].len) {
+			rc = ql_http_send_piece(req, piece, last);
+			if (rc < 0)
+				return rc;
+			taken += vec[i].len;
+			continue;
+		}
+		rc = ql_stream_send(stream, vec[i].base, vec[i].len, last ? QL_FIN : 0);
+		if (rc < 0)
+			return rc;
+		taken += rc;
+		if (req)
+			req->sent += rc;
+		if ((size_t)rc < vec[i].len)
+			return taken;
+	}
+	if (req && fin)
+		req->fin_sent = req->write_end = true;
+	return taken;
+}
+
+static struct ql_stream *stream_by_id(struct ql_http_conn *hc, uint64_t id,
+				      struct ql_http_request **req)
+{
+	*req = NULL;
+	if (ql_stream_id_is_uni(id)) {
+		for (int i = 0; i < 3; i++) {
+			if (hc->out[i] && ql_stream_id(hc->out[i]) == id)
+				return hc->out[i];
+		}
+		return NULL;
+	}
+	*req = ql_http_request_find(hc, id);
+	return *req && !(*req)->write_end ? (*req)->stream : NULL;
+}
+
+static void h3_pump(struct ql_http_conn *hc)
+{
+	while (!hc->closing) {
+		struct ql_http_request *req;
+		struct ql_stream *stream;
+		nghttp3_vec vec[VECS];
+		nghttp3_ssize n;
+		int64_t id = -1;
+		int fin = 0, rc;
+		ssize_t sent;
+
+		n = nghttp3_conn_writev_stream(hc->h3, &id, &fin, vec, VECS);
+		if (n < 0) {
+			fail(hc, (int)n);
+			return;
+		}
+		if (id < 0)
+			return;
+		stream = stream_by_id(hc, id, &req);
+		sent = stream ? send_vecs(stream, req, vec, n, fin) : -EPIPE;
+		if (sent < 0) {
+			if (!req && stream) {
+				ql_http_fail(hc, QL_H3_INTERNAL_ERROR, "no memory");
+				return;
+			}
+			if (req && sent != -EPIPE)
+				ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
+			nghttp3_conn_shutdown_stream_write(hc->h3, id);
+			continue;
+		}
+		/* what was not copied is a piece of a body: nghttp3 is done with both */
+		rc = nghttp3_conn_add_write_offset(hc->h3, id, sent);
+		if (rc == 0 && sent > 0)
+			rc = nghttp3_conn_add_ack_offset(hc->h3, id, sent);
+		if (rc != 0) {
+			fail(hc, rc);
+			return;
+		}
+		if ((uint64_t)sent < nghttp3_vec_len(vec, n))
+			nghttp3_conn_block_stream(hc->h3, id);
+	}
+}
+
+/* "name: value" for nghttp3, which copies. */
+static bool set_nv(nghttp3_nv *nv, const char *name, const char *value)
+{
+	*nv = (nghttp3_nv){
+		.name = (uint8_t *)name,
+		.namelen = strlen(name),
+		.value = (uint8_t *)value,
+		.valuelen = strlen(value),
+	};
+	return nghttp3_check_header_value(nv->value, nv->valuelen) &&
+	       (name[0] == ':' || nghttp3_check_header_name(nv->name, nv->namelen));
+}
+
+static bool set_fields(nghttp3_nv *nv, const struct ql_http_field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (fields[i].name[0] == ':' || !set_nv(&nv[i], fields[i].name, fields[i].value))
+			return false;
+	}
+	return true;
+}
+
+static int error_of(int rc)
+{
+	if (rc == 0)
+		return 0;
+	return rc == NGHTTP3_ERR_NOMEM		? -ENOMEM
+	       : rc == NGHTTP3_ERR_CONN_CLOSING ? -ENOTCONN
+						: -EPIPE;
+}
+
+static const nghttp3_data_reader *reader(const struct ql_http_request *req)
+{
+	static const nghttp3_data_reader r = {.read_data = read_data};
+
+	return req->has_body && (req->body.read || req->body.len > 0) ? &r : NULL;
+}
+
+static int h3_respond(struct ql_http_request *req, unsigned int status,
+		      const struct ql_http_field *fields, size_t n)
+{
+	nghttp3_nv nv[1 + QL_HTTP_MAX_FIELDS];
+	char text[12];
+
+	snprintf(text, sizeof(text), "%u", status);
+	if (!set_nv(&nv[0], ":status", text) || !set_fields(nv + 1, fields, n))
+		return -EINVAL;
+	return error_of(nghttp3_conn_submit_response(req->hc->h3, req->id, nv, 1 + n, reader(req)));
+}
+
+static int h3_submit(struct ql_http_request *req, const struct ql_http_submit *s)
+{
+	nghttp3_nv nv[4 + QL_HTTP_MAX_FIELDS];
+
+	if (!s->authority || !set_nv(&nv[0], ":method", s->method ? s->method : "GET") ||
+	    !set_nv(&nv[1], ":scheme", "https") || !set_nv(&nv[2], ":authority", s->authority) ||
+	    !set_nv(&nv[3], ":path", s->path) || !set_fields(nv + 4, s->fields, s->n_fields))
+		return -EINVAL;
+	return error_of(nghttp3_conn_submit_request(req->hc->h3, req->id, nv, 4 + s->n_fields,
+						    reader(req), req));
+}
+
+static void h3_resume(struct ql_http_request *req)
+{
+	nghttp3_conn_resume_stream(req->hc->h3, req->id);
+}
+
+static void h3_writable(struct ql_http_conn *hc, struct ql_stream *stream)
+{
+	nghttp3_conn_unblock_stream(hc->h3, ql_stream_id(stream));
+}
+
+/* Receiving. */
+
+/* A message that is malformed is the end of its stream only (RFC 9114, 4.1.2). */
+static bool only_stream(int rc)
+{
+	return rc == NGHTTP3_ERR_MALFORMED_HTTP_HEADER ||
+	       rc == NGHTTP3_ERR_MALFORMED_HTTP_MESSAGING;
+}
+
+static void h3_data(struct ql_http_conn *hc, struct ql_stream *stream, const uint8_t *data,
+		    size_t len, bool fin)
+{
+	bool uni = ql_stream_id_is_uni(ql_stream_id(stream));
+	struct ql_http_request *req = uni ? NULL : ql_stream_user(stream);
+	bool in_body = req && req->headers && !fin;
+	nghttp3_ssize n;
+
+	if (uni && !ql_stream_user(stream) && len > 0) {
+		ql_stream_set_user(stream, hc); /* its first byte has been seen: its type */
+		if (data[0] == 0x00)		/* of a control stream; its number has one form */
+			hc->peer_control = stream;
+	}
+	n = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), data, len, fin);
+	if (n >= 0) {
+		ql_stream_credit(stream, n);
+	} else if (req && only_stream((int)n)) {
+		ql_stream_credit(stream, len);
+		ql_http_request_abort(req, -EPROTO, QL_H3_MESSAGE_ERROR);
+	} else {
+		fail(hc, (int)n);
+		return;
+	}
+	/* a response or QPACK's acknowledgement may be due: not for the bytes of a body */
+	hc->dirty = hc->dirty || !in_body;
+	if (hc->server && stream == hc->peer_control) {
+		TAILQ_FOREACH (req, &hc->requests, in_conn)
+			update_priority(hc, req);
+	}
+}
+
+static void h3_read_ended(struct ql_http_request *req)
+{
+	int rc = nghttp3_conn_shutdown_stream_read(req->hc->h3, req->id);
+
+	if (rc != 0)
+		fail(req->hc, rc);
+	req->hc->dirty = true; /* QPACK's Stream Cancellation */
+}
+
+static void h3_write_ended(struct ql_http_request *req)
+{
+	nghttp3_conn_shutdown_stream_write(req->hc->h3, req->id);
+}
+
+/* For PRIORITY_UPDATE: the streams that the client may have opened, or will be able to soon. */
+static void allow_streams(struct ql_http_conn *hc)
+{
+	if (hc->server)
+		nghttp3_conn_set_max_client_streams_bidi(hc->h3, hc->opened + hc->max_streams);
+}
+
+static void h3_stream_closed(struct ql_http_conn *hc, uint64_t id, uint64_t code)
+{
+	int rc = nghttp3_conn_close_stream(hc->h3, id, code);
+
+	if (rc != 0 && rc != NGHTTP3_ERR_STREAM_NOT_FOUND)
+		fail(hc, rc);
+	allow_streams(hc);
+}
+
+/* Connections. */
+
+static int open_streams(struct ql_http_conn *hc)
+{
+	for (int i = 0; i < 3; i++) {
+		int rc = ql_stream_open(hc->conn, false, &hc->out[i]);
+
+		if (rc == -EAGAIN) /* fewer than RFC 9114, 6.2 asks for */
+			return QL_H3_GENERAL_PROTOCOL_ERROR;
+		if (rc < 0)
+			return rc;
+		ql_stream_set_user(hc->out[i], hc);
+		ql_stream_set_priority(hc->out[i], 0, false);
+	}
+	if (nghttp3_conn_bind_control_stream(hc->h3, ql_stream_id(hc->out[0])) != 0 ||
+	    nghttp3_conn_bind_qpack_streams(hc->h3, ql_stream_id(hc->out[1]),
+					    ql_stream_id(hc->out[2])) != 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int h3_start(struct ql_http_conn *hc)
+{
+	nghttp3_settings settings;
+	int rc;
+
+	nghttp3_settings_default(&settings);
+	settings.max_field_section_size = hc->limits.header_bytes;
+	settings.qpack_max_dtable_capacity = QPACK_TABLE;
+	settings.qpack_blocked_streams = QPACK_BLOCKED;
+	if (hc->server)
+		rc = nghttp3_conn_server_new(&hc->h3, &callbacks, &settings, NULL, hc);
+	else
+		rc = nghttp3_conn_client_new(&hc->h3, &callbacks, &settings, NULL, hc);
+	if (rc != 0)
+		return -ENOMEM;
+	if (hc->server)
+		nghttp3_conn_set_max_concurrent_streams(hc->h3, hc->max_streams);
+	allow_streams(hc);
+	return open_streams(hc);
+}
+
+static void h3_stop(struct ql_http_conn *hc)
+{
+	if (hc->h3)
+		nghttp3_conn_del(hc->h3);
+	hc->h3 = NULL;
+}
+
+const struct ql_http_version ql_http_h3 = {
+	.alpn = "h3",
+	.start = h3_start,
+	.stop = h3_stop,
+	.data = h3_data,
+	.writable = h3_writable,
+	.read_ended = h3_read_ended,
+	.write_ended = h3_write_ended,
+	.stream_closed = h3_stream_closed,
+	.submit = h3_submit,
+	.respond = h3_respond,
+	.resume = h3_resume,
+	.pump = h3_pump,
+};

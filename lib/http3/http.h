@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What the files of http3/ share: connections, requests, and the table that h3.c and hq.c fill.
+ *
+ *	conn.c	  QUIC's callbacks in, dispatched to the version in use; connections, both roles
+ *	request.c requests: life, sending of bodies, received fields; most of the public calls
+ *	h3.c	  HTTP/3 on nghttp3 (RFC 9114, 9204, 9218)
+ *	hq.c	  HTTP/0.9
+ *
+ * A request lives from the opening of its stream until the stream's stream_closed(); the
+ * application sees it from request()/submit to done(), which is inside that span. Whatever a call
+ * or callback wants done to streams is noted in request.todo and carried out by ql_http_leave() of
+ * the outermost call, so that nothing is closed or freed while nghttp3 or a loop is working on it.
+ */
+#ifndef QL_HTTP3_HTTP_H
+#define QL_HTTP3_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <nghttp3/nghttp3.h>
+
+#include <qlane/http3.h>
+
+#define QL_HTTP_BUCKETS	   64	 /* of the table from stream ID to request, a power of two */
+#define QL_HTTP_MAX_FIELDS 64	 /* that can be sent in one message */
+#define QL_HTTP_PIECE	   16384 /* most that a body's read() is asked for at once, bytes */
+
+/* A part of a body on its way: all of it by reference, or what one read() gave. */
+struct ql_http_piece {
+	STAILQ_ENTRY(ql_http_piece) next;
+	const uint8_t *data;
+	size_t len;
+	uint64_t end; /* offset in the stream behind it; 0 until it was given to QUIC */
+	uint8_t bytes[];
+};
+
+/* Received header fields: name, zero, value, zero, and so on. */
+struct ql_http_fields {
+	char *buf;
+	size_t len, cap;
+	size_t counted; /* as RFC 9114, 4.2.2 counts; goes on when the fields are over the limit */
+};
+
+/* ql_http_request.todo */
+#define QL_HTTP_TODO_STOP  0x1u /* STOP_SENDING with .code */
+#define QL_HTTP_TODO_RESET 0x2u /* RESET_STREAM with .code */
+#define QL_HTTP_TODO_DONE  0x4u /* done() with .error */
+
+struct ql_http_request {
+	struct ql_http_conn *hc;
+	struct ql_stream *stream;
+	uint64_t id;
+	const struct ql_http_response_ops *ops; /* client */
+	void *user;
+
+	TAILQ_ENTRY(ql_http_request) in_conn;
+	LIST_ENTRY(ql_http_request) in_bucket;
+	TAILQ_ENTRY(ql_http_request) in_todo;
+	unsigned int todo;
+	uint64_t code; /* to stop and reset with */
+	uint64_t peer_code;
+	int error; /* first failure, negative errno */
+
+	struct ql_http_fields fields;
+	nghttp3_pri pri; /* as last told to the stream */
+
+	struct ql_http_body body;
+	STAILQ_HEAD(, ql_http_piece) pieces; /* unacknowledged, oldest first */
+	struct ql_http_piece *unsent;	     /* the first of them that QUIC does not have yet */
+	uint64_t sent, acked;		     /* bytes of the stream given to QUIC, acknowledged */
+	size_t held;			     /* bytes of pieces that are in memory of ours */
+
+	bool announced : 1; /* the application knows it */
+	bool submitted : 1; /* our message was given to the version below */
+	bool has_body : 1;  /* body.release is still to be called */
+	bool body_end : 1;  /* the last piece was made */
+	bool waiting : 1;   /* for read() to have something, or for held to sink */
+	bool fin_sent : 1;
+	bool write_end : 1; /* nothing more can be sent: FIN, reset, or stopped */
+	bool received : 1;  /* the peer's whole message is here */
+	bool read_end : 1;  /* nothing more will be read: received, reset, or stopped */
+	bool headers : 1;   /* the peer's header section is here */
+	bool finished : 1;  /* done() was called, or is not to be */
+};
+
+/* What a version of HTTP does; everything is called between ql_http_enter() and _leave(). */
+struct ql_http_version {
+	const char *alpn;
+	int (*start)(struct ql_http_conn *hc); /* negative errno, or an HTTP/3 error code > 0 */
+	void (*stop)(struct ql_http_conn *hc);
+	void (*data)(struct ql_http_conn *hc, struct ql_stream *stream, const uint8_t *data,
+		     size_t len, bool fin);
+	void (*writable)(struct ql_http_conn *hc, struct ql_stream *stream);
+	/* The peer's direction, or ours, has ended without FIN. */
+	void (*read_ended)(struct ql_http_request *req);
+	void (*write_ended)(struct ql_http_request *req);
+	void (*stream_closed)(struct ql_http_conn *hc, uint64_t id, uint64_t code);
+	int (*submit)(struct ql_http_request *req, const struct ql_http_submit *submit);
+	int (*respond)(struct ql_http_request *req, unsigned int status,
+		       const struct ql_http_field *fields, size_t n);
+	void (*resume)(struct ql_http_request *req);
+	void (*pump)(struct ql_http_conn *hc); /* give QUIC what there is to send */
+};
+
+extern const struct ql_http_version ql_http_h3, ql_http_hq;
+
+struct ql_http_conn {
+	bool is_conn; /* true; what ql_conn_user() gives is this or a ql_http_server */
+	const struct ql_http_version *version; /* NULL until ALPN has settled it */
+	struct ql_conn *conn;
+	struct ql_http_server *server; /* NULL on a client */
+	const struct ql_http_client_ops *ops;
+	void *arg;
+	struct ql_http_limits limits;
+	uint64_t max_streams; /* requests that the peer may have open; server */
+	uint64_t opened;      /* requests that it has opened */
+	LIST_ENTRY(ql_http_conn) in_server;
+	TAILQ_HEAD(, ql_http_request) requests;
+	LIST_HEAD(ql_http_bucket, ql_http_request) buckets[QL_HTTP_BUCKETS];
+	TAILQ_HEAD(, ql_http_request) todo;
+	struct ql_http_request *current; /* that ql_http_leave() works on */
+	unsigned int depth;		 /* of calls between enter and leave */
+	bool dirty;			 /* there may be something to pump */
+	bool starved;			 /* a submit got -EAGAIN */
+	bool goaway;
+	bool closing;
+
+	nghttp3_conn *h3;
+	struct ql_stream *out[3];	/* control, QPACK encoder and decoder stream */
+	struct ql_stream *peer_control; /* the peer's control stream */
+	uint64_t fail_code;		/* what a callback of nghttp3 wants to close with */
+};
+
+struct ql_http_server {
+	bool is_conn; /* false */
+	const struct ql_http_server_ops *ops;
+	void *arg;
+	struct ql_http_limits limits;
+	uint64_t max_streams;
+	bool listening;
+	LIST_HEAD(, ql_http_conn) conns;
+	unsigned int n_conns;
+};
+
+/* conn.c */
+
+void ql_http_enter(struct ql_http_conn *hc);
+void ql_http_leave(struct ql_http_conn *hc);
+/* Close with an HTTP/3 error code; nothing is read or sent any more. */
+void ql_http_fail(struct ql_http_conn *hc, uint64_t code, const char *reason);
+
+/* request.c */
+
+struct ql_http_request *ql_http_request_new(struct ql_http_conn *hc, struct ql_stream *stream);
+struct ql_http_request *ql_http_request_find(struct ql_http_conn *hc, uint64_t id);
+/* done() if that is still to come, body.release(), free. */
+void ql_http_request_free(struct ql_http_request *req);
+void ql_http_request_todo(struct ql_http_request *req, unsigned int todo);
+/* Give it up: stop and reset with code, done() with error. */
+void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code);
+void ql_http_request_done(struct ql_http_request *req);
+void ql_http_request_acked(struct ql_http_request *req, uint64_t acked);
+
+/* What the versions tell upwards: the header section, bytes and end of the peer's message. */
+void ql_http_got_headers(struct ql_http_request *req);
+void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t len);
+void ql_http_got_end(struct ql_http_request *req);
+
+/*
+ * The next piece of the body, NULL with *last when there is none. It stays in req.pieces until it
+ * is acknowledged.
+ * @return 0; -EAGAIN for none now; negative errno: the request is to be aborted
+ */
+int ql_http_next_piece(struct ql_http_request *req, struct ql_http_piece **piece, bool *last);
+/* Give req.unsent, which is the piece, to QUIC. */
+int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece, bool fin);
+
+/*
+ * @return 0; -ENOMEM; -EMSGSIZE when the section is over the limit, and the field was not kept
+ */
+int ql_http_fields_add(struct ql_http_fields *f, size_t max, const void *name, size_t name_len,
+		       const void *value, size_t value_len);
+/* Make room for need bytes behind f.len; 0 or -ENOMEM. */
+int ql_http_fields_grow(struct ql_http_fields *f, size_t need);
+const char *ql_http_fields_get(const struct ql_http_fields *f, const char *name);
+void ql_http_fields_clear(struct ql_http_fields *f);
+
+#endif /* QL_HTTP3_HTTP_H */

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "http3/http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 9114, 4.2.2 */
+#define FIELD_OVERHEAD 32
+
+static struct ql_http_bucket *bucket_of(struct ql_http_conn *hc, uint64_t id)
+{
+	return &hc->buckets[(id >> 2) & (QL_HTTP_BUCKETS - 1)];
+}
+
+struct ql_http_request *ql_http_request_new(struct ql_http_conn *hc, struct ql_stream *stream)
+{
+	struct ql_http_request *req = calloc(1, sizeof(*req));
+
+	if (!req)
+		return NULL;
+	req->hc = hc;
+	req->stream = stream;
+	req->id = ql_stream_id(stream);
+	req->pri = (nghttp3_pri){.urgency = QL_URGENCY_DEFAULT};
+	STAILQ_INIT(&req->pieces);
+	TAILQ_INSERT_TAIL(&hc->requests, req, in_conn);
+	LIST_INSERT_HEAD(bucket_of(hc, req->id), req, in_bucket);
+	ql_stream_set_user(stream, req);
+	return req;
+}
+
+struct ql_http_request *ql_http_request_find(struct ql_http_conn *hc, uint64_t id)
+{
+	struct ql_http_request *req;
+
+	LIST_FOREACH (req, bucket_of(hc, id), in_bucket) {
+		if (req->id == id)
+			return req;
+	}
+	return NULL;
+}
+
+static void release_body(struct ql_http_request *req)
+{
+	if (req->has_body && req->body.release)
+		req->body.release(req->body.arg);
+	req->has_body = false;
+}
+
+static void free_piece(struct ql_http_request *req, struct ql_http_piece *piece)
+{
+	STAILQ_REMOVE_HEAD(&req->pieces, next);
+	if (piece->data == piece->bytes)
+		req->held -= piece->len;
+	free(piece);
+}
+
+void ql_http_request_free(struct ql_http_request *req)
+{
+	struct ql_http_conn *hc = req->hc;
+	struct ql_http_piece *piece;
+
+	/* without FIN on its way and acknowledged, it was the connection that ended */
+	if (!req->error && (hc->server ? !req->fin_sent || req->acked < req->sent : !req->received))
+		req->error = -ECONNABORTED;
+	ql_http_request_done(req);
+	while ((piece = STAILQ_FIRST(&req->pieces)) != NULL)
+		free_piece(req, piece);
+	release_body(req);
+	ql_http_fields_clear(&req->fields);
+	if (req->todo)
+		TAILQ_REMOVE(&hc->todo, req, in_todo);
+	TAILQ_REMOVE(&hc->requests, req, in_conn);
+	LIST_REMOVE(req, in_bucket);
+	free(req);
+}
+
+void ql_http_request_todo(struct ql_http_request *req, unsigned int todo)
+{
+	if (!req->todo && todo)
+		TAILQ_INSERT_TAIL(&req->hc->todo, req, in_todo);
+	req->todo |= todo;
+}
+
+void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code)
+{
+	if (!req->error)
+		req->error = error;
+	req->code = code;
+	ql_http_request_todo(req, QL_HTTP_TODO_STOP | QL_HTTP_TODO_RESET | QL_HTTP_TODO_DONE);
+}
+
+void ql_http_request_done(struct ql_http_request *req)
+{
+	const struct ql_http_server *server = req->hc->server;
+
+	if (req->finished)
+		return;
+	req->finished = true;
+	if (!server)
+		req->ops->done(req, req->error);
+	else if (req->announced && server->ops->done)
+		server->ops->done(req, req->error, server->arg);
+}
+
+void ql_http_request_acked(struct ql_http_request *req, uint64_t acked)
+{
+	struct ql_http_piece *piece;
+
+	req->acked = acked;
+	while ((piece = STAILQ_FIRST(&req->pieces)) != NULL && piece->end && piece->end <= acked)
+		free_piece(req, piece);
+	if (req->body_end && STAILQ_EMPTY(&req->pieces))
+		release_body(req);
+	else if (req->waiting && req->held < req->hc->limits.body_buffer / 2)
+		ql_http_resume(req);
+}
+
+/* Sending bodies. */
+
+static struct ql_http_piece *read_piece(struct ql_http_request *req, bool *last, int *rc)
+{
+	size_t room = req->hc->limits.body_buffer - req->held;
+	struct ql_http_piece *piece;
+	ssize_t n;
+
+	if (room > QL_HTTP_PIECE)
+		room = QL_HTTP_PIECE;
+	piece = malloc(sizeof(*piece) + room);
+	if (!piece) {
+		*rc = -ENOMEM;
+		return NULL;
+	}
+	n = req->body.read(req->body.arg, piece->bytes, room, last);
+	if (n > 0 && (size_t)n <= room) {
+		*piece = (struct ql_http_piece){.data = piece->bytes, .len = n};
+		req->held += n;
+		*rc = 0;
+		return piece;
+	}
+	free(piece);
+	if (n == 0)
+		*rc = *last ? 0 : -EAGAIN;
+	else
+		*rc = n < 0 ? (int)n : -EINVAL;
+	return NULL;
+}
+
+int ql_http_next_piece(struct ql_http_request *req, struct ql_http_piece **piece, bool *last)
+{
+	int rc = 0;
+
+	*piece = NULL;
+	*last = true;
+	if (!req->has_body || req->body_end)
+		return 0;
+	if (req->body.read) {
+		*last = false;
+		if (req->held >= req->hc->limits.body_buffer)
+			rc = -EAGAIN;
+		else
+			*piece = read_piece(req, last, &rc);
+	} else if (req->body.len > 0) {
+		*piece = malloc(sizeof(**piece));
+		if (*piece)
+			**piece = (struct ql_http_piece){.data = req->body.data,
+							 .len = req->body.len};
+		else
+			rc = -ENOMEM;
+	}
+	req->waiting = rc == -EAGAIN;
+	if (rc < 0)
+		return rc;
+	req->body_end = *last;
+	if (*piece) {
+		STAILQ_INSERT_TAIL(&req->pieces, *piece, next);
+		if (!req->unsent)
+			req->unsent = *piece;
+	}
+	return 0;
+}
+
+int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece, bool fin)
+{
+	int rc = ql_stream_send_ref(req->stream, piece->data, piece->len, fin ? QL_FIN : 0, NULL,
+				    NULL);
+
+	if (rc < 0)
+		return rc;
+	req->sent += piece->len;
+	piece->end = req->sent;
+	req->unsent = STAILQ_NEXT(piece, next);
+	if (fin)
+		req->fin_sent = req->write_end = true;
+	return 0;
+}
+
+/* What the peer sends. */
+
+void ql_http_got_headers(struct ql_http_request *req)
+{
+	const struct ql_http_server *server = req->hc->server;
+	const char *status;
+
+	req->headers = true;
+	if (req->finished)
+		return;
+	if (server) {
+		req->announced = true;
+		server->ops->request(req, server->arg);
+		return;
+	}
+	status = ql_http_header(req, ":status");
+	if (req->ops->headers)
+		req->ops->headers(req, status ? atoi(status) : 0);
+}
+
+void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t len)
+{
+	const struct ql_http_server *server = req->hc->server;
+
+	/* the application may have cancelled within this turn, too */
+	if (req->finished || req->todo & QL_HTTP_TODO_DONE || (server && !req->announced))
+		ql_stream_credit(req->stream, len);
+	else if (server && server->ops->data)
+		server->ops->data(req, data, len, server->arg);
+	else if (!server && req->ops->data)
+		req->ops->data(req, data, len);
+	else
+		ql_stream_credit(req->stream, len);
+}
+
+void ql_http_got_end(struct ql_http_request *req)
+{
+	const struct ql_http_server *server = req->hc->server;
+
+	req->received = req->read_end = true;
+	if (req->finished || req->todo & QL_HTTP_TODO_DONE)
+		return;
+	if (server) {
+		if (req->announced && server->ops->complete)
+			server->ops->complete(req, server->arg);
+		return;
+	}
+	/* a response that did not wait for the end of the request: nobody wants the rest */
+	req->code = QL_H3_NO_ERROR;
+	ql_http_request_todo(req, QL_HTTP_TODO_DONE | QL_HTTP_TODO_RESET);
+}
+
+/* Fields. */
+
+int ql_http_fields_grow(struct ql_http_fields *f, size_t need)
+{
+	size_t cap = f->cap ? f->cap : 256;
+	char *buf;
+
+	if (f->cap - f->len >= need)
+		return 0;
+	while (cap - f->len < need)
+		cap *= 2;
+	buf = realloc(f->buf, cap);
+	if (!buf)
+		return -ENOMEM;
+	f->buf = buf;
+	f->cap = cap;
+	return 0;
+}
+
+int ql_http_fields_add(struct ql_http_fields *f, size_t max, const void *name, size_t name_len,
+		       const void *value, size_t value_len)
+{
+	size_t need = name_len + value_len + 2;
+	char *at;
+
+	f->counted += name_len + value_len + FIELD_OVERHEAD;
+	if (f->counted > max)
+		return -EMSGSIZE;
+	if (ql_http_fields_grow(f, need) < 0)
+		return -ENOMEM;
+	at = f->buf + f->len;
+	memcpy(at, name, name_len);
+	at[name_len] = 0;
+	memcpy(at + name_len + 1, value, value_len);
+	at[name_len + 1 + value_len] = 0;
+	f->len += need;
+	return 0;
+}
+
+static bool next_field(const struct ql_http_fields *f, size_t *at, struct ql_http_field *field)
+{
+	if (*at >= f->len)
+		return false;
+	field->name = f->buf + *at;
+	field->value = field->name + strlen(field->name) + 1;
+	*at = field->value + strlen(field->value) + 1 - f->buf;
+	return true;
+}
+
+const char *ql_http_fields_get(const struct ql_http_fields *f, const char *name)
+{
+	struct ql_http_field field;
+	size_t at = 0;
+
+	while (next_field(f, &at, &field)) {
+		if (strcmp(field.name, name) == 0)
+			return field.value;
+	}
+	return NULL;
+}
+
+void ql_http_fields_clear(struct ql_http_fields *f)
+{
+	free(f->buf);
+	*f = (struct ql_http_fields){0};
+}
+
+/* The public calls. */
+
+const char *ql_http_header(const struct ql_http_request *req, const char *name)
+{
+	return ql_http_fields_get(&req->fields, name);
+}
+
+bool ql_http_next_header(const struct ql_http_request *req, size_t *at, struct ql_http_field *field)
+{
+	return next_field(&req->fields, at, field);
+}
+
+void ql_http_credit(struct ql_http_request *req, size_t bytes)
+{
+	ql_stream_credit(req->stream, bytes);
+}
+
+void ql_http_resume(struct ql_http_request *req)
+{
+	struct ql_http_conn *hc = req->hc;
+
+	if (!req->waiting || req->write_end || hc->closing)
+		return;
+	ql_http_enter(hc);
+	req->waiting = false;
+	hc->dirty = true;
+	hc->version->resume(req);
+	ql_http_leave(hc);
+}
+
+void ql_http_cancel(struct ql_http_request *req, uint64_t h3_error)
+{
+	struct ql_http_conn *hc = req->hc;
+
+	ql_http_enter(hc);
+	ql_http_request_abort(req, -ECANCELED, h3_error);
+	ql_http_leave(hc);
+}
+
+uint64_t ql_http_error_code(const struct ql_http_request *req)
+{
+	return req->peer_code;
+}
+
+struct ql_http_conn *ql_http_request_conn(const struct ql_http_request *req)
+{
+	return req->hc;
+}
+
+void *ql_http_user(const struct ql_http_request *req)
+{
+	return req->user;
+}
+
+void ql_http_set_user(struct ql_http_request *req, void *user)
+{
+	req->user = user;
+}
+
+static void set_body(struct ql_http_request *req, const struct ql_http_body *body)
+{
+	if (!body)
+		return;
+	req->body = *body;
+	req->has_body = true;
+}
+
+/* After an error the application keeps what it gave. */
+static void unset_body(struct ql_http_request *req)
+{
+	req->has_body = false;
+	req->submitted = false;
+}
+
+int ql_http_respond(struct ql_http_request *req, unsigned int status,
+		    const struct ql_http_field *fields, size_t n_fields,
+		    const struct ql_http_body *body)
+{
+	struct ql_http_conn *hc = req->hc;
+	int rc;
+
+	if (!hc->server || status < 200 || status > 999 || n_fields > QL_HTTP_MAX_FIELDS)
+		return -EINVAL;
+	if (req->submitted)
+		return -EALREADY;
+	if (req->write_end || req->todo & QL_HTTP_TODO_RESET || hc->closing)
+		return -EPIPE;
+	ql_http_enter(hc);
+	set_body(req, body);
+	req->submitted = true;
+	rc = hc->version->respond(req, status, fields, n_fields);
+	if (rc < 0)
+		unset_body(req);
+	hc->dirty = true;
+	ql_http_leave(hc);
+	return rc;
+}
+
+int ql_http_submit(struct ql_http_conn *conn, const struct ql_http_submit *submit,
+		   const struct ql_http_response_ops *ops, void *user, struct ql_http_request **out)
+{
+	struct ql_http_request *req;
+	struct ql_stream *stream;
+	int rc;
+
+	if (!ops || !ops->done || !submit->path || submit->n_fields > QL_HTTP_MAX_FIELDS)
+		return -EINVAL;
+	if (conn->server || conn->closing || conn->goaway || !conn->version)
+		return -ENOTCONN;
+	rc = ql_stream_open(conn->conn, true, &stream);
+	if (rc < 0) {
+		conn->starved = conn->starved || rc == -EAGAIN;
+		return rc;
+	}
+	ql_http_enter(conn);
+	req = ql_http_request_new(conn, stream);
+	if (req) {
+		req->ops = ops;
+		req->user = user;
+		set_body(req, submit->body);
+		req->submitted = true;
+		rc = conn->version->submit(req, submit);
+		if (rc < 0) {
+			unset_body(req);
+			req->finished = true;
+			ql_http_request_abort(req, rc, QL_H3_REQUEST_CANCELLED);
+		} else if (out) {
+			*out = req;
+		}
+		conn->dirty = true;
+	} else {
+		rc = -ENOMEM;
+		ql_stream_reset(stream, QL_H3_REQUEST_CANCELLED);
+		ql_stream_stop(stream, QL_H3_REQUEST_CANCELLED);
+	}
+	ql_http_leave(conn);
+	return rc;
+}
+
+int ql_http_get(struct ql_http_conn *conn, const char *authority, const char *path,
+		const struct ql_http_response_ops *ops, void *user, struct ql_http_request **req)
+{
+	const struct ql_http_submit submit = {.authority = authority, .path = path};
+
+	return ql_http_submit(conn, &submit, ops, user, req);
+}
