@@ -73,9 +73,10 @@ int ql_local_cids_retire(struct ql_local_cids *l, uint64_t seq, uint64_t used_se
 
 /* ---- Those by which we reach the peer ---- */
 
-#define QL_PEER_CIDS	    4  /* our active_connection_id_limit */
-#define QL_PEER_CIDS_RETIRE 16 /* RETIRE_CONNECTION_IDs that may wait; more closes the connection \
-				*/
+#define QL_PEER_CIDS 4 /* our active_connection_id_limit */
+#define QL_PEER_CIDS_RETIRE                                                   \
+	16 /* RETIRE_CONNECTION_IDs that may wait; more closes the connection \
+	    */
 
 struct ql_peer_cid {
 	struct ql_cid cid;

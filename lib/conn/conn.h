@@ -50,7 +50,6 @@
 #define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
 #define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
 #define QL_CONN_BURST	      32    /* datagrams one connection sends before others' turn */
-#define QL_CONN_CLOSE_SIZE    256   /* bytes of a kept CONNECTION_CLOSE packet */
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
 enum ql_space_id {
@@ -101,17 +100,21 @@ struct ql_space {
 /* What only the handshake needs; freed when it is confirmed and nothing of it is outstanding. */
 struct ql_handshake {
 	struct ql_tls *tls;
-	struct ql_recvbuf crypto_in[QL_SPACES];
+	struct ql_recvbuf crypto_in[QL_SPACE_APP]; /* what comes at 1-RTT goes to ql_conn.late */
 	struct ql_sendbuf crypto_out[QL_SPACES];
-	struct ql_tparams peer; /* as received */
-	struct ql_cid original_dcid, peer_scid;
-	const struct ql_endpoint *endpoint;
-	struct ql_endpoint own_endpoint; /* a client's */
+	struct ql_cid original_dcid; /* of the client's first Initial */
+	struct ql_cid peer_scid;     /* of the peer's first Initial */
+	bool peer_scid_known;
+	struct ql_endpoint endpoint;
 	uint64_t started;
+	uint64_t deadline;	     /* of the handshake */
 	uint64_t rx_bytes, tx_bytes; /* for the amplification limit (8.1) */
-	enum ql_level in_level;
-	uint8_t alert;
-	char sni[256];
+};
+
+/* CRYPTO bytes at 1-RTT, for which TLS is no longer there: looked at, and not used. */
+struct ql_late_crypto {
+	struct ql_recvbuf in;
+	struct ql_tls_messages messages;
 };
 
 struct ql_conn {
@@ -123,16 +126,18 @@ struct ql_conn {
 	bool server;
 	bool key_phase; /* of what we send and expect */
 	uint8_t ack_delay_exponent;
-	bool peer_validated;   /* address (8.1): no amplification limit */
-	bool ack_only_blocked; /* scratch of one send visit */
-	uint16_t udp_payload;  /* bytes of a full datagram */
+	uint64_t ack_delay;  /* ns that an ACK may wait */
+	bool peer_validated; /* address (8.1): no amplification limit */
+	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
+	uint16_t udp_payload; /* bytes of a full datagram */
 	struct ql_path path;
 	struct ql_space app;
 	struct ql_peer_cids peer_cids;
 	struct ql_local_cids local_cids;
 	uint64_t idle_deadline;
-	uint64_t idle_timeout; /* ns, the smaller of both ends'; 0 for none */
-	uint64_t rx_cid_seq;   /* sequence number of the ID that the running packet came to */
+	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
+	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
+	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
 	struct ql_recovery rec;
 	struct ql_streams streams;
 
@@ -143,29 +148,32 @@ struct ql_conn {
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
 	uint32_t version;
 	uint32_t slot;
-	struct ql_secret rx_secret, tx_secret; /* of the running key phase, for the next one */
+	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
 	struct ql_aead rx_old;		       /* previous key phase, for late packets */
-	bool rx_old_ready;
-	uint64_t phase_first_pn; /* first packet received in the running key phase */
-	uint64_t phase_sent_pn;	 /* first one sent in it */
-	uint64_t rx_old_until;	 /* when rx_old is dropped, ns */
-	uint64_t auth_failures;	 /* for the integrity limit (RFC 9001, 6.6) */
+	struct ql_aead rx_next;		       /* next one, once its bit has been seen */
+	uint64_t phase_first_pn;	       /* first packet opened in the running key phase */
+	uint64_t rx_old_until;		       /* when rx_old is dropped, ns */
+	uint64_t auth_failures;		       /* for the integrity limit (RFC 9001, 6.6) */
+	struct ql_late_crypto late;
 	bool send_handshake_done;
-	bool app_ready; /* 1-RTT streams may flow: connected() has been called */
+	bool initial_done; /* a client has sent a Handshake packet: Initial keys can go */
+	bool announced;	   /* the application knows of it and is owed closed() */
+	uint8_t probes;	   /* to send now, whatever the window says (RFC 9002, 6.2.4) */
+	uint8_t probe_space;
 	uint8_t n_path_responses;
 	uint8_t path_responses[4][QL_PATH_DATA_LEN];
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;
-	char alpn[32];
+	const char *alpn;
 
 	/* The end. */
 	struct ql_close_info close;
 	char reason[QL_CONN_REASON + 1];
-	bool told;		       /* closed() has been called */
-	bool close_pending;	       /* send CONNECTION_CLOSE at the next visit */
-	uint64_t close_until;	       /* end of closing or draining, ns */
-	uint32_t close_rx, close_next; /* packets in while closing; answer when rx reaches next */
+	bool told;	      /* closed() has been called */
+	bool close_pending;   /* send CONNECTION_CLOSE at the next visit */
+	uint64_t close_until; /* end of closing or draining, ns */
+	uint32_t close_rx;    /* packets that came while closing; every 2^n-th is answered */
 };
 
 /* ---- Life ---- */
@@ -191,6 +199,14 @@ void ql_conn_fini(struct ql_conn *conn);
 static inline bool ql_conn_gone(const struct ql_conn *conn)
 {
 	return conn->state == QL_CONN_GONE;
+}
+
+/* The probe timeout without backoff (RFC 9002, 6.2.1), ns. */
+static inline uint64_t ql_conn_pto(const struct ql_conn *conn)
+{
+	const struct ql_recovery *r = &conn->rec;
+
+	return ql_rtt_pto(&r->path.rtt, r->confirmed ? r->max_ack_delay : 0);
 }
 
 /* Put it on the ready list, once. */
@@ -266,17 +282,22 @@ static inline struct ql_space *ql_conn_space(struct ql_conn *conn, enum ql_space
 }
 
 /* handshake.c */
-int ql_handshake_start(struct ql_conn *conn);
+int ql_handshake_start(struct ql_conn *conn, const char *sni);
 /* CRYPTO bytes; a transport error code or 0. */
-uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space,
-			   const struct ql_frame *frame);
-int ql_handshake_initial_keys(struct ql_conn *conn, const uint8_t *dcid, size_t len);
+uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_t offset,
+			   const uint8_t *data, size_t len);
+int ql_handshake_initial_keys(struct ql_conn *conn);
 void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id space);
 void ql_handshake_confirmed(struct ql_conn *conn);
+void ql_handshake_issue_cids(struct ql_conn *conn);
+/* Drop the client's Initial keys when it is time (RFC 9001, 4.9.1); not while a burst uses them. */
+void ql_handshake_settle(struct ql_conn *conn);
 /* Free conn->hs and what hangs on it if nothing needs it any more; force: in any case. */
 void ql_handshake_fini(struct ql_conn *conn, bool force);
-/* Move both directions to the next key phase. */
-int ql_handshake_update_keys(struct ql_conn *conn);
+/* Derive conn->rx_next. 0, or -ENOMEM. */
+int ql_handshake_next_keys(struct ql_conn *conn);
+/* The peer has moved to the next key phase, and so do we. 0, or -ENOMEM. */
+int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn);
 
 /* sent.c */
 extern const struct ql_rec_ops ql_conn_rec_ops;
@@ -284,6 +305,8 @@ extern const struct ql_rec_ops ql_conn_rec_ops;
 /* close.c */
 /* Close for a transport error that we found; the first cause stays. */
 void ql_conn_fail(struct ql_conn *conn, uint64_t error, uint64_t frame_type, const char *reason);
+/* A packet came while closing: now and then repeat the CONNECTION_CLOSE (10.2.1). */
+void ql_conn_recv_closing(struct ql_conn *conn);
 void ql_conn_on_peer_close(struct ql_conn *conn, const struct ql_frame_close *frame);
 /* End without a word: time-outs and the like. */
 void ql_conn_drop(struct ql_conn *conn, int cause);

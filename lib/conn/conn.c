@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conn/conn.h"
+
+#include <string.h>
+
+#define SCID_SEQ 0 /* our first ID's sequence number, and its place */
+
+static void wake(struct ql_conn *conn)
+{
+	ql_conn_wake(conn);
+}
+
+static const struct ql_streams_hooks streams_hooks = {.wake = wake};
+
+/* ---- Life ---- */
+
+static void init_space(struct ql_space *sp)
+{
+	ql_ranges_init(&sp->received, QL_CONN_ACK_RANGES);
+	sp->ack_deadline = QL_NEVER;
+}
+
+/* What both roles have in common. conn->hs and conn->early are there, and zero. */
+static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
+		 const struct ql_path *path)
+{
+	const struct ql_transport *t = &endpoint->transport;
+	struct ql_conn_host *host = conn->host;
+	struct ql_handshake *hs = conn->hs;
+	struct ql_streams_config streams = {
+		.max_data = t->max_data,
+		.max_stream_data_bidi_local = t->max_stream_data,
+		.max_stream_data_bidi_remote = t->max_stream_data,
+		.max_stream_data_uni = t->max_stream_data,
+		.max_streams_bidi = t->max_streams_bidi,
+		.max_streams_uni = t->max_streams_uni,
+		.send_buffer = t->send_buffer,
+	};
+
+	conn->path = *path;
+	conn->version = QL_VERSION_1;
+	conn->server = endpoint->server;
+	conn->alpn = "";
+	conn->close.reason = conn->reason;
+	conn->udp_payload = t->udp_payload < host->tx_room ? t->udp_payload : host->tx_room;
+	conn->ack_delay = t->ack_delay_ns;
+	conn->ack_delay_exponent = QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
+	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
+	conn->idle_timeout = t->idle_timeout_ns;
+	conn->pace_deadline = QL_NEVER;
+
+	init_space(&conn->early[QL_SPACE_INITIAL]);
+	init_space(&conn->early[QL_SPACE_HANDSHAKE]);
+	init_space(&conn->app);
+	ql_recvbuf_init(&conn->late.in);
+	for (unsigned int i = 0; i < QL_SPACES; i++)
+		ql_sendbuf_init(&hs->crypto_out[i]);
+	for (unsigned int i = 0; i < QL_SPACE_APP; i++)
+		ql_recvbuf_init(&hs->crypto_in[i]);
+	hs->endpoint = *endpoint;
+	hs->started = host->now;
+	hs->deadline = host->now + t->handshake_timeout_ns;
+
+	ql_rec_init(&conn->rec, host->mem, &ql_conn_rec_ops, conn, &ql_cc_newreno, host->now,
+		    conn->udp_payload, t->initial_rtt_ns, conn->server);
+	ql_streams_init(&conn->streams, host->mem, conn, conn->server, &streams, &streams_hooks,
+			NULL);
+
+	ql_local_cid_make(&host->cid_key, host->rng, host->lcore_index, conn->slot,
+			  &conn->local_cids.e[SCID_SEQ].cid);
+	conn->local_cids.e[SCID_SEQ].used = true;
+	conn->local_cids.next_seq = SCID_SEQ + 1;
+	conn->peer_cids.e[0].used = true;
+	ql_conn_touch_idle(conn);
+	host->stats->conns++;
+	host->stats->handshakes++;
+}
+
+static int alloc(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot)
+{
+	memset(conn, 0, sizeof(*conn));
+	conn->host = host;
+	conn->slot = slot;
+	conn->hs = ql_mem_zalloc(host->mem, sizeof(*conn->hs));
+	conn->early = ql_mem_zalloc(host->mem, 2 * sizeof(*conn->early));
+	if (conn->hs && conn->early)
+		return 0;
+	ql_mem_free(host->mem, conn->hs, sizeof(*conn->hs));
+	ql_mem_free(host->mem, conn->early, 2 * sizeof(*conn->early));
+	return -ENOMEM;
+}
+
+/* Initial keys and TLS. */
+static int begin(struct ql_conn *conn, const char *sni)
+{
+	int rc = ql_handshake_initial_keys(conn);
+
+	if (rc == 0)
+		rc = ql_handshake_start(conn, sni);
+	if (rc < 0)
+		ql_conn_fini(conn);
+	else
+		ql_conn_wake(conn);
+	return rc;
+}
+
+int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
+			const struct ql_endpoint *endpoint, const struct ql_pkt_hdr *initial,
+			const struct ql_path *path)
+{
+	struct ql_handshake *hs;
+	int rc = alloc(conn, host, slot);
+
+	if (rc < 0)
+		return rc;
+	init(conn, endpoint, path);
+	hs = conn->hs;
+	if (ql_cid_set(&hs->original_dcid, initial->dcid.p, initial->dcid.len) < 0 ||
+	    ql_cid_set(&hs->peer_scid, initial->scid.p, initial->scid.len) < 0) {
+		ql_conn_fini(conn);
+		return -EINVAL;
+	}
+	hs->peer_scid_known = true;
+	conn->peer_cids.e[0].cid = hs->peer_scid;
+	return begin(conn, NULL);
+}
+
+int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
+			const struct ql_endpoint *endpoint, const char *sni,
+			const struct ql_path *path, void *user)
+{
+	struct ql_cid *dcid;
+	int rc = alloc(conn, host, slot);
+
+	if (rc < 0)
+		return rc;
+	init(conn, endpoint, path);
+	dcid = &conn->hs->original_dcid;
+	memset(dcid, 0, sizeof(*dcid));
+	dcid->len = QL_LOCAL_CID_LEN;
+	ql_rng_bytes(host->rng, dcid->id, dcid->len);
+	conn->peer_cids.e[0].cid = *dcid;
+	conn->peer_validated = true; /* the limit is the server's */
+	conn->user = user;
+	rc = begin(conn, sni);
+	if (rc == 0)
+		conn->announced = true;
+	return rc;
+}
+
+void ql_conn_fini(struct ql_conn *conn)
+{
+	struct ql_mem *mem = conn->host->mem;
+
+	if (conn->state < QL_CONN_CLOSING) {
+		conn->close.cause = QL_CLOSE_ENGINE;
+		if (conn->state == QL_CONN_HANDSHAKE)
+			conn->host->stats->handshakes--;
+		conn->state = QL_CONN_GONE;
+		ql_streams_close(&conn->streams);
+	}
+	ql_conn_tell_closed(conn);
+	ql_handshake_fini(conn, true);
+	ql_aead_fini(&conn->app.rx.aead, mem);
+	ql_aead_fini(&conn->app.tx.aead, mem);
+	ql_hp_fini(&conn->app.rx.hp, mem);
+	ql_hp_fini(&conn->app.tx.hp, mem);
+	ql_aead_fini(&conn->rx_old, mem);
+	ql_aead_fini(&conn->rx_next, mem);
+	ql_ranges_fini(&conn->app.received, mem);
+	ql_recvbuf_drop(&conn->late.in, mem);
+	ql_rec_fini(&conn->rec);
+	ql_wipe(&conn->rx_secret, sizeof(conn->rx_secret));
+	ql_wipe(&conn->tx_secret, sizeof(conn->tx_secret));
+	if (conn->on_ready) {
+		TAILQ_REMOVE(&conn->host->ready, conn, ready_link);
+		conn->on_ready = false;
+	}
+	conn->host->stats->conns--;
+}
+
+/* ---- Time ---- */
+
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t ql_conn_deadline(const struct ql_conn *conn)
+{
+	uint64_t t;
+
+	if (conn->state >= QL_CONN_CLOSING)
+		return conn->close_until;
+	t = earlier(conn->idle_deadline, ql_rec_deadline(&conn->rec));
+	t = earlier(t, conn->app.ack_deadline);
+	t = earlier(t, conn->pace_deadline);
+	if (conn->early) {
+		t = earlier(t, conn->early[QL_SPACE_INITIAL].ack_deadline);
+		t = earlier(t, conn->early[QL_SPACE_HANDSHAKE].ack_deadline);
+	}
+	if (conn->state == QL_CONN_HANDSHAKE)
+		t = earlier(t, conn->hs->deadline);
+	if (conn->rx_old.schedule)
+		t = earlier(t, conn->rx_old_until);
+	return t;
+}
+
+void ql_conn_on_deadline(struct ql_conn *conn)
+{
+	uint64_t now = conn->host->now;
+	unsigned int space;
+
+	ql_conn_wake(conn);
+	if (conn->state >= QL_CONN_CLOSING)
+		return;
+	if (now >= conn->idle_deadline) {
+		ql_conn_drop(conn, QL_CLOSE_IDLE);
+		return;
+	}
+	if (conn->state == QL_CONN_HANDSHAKE && now >= conn->hs->deadline) {
+		ql_conn_drop(conn, QL_CLOSE_HANDSHAKE);
+		return;
+	}
+	if (conn->rx_old.schedule && now >= conn->rx_old_until)
+		ql_aead_fini(&conn->rx_old, conn->host->mem);
+	ql_handshake_settle(conn);
+	if (ql_rec_deadline(&conn->rec) > now)
+		return;
+	conn->probes = (uint8_t)ql_rec_on_timeout(&conn->rec, now, &space);
+	conn->probe_space = (uint8_t)space;
+	for (unsigned int i = 0; i < conn->probes; i++) {
+		if (!ql_rec_probe_frames(&conn->rec, space))
+			break;
+	}
+}
+
+/* ---- The public accessors ---- */
+
+int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream)
+{
+	if (conn->state < QL_CONN_COMPLETE || conn->state >= QL_CONN_CLOSING)
+		return -ENOTCONN;
+	return ql_streams_open(&conn->streams, bidi, stream);
+}
+
+const char *ql_conn_alpn(const struct ql_conn *conn)
+{
+	return conn->alpn;
+}
+
+const struct ql_path *ql_conn_path(const struct ql_conn *conn)
+{
+	return &conn->path;
+}
+
+void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats)
+{
+	const struct ql_path_rec *path = &conn->rec.path;
+
+	*stats = conn->stats;
+	stats->lost_packets = conn->rec.stats.lost;
+	stats->rtt_ns = path->rtt.smoothed;
+	stats->rtt_min_ns = path->rtt.min;
+	stats->cwnd = path->cc.cwnd;
+	stats->in_flight = path->in_flight;
+	stats->handshake_ns = conn->handshake_ns;
+}
+
+uint64_t ql_conn_now(const struct ql_conn *conn)
+{
+	return conn->host->now;
+}
+
+bool ql_conn_is_server(const struct ql_conn *conn)
+{
+	return conn->server;
+}
+
+void *ql_conn_user(const struct ql_conn *conn)
+{
+	return conn->user;
+}
+
+void ql_conn_set_user(struct ql_conn *conn, void *user)
+{
+	conn->user = user;
+}

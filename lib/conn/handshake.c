@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * TLS, its CRYPTO streams and its keys (RFC 9001, section 4), and transport parameters.
+ */
+#include <string.h>
+
+#include "conn/conn.h"
+
+static enum ql_space_id space_of(enum ql_level level)
+{
+	switch (level) {
+	case QL_LEVEL_INITIAL:
+		return QL_SPACE_INITIAL;
+	case QL_LEVEL_HANDSHAKE:
+		return QL_SPACE_HANDSHAKE;
+	default:
+		return QL_SPACE_APP;
+	}
+}
+
+/* ---- Keys ---- */
+
+static void free_keys(struct ql_conn *conn, struct ql_keys *keys)
+{
+	ql_aead_fini(&keys->aead, conn->host->mem);
+	ql_hp_fini(&keys->hp, conn->host->mem);
+	keys->ready = false;
+}
+
+static int install_keys(struct ql_conn *conn, struct ql_keys *keys, const struct ql_secret *secret)
+{
+	struct ql_key_material k;
+	struct ql_mem *mem = conn->host->mem;
+	int rc;
+
+	rc = ql_secret_expand(conn->version, secret, &k);
+	if (rc == 0)
+		rc = ql_aead_init(&keys->aead, mem, secret->suite, k.key, k.iv);
+	if (rc == 0)
+		rc = ql_hp_init(&keys->hp, mem, secret->suite, k.hp);
+	ql_wipe(&k, sizeof(k));
+	if (rc < 0)
+		free_keys(conn, keys);
+	else
+		keys->ready = true;
+	return rc;
+}
+
+int ql_handshake_initial_keys(struct ql_conn *conn)
+{
+	const struct ql_cid *dcid = &conn->hs->original_dcid;
+	struct ql_space *sp = &conn->early[QL_SPACE_INITIAL];
+	struct ql_secret client, server;
+	int rc;
+
+	rc = ql_initial_secrets(conn->version, dcid->id, dcid->len, &client, &server);
+	if (rc == 0)
+		rc = install_keys(conn, &sp->rx, conn->server ? &client : &server);
+	if (rc == 0)
+		rc = install_keys(conn, &sp->tx, conn->server ? &server : &client);
+	ql_wipe(&client, sizeof(client));
+	ql_wipe(&server, sizeof(server));
+	return rc;
+}
+
+static int next_aead(struct ql_conn *conn, struct ql_secret *secret, struct ql_aead *aead)
+{
+	struct ql_key_material k;
+	int rc;
+
+	rc = ql_secret_next(conn->version, secret);
+	if (rc == 0)
+		rc = ql_secret_expand(conn->version, secret, &k);
+	if (rc == 0)
+		rc = ql_aead_init(aead, conn->host->mem, secret->suite, k.key, k.iv);
+	ql_wipe(&k, sizeof(k));
+	return rc;
+}
+
+int ql_handshake_next_keys(struct ql_conn *conn)
+{
+	struct ql_secret next = conn->rx_secret;
+	int rc = next_aead(conn, &next, &conn->rx_next);
+
+	ql_wipe(&next, sizeof(next));
+	return rc;
+}
+
+int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn)
+{
+	struct ql_mem *mem = conn->host->mem;
+	struct ql_secret tx_secret = conn->tx_secret;
+	struct ql_aead tx;
+	int rc;
+
+	rc = next_aead(conn, &tx_secret, &tx);
+	if (rc < 0)
+		return rc;
+	conn->tx_secret = tx_secret;
+	ql_aead_fini(&conn->app.tx.aead, mem);
+	conn->app.tx.aead = tx;
+	ql_secret_next(conn->version, &conn->rx_secret);
+	ql_aead_fini(&conn->rx_old, mem);
+	conn->rx_old = conn->app.rx.aead;
+	conn->app.rx.aead = conn->rx_next;
+	conn->rx_next.schedule = NULL;
+	conn->key_phase = !conn->key_phase;
+	conn->phase_first_pn = pn;
+	conn->rx_old_until = conn->host->now + 3 * ql_conn_pto(conn);
+	return 0;
+}
+
+static void drop_keys(struct ql_conn *conn, struct ql_space *sp)
+{
+	free_keys(conn, &sp->rx);
+	free_keys(conn, &sp->tx);
+	ql_ranges_fini(&sp->received, conn->host->mem);
+}
+
+void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id id)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+
+	if (!sp || !sp->tx.ready)
+		return;
+	drop_keys(conn, sp);
+	ql_rec_discard_space(&conn->rec, id);
+	ql_recvbuf_drop(&conn->hs->crypto_in[id], conn->host->mem);
+	ql_sendbuf_drop(&conn->hs->crypto_out[id], conn->host->mem);
+	sp->ack_now = false;
+	sp->unacked = 0;
+	sp->ack_deadline = QL_NEVER;
+	sp->ping = false;
+	if (id == QL_SPACE_INITIAL)
+		return;
+	ql_mem_free(conn->host->mem, conn->early, 2 * sizeof(*conn->early));
+	conn->early = NULL;
+}
+
+/* ---- Transport parameters (7.4) ---- */
+
+static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
+{
+	const struct ql_transport *t = &conn->hs->endpoint.transport;
+	struct ql_tparams tp;
+	uint8_t *end;
+
+	ql_tparams_init(&tp);
+	tp.max_idle_timeout = t->idle_timeout_ns / QL_NSEC_PER_MSEC;
+	tp.max_udp_payload_size = conn->host->tx_room;
+	tp.initial_max_data = t->max_data;
+	tp.initial_max_stream_data_bidi_local = t->max_stream_data;
+	tp.initial_max_stream_data_bidi_remote = t->max_stream_data;
+	tp.initial_max_stream_data_uni = t->max_stream_data;
+	tp.initial_max_streams_bidi = t->max_streams_bidi;
+	tp.initial_max_streams_uni = t->max_streams_uni;
+	tp.max_ack_delay = (t->ack_delay_ns + QL_NSEC_PER_MSEC - 1) / QL_NSEC_PER_MSEC;
+	tp.active_connection_id_limit = QL_PEER_CIDS;
+	ql_tp_set(&tp, QL_TP_DISABLE_ACTIVE_MIGRATION);
+	ql_tp_set(&tp, QL_TP_INITIAL_SCID);
+	tp.initial_scid = conn->local_cids.e[0].cid;
+	if (conn->server) {
+		ql_tp_set(&tp, QL_TP_ORIGINAL_DCID);
+		tp.original_dcid = conn->hs->original_dcid;
+		ql_tp_set(&tp, QL_TP_STATELESS_RESET_TOKEN);
+		ql_reset_token(&conn->host->cid_key, &tp.initial_scid, tp.stateless_reset_token);
+	}
+	end = ql_tparams_encode(&tp, conn->server, NULL, buf, buf + len);
+	return end ? (size_t)(end - buf) : 0;
+}
+
+/* The IDs must be those of the handshake's packets (7.3). */
+static bool cids_agree(const struct ql_conn *conn, const struct ql_tparams *tp)
+{
+	if (!ql_tp_has(tp, QL_TP_INITIAL_SCID) ||
+	    !ql_cid_eq(&tp->initial_scid, &conn->hs->peer_scid))
+		return false;
+	if (conn->server)
+		return true;
+	return ql_tp_has(tp, QL_TP_ORIGINAL_DCID) &&
+	       ql_cid_eq(&tp->original_dcid, &conn->hs->original_dcid) &&
+	       !ql_tp_has(tp, QL_TP_RETRY_SCID);
+}
+
+static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
+{
+	struct ql_conn *conn = arg;
+	uint64_t own_idle = conn->hs->endpoint.transport.idle_timeout_ns, peer_idle;
+	struct ql_tparams tp;
+
+	if (ql_tparams_decode(&tp, !conn->server, params, len, NULL) < 0 || !cids_agree(conn, &tp))
+		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
+	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) && conn->hs->peer_scid.len == 0)
+		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
+
+	ql_streams_set_peer_limits(&conn->streams, &tp);
+	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
+	conn->rec.max_ack_delay = tp.max_ack_delay * QL_NSEC_PER_MSEC;
+	conn->peer_cid_limit = tp.active_connection_id_limit;
+	if (tp.max_udp_payload_size < conn->udp_payload)
+		conn->udp_payload = (uint16_t)tp.max_udp_payload_size;
+	peer_idle = tp.max_idle_timeout > UINT64_MAX / QL_NSEC_PER_MSEC / 2
+			    ? 0
+			    : tp.max_idle_timeout * QL_NSEC_PER_MSEC;
+	if (peer_idle > 0 && (own_idle == 0 || peer_idle < own_idle))
+		conn->idle_timeout = peer_idle;
+	if (ql_tp_has(&tp, QL_TP_STATELESS_RESET_TOKEN)) {
+		struct ql_peer_cid *first = &conn->peer_cids.e[0];
+
+		first->has_token = true;
+		memcpy(first->token, tp.stateless_reset_token, QL_RESET_TOKEN_LEN);
+	}
+	return 0;
+}
+
+/* ---- TLS's output ---- */
+
+static void on_secret(void *arg, enum ql_level level, bool write, const struct ql_secret *secret)
+{
+	struct ql_conn *conn = arg;
+	struct ql_space *sp;
+
+	if (level == QL_LEVEL_EARLY)
+		return;
+	sp = ql_conn_space(conn, space_of(level));
+	if (!sp)
+		return;
+	if (level == QL_LEVEL_APP)
+		*(write ? &conn->tx_secret : &conn->rx_secret) = *secret;
+	if (install_keys(conn, write ? &sp->tx : &sp->rx, secret) < 0)
+		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, QL_FRAME_CRYPTO, "out of memory");
+	else if (level == QL_LEVEL_HANDSHAKE && write)
+		conn->rec.handshake_keys = true;
+}
+
+static int on_send(void *arg, enum ql_level level, const uint8_t *data, size_t len)
+{
+	struct ql_conn *conn = arg;
+	struct ql_sendbuf *out = &conn->hs->crypto_out[space_of(level)];
+
+	if (ql_sendbuf_copy_in(out, conn->host->mem, data, len) < len)
+		return -ENOMEM;
+	ql_conn_wake(conn);
+	return 0;
+}
+
+static const struct ql_tls_sink tls_sink = {
+	.secret = on_secret,
+	.send = on_send,
+	.peer_params = on_peer_params,
+};
+
+int ql_handshake_start(struct ql_conn *conn, const char *sni)
+{
+	uint8_t params[QL_TPARAMS_MAX_SIZE];
+	const struct ql_endpoint *ep = &conn->hs->endpoint;
+	struct ql_tls_args args = {
+		.sink = &tls_sink,
+		.arg = conn,
+		.rng = conn->host->rng,
+		.protos = ep->protos,
+		.n_protos = ep->n_protos,
+		.sni = sni,
+		.params = params,
+	};
+
+	args.params_len = write_params(conn, params, sizeof(params));
+	return ql_tls_start(&conn->hs->tls, ep->tls, &args);
+}
+
+/* ---- Progress ---- */
+
+/* As many IDs as the peer wants to keep, and we. */
+void ql_handshake_issue_cids(struct ql_conn *conn)
+{
+	struct ql_local_cids *l = &conn->local_cids;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS && i < conn->peer_cid_limit; i++) {
+		if (l->e[i].used)
+			continue;
+		ql_local_cid_make(&conn->host->cid_key, conn->host->rng, conn->host->lcore_index,
+				  conn->slot, &l->e[i].cid);
+		l->e[i].seq = l->next_seq++;
+		l->e[i].used = true;
+		l->e[i].to_send = true;
+	}
+}
+
+static void complete(struct ql_conn *conn)
+{
+	struct ql_handshake *hs = conn->hs;
+	const char *alpn = ql_tls_alpn(hs->tls);
+	const struct ql_proto *proto = NULL;
+	uint64_t refuse;
+
+	for (unsigned int i = 0; i < hs->endpoint.n_protos && !proto; i++) {
+		if (strcmp(hs->endpoint.protos[i].alpn, alpn) == 0)
+			proto = &hs->endpoint.protos[i];
+	}
+	if (!proto) { /* TLS has checked that, so this does not happen */
+		ql_conn_fail(conn, QL_ERR_CRYPTO(120), QL_FRAME_CRYPTO, "no common protocol");
+		return;
+	}
+	conn->state = QL_CONN_COMPLETE;
+	conn->host->stats->handshakes--;
+	conn->host->stats->handshakes_done++;
+	conn->handshake_ns = conn->host->now - hs->started;
+	conn->alpn = proto->alpn;
+	conn->ops = proto->ops;
+	ql_streams_set_ops(&conn->streams, proto->ops);
+	ql_handshake_issue_cids(conn);
+	if (conn->server) {
+		conn->user = proto->arg;
+		conn->send_handshake_done = true;
+		ql_handshake_confirmed(conn);
+		conn->announced = true;
+		if (conn->ops->accepted) {
+			refuse = conn->ops->accepted(conn, proto->arg);
+			if (refuse) {
+				conn->announced = false;
+				ql_conn_close(conn, refuse, "refused");
+				return;
+			}
+		}
+	}
+	if (conn->ops->connected && conn->state < QL_CONN_CLOSING)
+		conn->ops->connected(conn);
+}
+
+void ql_handshake_confirmed(struct ql_conn *conn)
+{
+	if (conn->state != QL_CONN_COMPLETE)
+		return;
+	conn->state = QL_CONN_CONFIRMED;
+	ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
+	ql_handshake_drop_space(conn, QL_SPACE_HANDSHAKE);
+	conn->rec.confirmed = true;
+	conn->late.messages = ql_tls_messages(conn->hs->tls);
+	ql_tls_free(conn->hs->tls);
+	conn->hs->tls = NULL;
+}
+
+void ql_handshake_settle(struct ql_conn *conn)
+{
+	if (conn->initial_done && conn->early)
+		ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
+}
+
+uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_t offset,
+			   const uint8_t *data, size_t len)
+{
+	static const enum ql_level levels[] = {QL_LEVEL_INITIAL, QL_LEVEL_HANDSHAKE, QL_LEVEL_APP};
+	struct ql_recvbuf *in =
+		space == QL_SPACE_APP ? &conn->late.in : &conn->hs->crypto_in[space];
+	struct ql_mem *mem = conn->host->mem;
+	const uint8_t *run;
+	uint64_t err;
+	size_t n;
+
+	if (offset + len > in->offset + QL_CONN_CRYPTO_BUFFER)
+		return QL_ERR_CRYPTO_BUFFER_EXCEEDED;
+	if (ql_recvbuf_add(in, mem, offset, data, len, false) < 0)
+		return QL_ERR_INTERNAL_ERROR;
+	while ((n = ql_recvbuf_next(in, offset, data, len, &run)) > 0) {
+		struct ql_tls *tls = conn->hs ? conn->hs->tls : NULL;
+
+		if (tls) {
+			if (ql_tls_recv(tls, levels[space], run, n) < 0)
+				return ql_tls_error(tls);
+			if (conn->state == QL_CONN_HANDSHAKE && ql_tls_complete(tls))
+				complete(conn);
+		} else {
+			err = ql_tls_ignore(&conn->late.messages, conn->server, run, n);
+			if (err)
+				return err;
+		}
+		/* complete() may have dropped this very space */
+		if (space != QL_SPACE_APP && !conn->early)
+			return 0;
+		ql_recvbuf_consume(in, mem, n);
+	}
+	return 0;
+}
+
+void ql_handshake_fini(struct ql_conn *conn, bool force)
+{
+	struct ql_handshake *hs = conn->hs;
+	struct ql_mem *mem = conn->host->mem;
+	const struct ql_sendbuf *late;
+
+	if (!hs)
+		return;
+	late = &hs->crypto_out[QL_SPACE_APP];
+	if (!force && (conn->early || hs->tls || late->acked < late->size))
+		return;
+	if (conn->early) {
+		drop_keys(conn, &conn->early[QL_SPACE_INITIAL]);
+		drop_keys(conn, &conn->early[QL_SPACE_HANDSHAKE]);
+		ql_mem_free(mem, conn->early, 2 * sizeof(*conn->early));
+		conn->early = NULL;
+	}
+	for (unsigned int i = 0; i < QL_SPACES; i++)
+		ql_sendbuf_drop(&hs->crypto_out[i], mem);
+	for (unsigned int i = 0; i < QL_SPACE_APP; i++)
+		ql_recvbuf_drop(&hs->crypto_in[i], mem);
+	ql_tls_free(hs->tls);
+	ql_mem_free(mem, hs, sizeof(*hs));
+	conn->hs = NULL;
+}

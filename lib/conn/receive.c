@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * From a packet that has been opened to its frames (RFC 9000, sections 12.2 to 13.2).
+ */
+#include <string.h>
+
+#include "conn/conn.h"
+
+#define ACK_EVERY 2 /* ack-eliciting packets; all of a burst are acknowledged together (13.2.2) */
+
+static inline int drop(enum ql_drop reason)
+{
+	return -(1 + (int)reason);
+}
+
+static inline void count_drop(struct ql_conn *conn, enum ql_drop reason)
+{
+	conn->host->stats->drops[reason]++;
+}
+
+/* ---- Frames ---- */
+
+static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
+			 const struct ql_frame_ack *ack)
+{
+	unsigned int exponent =
+		space == QL_SPACE_APP ? conn->ack_delay_exponent : QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
+	uint64_t delay = ql_rec_ack_delay(ack->delay, exponent);
+
+	if (ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now) < 0)
+		return QL_ERR_PROTOCOL_VIOLATION;
+	return 0;
+}
+
+static uint64_t recv_new_cid(struct ql_conn *conn, const struct ql_frame_new_cid *f)
+{
+	if (ql_peer_cid(&conn->peer_cids)->len == 0)
+		return QL_ERR_PROTOCOL_VIOLATION;
+	return ql_peer_cids_add(&conn->peer_cids, f);
+}
+
+static uint64_t recv_retire_cid(struct ql_conn *conn, uint64_t seq)
+{
+	if (ql_local_cids_retire(&conn->local_cids, seq, conn->rx_cid_seq) < 0)
+		return QL_ERR_PROTOCOL_VIOLATION;
+	ql_handshake_issue_cids(conn);
+	return 0;
+}
+
+/* Keep the latest few: a flood costs nothing more (21.8). */
+static void recv_path_challenge(struct ql_conn *conn, const uint8_t *data)
+{
+	unsigned int n = sizeof(conn->path_responses) / sizeof(conn->path_responses[0]);
+
+	if (conn->n_path_responses == n) {
+		memmove(conn->path_responses[0], conn->path_responses[1],
+			(n - 1) * QL_PATH_DATA_LEN);
+		conn->n_path_responses--;
+	}
+	memcpy(conn->path_responses[conn->n_path_responses++], data, QL_PATH_DATA_LEN);
+}
+
+/* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
+static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f)
+{
+	switch (f->type) {
+	case QL_FRAME_CRYPTO:
+		return ql_handshake_recv(conn, space, f->crypto.offset, f->crypto.data,
+					 f->crypto.len);
+	case QL_FRAME_RESET_STREAM:
+	case QL_FRAME_STOP_SENDING:
+	case QL_FRAME_MAX_DATA:
+	case QL_FRAME_MAX_STREAM_DATA:
+	case QL_FRAME_MAX_STREAMS:
+	case QL_FRAME_DATA_BLOCKED:
+	case QL_FRAME_STREAM_DATA_BLOCKED:
+	case QL_FRAME_STREAMS_BLOCKED:
+		return (uint64_t)ql_streams_recv(&conn->streams, f, NULL);
+	case QL_FRAME_NEW_CONNECTION_ID:
+		return recv_new_cid(conn, &f->new_cid);
+	case QL_FRAME_RETIRE_CONNECTION_ID:
+		return recv_retire_cid(conn, f->retire_cid.seq);
+	case QL_FRAME_PATH_CHALLENGE:
+		recv_path_challenge(conn, f->path_challenge.data);
+		return 0;
+	case QL_FRAME_PATH_RESPONSE: /* we have asked for none */
+		return 0;
+	case QL_FRAME_CONNECTION_CLOSE:
+		ql_conn_on_peer_close(conn, &f->close);
+		return 0;
+	case QL_FRAME_HANDSHAKE_DONE:
+		if (conn->server)
+			return QL_ERR_PROTOCOL_VIOLATION;
+		ql_handshake_confirmed(conn);
+		return 0;
+	case QL_FRAME_NEW_TOKEN: /* of use for a later connection only */
+		return conn->server ? QL_ERR_PROTOCOL_VIOLATION : 0;
+	case QL_FRAME_DATAGRAM: /* max_datagram_frame_size was not sent (RFC 9221, 3) */
+		return QL_ERR_PROTOCOL_VIOLATION;
+	default: /* PING */
+		return 0;
+	}
+}
+
+/*
+ * Handle the frames of a packet. A transport error code or 0; *bad_type is the frame at fault.
+ * *eliciting: the packet asks for an acknowledgement.
+ */
+static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum ql_pkt_type type,
+			    const uint8_t *p, size_t len, struct rte_mbuf *m, bool *eliciting,
+			    uint64_t *bad_type)
+{
+	const uint8_t *end = p + len;
+	struct ql_frame f;
+	uint64_t err = 0;
+	int rc;
+
+	if (len == 0) /* 12.4 */
+		return QL_ERR_PROTOCOL_VIOLATION;
+	while (p < end) {
+		rc = ql_frame_decode(&p, end, &f);
+		*bad_type = f.wire_type;
+		if (rc < 0)
+			return ql_frame_err(rc);
+		if (!ql_frame_allowed(f.wire_type, type))
+			return QL_ERR_PROTOCOL_VIOLATION;
+		*eliciting |= (ql_frame_flags(f.wire_type) & QL_FRAME_F_ACKED) != 0;
+		if (f.type == QL_FRAME_STREAM)
+			err = (uint64_t)ql_streams_recv(&conn->streams, &f, m);
+		else if (f.type == QL_FRAME_ACK)
+			err = recv_ack(conn, space, &f.ack);
+		else if (f.type != QL_FRAME_PADDING)
+			err = recv_frame(conn, space, &f);
+		if (err)
+			return err;
+		if (conn->state >= QL_CONN_CLOSING)
+			return 0;
+		/* A handshake that is confirmed has dropped the space of this very packet. */
+		if (space != QL_SPACE_APP && !ql_conn_space(conn, space))
+			return 0;
+	}
+	return 0;
+}
+
+/* ---- Packets ---- */
+
+/* Note what is to be acknowledged, and when (13.2.1). */
+static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_space_id id,
+			  uint64_t pn, bool eliciting, uint8_t ecn)
+{
+	uint64_t now = conn->host->now;
+	bool in_order = pn == sp->expected;
+
+	ql_ranges_add_drop(&sp->received, conn->host->mem, pn, pn);
+	if (ecn == QL_ECN_ECT0)
+		sp->ecn.ect0++;
+	else if (ecn == QL_ECN_CE)
+		sp->ecn.ce++;
+	else if (ecn == QL_ECN_ECT1)
+		sp->ecn.ect1++;
+	if (pn >= sp->expected) {
+		sp->expected = pn + 1;
+		if (eliciting)
+			sp->largest_time = now;
+	}
+	if (!eliciting)
+		return;
+	sp->unacked++;
+	if (id != QL_SPACE_APP || !in_order || ecn == QL_ECN_CE || sp->unacked >= ACK_EVERY)
+		sp->ack_now = true;
+	else if (sp->ack_deadline == QL_NEVER)
+		sp->ack_deadline = now + conn->ack_delay;
+}
+
+/* An authenticated packet: job holds its number and payload. */
+static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_type type,
+			const struct ql_open_job *job, const struct ql_datagram *dgram)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+	uint64_t err, frame_type = 0;
+	bool eliciting = false;
+	uint8_t reserved = type == QL_PKT_SHORT ? QL_PKT_RESERVED_SHORT : QL_PKT_RESERVED_LONG;
+
+	conn->host->stats->rx_packets++;
+	conn->stats.rx_packets++;
+	if (job->first & reserved) {
+		ql_conn_fail(conn, QL_ERR_PROTOCOL_VIOLATION, 0, "reserved bits set");
+		return;
+	}
+	if (ql_ranges_seen(&sp->received, job->pn)) {
+		count_drop(conn, QL_DROP_DUPLICATE);
+		return;
+	}
+	conn->idle_restarted = false;
+	ql_conn_touch_idle(conn);
+	ql_conn_wake(conn);
+	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram->mbuf, &eliciting,
+			  &frame_type);
+	if (err) {
+		const struct ql_tls *tls = conn->hs ? conn->hs->tls : NULL;
+
+		ql_conn_fail(conn, err, frame_type,
+			     tls && err == ql_tls_error(tls) ? ql_tls_reason(tls)
+							     : ql_err_name(err));
+		return;
+	}
+	sp = ql_conn_space(conn, id);
+	if (sp)
+		note_received(conn, sp, id, job->pn, eliciting, dgram->ecn);
+}
+
+/* Too many forgeries under our keys would help to break them (RFC 9001, 6.6). */
+static void count_forgery(struct ql_conn *conn)
+{
+	count_drop(conn, QL_DROP_AUTH);
+	if (++conn->auth_failures > ql_suites[conn->app.rx.aead.suite].integrity_limit)
+		ql_conn_fail(conn, QL_ERR_AEAD_LIMIT_REACHED, 0, "too many forged packets");
+}
+
+int ql_conn_open_job(struct ql_conn *conn, const struct ql_path *path, uint8_t *pkt, size_t len,
+		     struct ql_open_job *job)
+{
+	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
+		ql_conn_recv_closing(conn);
+		return drop(QL_DROP_CLOSING);
+	}
+	/* A server has the keys before it may use them (RFC 9001, 5.7). */
+	if (!conn->app.rx.ready || conn->state == QL_CONN_HANDSHAKE)
+		return drop(QL_DROP_NO_KEYS);
+	if (!ql_path_eq(&conn->path, path))
+		return drop(QL_DROP_PATH);
+	*job = (struct ql_open_job){
+		.aead = &conn->app.rx.aead,
+		.hp = &conn->app.rx.hp,
+		.pkt = pkt,
+		.expected = conn->app.expected,
+		.pn_offset = 1 + QL_LOCAL_CID_LEN,
+		.len = (uint16_t)len,
+	};
+	return 0;
+}
+
+void ql_conn_open_phase(struct ql_conn *conn, struct ql_open_job *job)
+{
+	bool phase = job->first & QL_PKT_KEY_PHASE;
+
+	if (job->result < 0 || phase == conn->key_phase)
+		return;
+	if (conn->rx_old.schedule && job->pn < conn->phase_first_pn) {
+		job->aead = &conn->rx_old;
+	} else if (conn->state == QL_CONN_CONFIRMED &&
+		   (conn->rx_next.schedule || ql_handshake_next_keys(conn) == 0)) {
+		job->aead = &conn->rx_next;
+	}
+	/* else: it will not open, which is what an early or forged bit deserves */
+}
+
+void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job, const struct ql_datagram *dgram)
+{
+	bool phase = job->first & QL_PKT_KEY_PHASE;
+
+	if (conn->state >= QL_CONN_CLOSING) {
+		count_drop(conn, QL_DROP_CLOSING);
+		return;
+	}
+	if (job->result < 0) {
+		count_forgery(conn);
+		return;
+	}
+	/* Several packets of a burst may bring the update: the first one makes it. */
+	if (job->aead == &conn->rx_next && phase != conn->key_phase &&
+	    ql_handshake_update_keys(conn, job->pn) < 0) {
+		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, 0, "out of memory");
+		return;
+	}
+	recv_packet(conn, QL_SPACE_APP, QL_PKT_SHORT, job, dgram);
+}
+
+/* ---- Long headers ---- */
+
+/* Which packet number space; QL_SPACES for packets without one that we can open. */
+static enum ql_space_id space_of(enum ql_pkt_type type)
+{
+	if (type == QL_PKT_INITIAL)
+		return QL_SPACE_INITIAL;
+	return type == QL_PKT_HANDSHAKE ? QL_SPACE_HANDSHAKE : QL_SPACES;
+}
+
+/* What the first authenticated packets tell about the peer (7.2, 8.1, RFC 9001, 4.9.1). */
+static void learn_peer(struct ql_conn *conn, const struct ql_pkt_hdr *hdr)
+{
+	struct ql_handshake *hs = conn->hs;
+
+	if (!hs->peer_scid_known) {
+		hs->peer_scid_known = true;
+		ql_cid_set(&hs->peer_scid, hdr->scid.p, hdr->scid.len);
+		conn->peer_cids.e[0].cid = hs->peer_scid;
+	}
+	if (conn->server && hdr->type == QL_PKT_HANDSHAKE) {
+		conn->peer_validated = true;
+		ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
+	}
+}
+
+bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8_t *pkt,
+		       const struct ql_datagram *dgram)
+{
+	enum ql_space_id id = space_of(hdr->type);
+	struct ql_space *sp = id < QL_SPACES ? ql_conn_space(conn, id) : NULL;
+	struct ql_open_job job;
+
+	if (conn->state >= QL_CONN_CLOSING) {
+		ql_conn_recv_closing(conn);
+		count_drop(conn, QL_DROP_CLOSING);
+		return false;
+	}
+	if (!ql_path_eq(&conn->path, &dgram->path)) {
+		count_drop(conn, QL_DROP_PATH);
+		return false;
+	}
+	ql_handshake_settle(conn);
+	if (!sp || !sp->rx.ready || hdr->version != conn->version) {
+		count_drop(conn, QL_DROP_NO_KEYS);
+		return false;
+	}
+	/* The peer keeps to the ID of its first packet (7.2); a server sends no token (17.2.2). */
+	if ((conn->hs->peer_scid_known &&
+	     !ql_cid_is(&conn->hs->peer_scid, hdr->scid.p, hdr->scid.len)) ||
+	    hdr->scid.len > QL_CID_MAX || (!conn->server && hdr->token_len > 0)) {
+		count_drop(conn, QL_DROP_HEADER);
+		return false;
+	}
+	job = (struct ql_open_job){
+		.aead = &sp->rx.aead,
+		.hp = &sp->rx.hp,
+		.pkt = pkt,
+		.expected = sp->expected,
+		.pn_offset = (uint16_t)hdr->pn_offset,
+		.len = (uint16_t)hdr->size,
+	};
+	if (ql_open_one(&job) < 0) {
+		count_drop(conn, QL_DROP_AUTH);
+		return false;
+	}
+	learn_peer(conn, hdr);
+	recv_packet(conn, id, hdr->type, &job, dgram);
+	return true;
+}
+
+void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_hdr *hdr)
+{
+	struct ql_handshake *hs = conn->hs;
+
+	/* Only the first answer to our first packet may be one (6.2). */
+	if (conn->server || conn->state != QL_CONN_HANDSHAKE || hs->peer_scid_known ||
+	    !ql_cid_is(&hs->original_dcid, hdr->scid.p, hdr->scid.len)) {
+		count_drop(conn, QL_DROP_VERSION);
+		return;
+	}
+	for (size_t i = 0; i < ql_pkt_vn_count(hdr); i++) {
+		if (ql_pkt_vn_version(hdr, i) == conn->version) {
+			count_drop(conn, QL_DROP_VERSION);
+			return;
+		}
+	}
+	ql_conn_drop(conn, QL_CLOSE_VERSION);
+}
+
+void ql_conn_count_rx(struct ql_conn *conn, size_t bytes)
+{
+	conn->stats.rx_bytes += bytes;
+	if (conn->hs && !conn->peer_validated) {
+		conn->hs->rx_bytes += bytes;
+		ql_conn_wake(conn);
+	}
+}

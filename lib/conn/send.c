@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * From what is pending to packets ready for sealing (RFC 9000, sections 12.2, 13 and 14).
+ *
+ * A datagram holds at most one packet of each space, in the order Initial, Handshake, 1-RTT.
+ * Packets are only noted as sent when the datagram is finished, because its padding goes into the
+ * last one.
+ */
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "conn/conn.h"
+
+/* Longer numbers than needed are simpler to read in a capture, and one path less to test. */
+#define PN_LEN_MIN 2
+
+struct packet {
+	struct ql_seal_job *job;
+	uint8_t *length; /* the Length field of a long header, or NULL */
+	enum ql_space_id id;
+	uint16_t flags; /* QL_SENT_ */
+};
+
+/* The datagram that is being assembled. */
+struct assembly {
+	struct rte_mbuf *m;
+	uint8_t *base, *p, *end;
+	struct packet packets[QL_SPACES];
+	unsigned int n;
+	bool pad; /* to QL_INITIAL_MIN */
+	bool in_flight;
+};
+
+/* ---- What there is to send ---- */
+
+static inline bool crypto_pending(const struct ql_conn *conn, enum ql_space_id id)
+{
+	struct ql_send_span span;
+
+	return conn->hs && ql_sendbuf_next(&conn->hs->crypto_out[id], &span);
+}
+
+static bool cids_pending(const struct ql_conn *conn)
+{
+	const struct ql_local_cids *l = &conn->local_cids;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+		if (l->e[i].used && l->e[i].to_send)
+			return true;
+	}
+	return conn->peer_cids.n_retire > 0;
+}
+
+/* 1-RTT packets other than acknowledgements wait until the handshake is complete. */
+static inline bool app_pending(const struct ql_conn *conn)
+{
+	return conn->state >= QL_CONN_COMPLETE &&
+	       (ql_streams_pending(&conn->streams) || conn->send_handshake_done ||
+		conn->n_path_responses > 0 || cids_pending(conn));
+}
+
+static inline bool ack_due(const struct ql_space *sp, uint64_t now)
+{
+	return sp->ack_now || sp->ack_deadline <= now;
+}
+
+/* Something of this space has to go into a packet now. data: the window is open. */
+static bool space_due(struct ql_conn *conn, enum ql_space_id id, bool data)
+{
+	const struct ql_space *sp = ql_conn_space(conn, id);
+
+	if (!sp || !sp->tx.ready)
+		return false;
+	if (ack_due(sp, conn->host->now) || (conn->probes > 0 && conn->probe_space == id))
+		return true;
+	return data && (crypto_pending(conn, id) || (id == QL_SPACE_APP && app_pending(conn)));
+}
+
+static bool any_due(struct ql_conn *conn, bool data)
+{
+	return space_due(conn, QL_SPACE_APP, data) ||
+	       (conn->early && (space_due(conn, QL_SPACE_INITIAL, data) ||
+				space_due(conn, QL_SPACE_HANDSHAKE, data)));
+}
+
+/* ---- Frames ---- */
+
+static uint8_t *put_ack(struct ql_conn *conn, enum ql_space_id id, uint8_t *p, const uint8_t *end)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+	struct ql_ack_range r[QL_CONN_ACK_RANGES];
+	unsigned int n = ql_ranges_count(&sp->received);
+	bool ecn = (sp->ecn.ect0 | sp->ecn.ect1 | sp->ecn.ce) != 0;
+	struct ql_sent_frame rec = {.kind = QL_SENT_ACK};
+	uint64_t delay;
+	uint8_t *q;
+
+	if (n == 0)
+		return p;
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_range *range = ql_ranges_get(&sp->received, n - 1 - i);
+
+		r[i] = (struct ql_ack_range){.start = range->start, .end = range->end};
+	}
+	rec.offset = r[0].end;
+	delay = (conn->host->now - sp->largest_time) / QL_NSEC_PER_USEC >>
+		QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
+	q = ql_frame_put_ack(p, end, r, n, delay, ecn ? &sp->ecn : NULL);
+	if (!q)
+		return p;
+	ql_rec_add(&conn->rec, id, &rec); /* without the record it is just not forgotten */
+	sp->ack_now = false;
+	sp->unacked = 0;
+	sp->ack_deadline = QL_NEVER;
+	return q;
+}
+
+static uint8_t *put_crypto(struct ql_conn *conn, enum ql_space_id id, uint8_t *p,
+			   const uint8_t *end)
+{
+	struct ql_sendbuf *out = &conn->hs->crypto_out[id];
+	struct ql_send_span span;
+	size_t len;
+
+	while (ql_sendbuf_next(out, &span)) {
+		struct ql_sent_frame rec = {.kind = QL_SENT_CRYPTO, .offset = span.offset};
+
+		if (!ql_frame_crypto_fit((size_t)(end - p), span.offset, span.len, &len) ||
+		    len == 0)
+			break;
+		rec.len = (uint16_t)len;
+		if (ql_rec_add(&conn->rec, id, &rec) < 0)
+			break;
+		p = ql_frame_put_crypto_hdr(p, span.offset, len);
+		ql_sendbuf_copy_out(out, span.offset, p, len);
+		p += len;
+		ql_sendbuf_sent(out, conn->host->mem, span.offset, len, false);
+	}
+	return p;
+}
+
+static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
+{
+	struct ql_local_cids *l = &conn->local_cids;
+	struct ql_peer_cids *peer = &conn->peer_cids;
+	uint8_t token[QL_RESET_TOKEN_LEN];
+	uint8_t *q;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+		struct ql_local_cid *e = &l->e[i];
+		struct ql_sent_frame rec = {.kind = QL_SENT_NEW_CONNECTION_ID, .id = e->seq};
+
+		if (!e->used || !e->to_send)
+			continue;
+		ql_reset_token(&conn->host->cid_key, &e->cid, token);
+		q = ql_frame_put_new_cid(p, end, e->seq, 0, &e->cid, token);
+		if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
+			return p;
+		e->to_send = false;
+		p = q;
+	}
+	while (peer->n_retire > 0) {
+		struct ql_sent_frame rec = {.kind = QL_SENT_RETIRE_CONNECTION_ID,
+					    .id = peer->retire[peer->n_retire - 1]};
+
+		q = ql_frame_put_retire_cid(p, end, rec.id);
+		if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
+			return p;
+		peer->n_retire--;
+		p = q;
+	}
+	return p;
+}
+
+/* Everything that 1-RTT packets carry before stream data. */
+static uint8_t *put_app_control(struct ql_conn *conn, struct assembly *a, uint8_t *p,
+				const uint8_t *end)
+{
+	uint8_t *q;
+
+	if (conn->send_handshake_done) {
+		struct ql_sent_frame rec = {.kind = QL_SENT_HANDSHAKE_DONE};
+
+		q = ql_frame_put_handshake_done(p, end);
+		if (q && ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) == 0) {
+			conn->send_handshake_done = false;
+			p = q;
+		}
+	}
+	while (conn->n_path_responses > 0) {
+		q = ql_frame_put_path_response(p, end,
+					       conn->path_responses[conn->n_path_responses - 1]);
+		if (!q)
+			break;
+		conn->n_path_responses--;
+		a->pad = true; /* 8.2.2 */
+		p = q;
+	}
+	return cids_pending(conn) ? put_cids(conn, p, end) : p;
+}
+
+/* ---- Packets and datagrams ---- */
+
+static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_space_id id,
+			   unsigned int pn_len, uint8_t **length)
+{
+	const struct ql_cid *dcid = ql_peer_cid(&conn->peer_cids);
+
+	*length = NULL;
+	if (id == QL_SPACE_APP) {
+		if ((size_t)(a->end - a->p) < QL_PKT_SHORT_ROOM + QL_TAG_LEN + 4)
+			return NULL;
+		return ql_pkt_put_short(a->p, dcid, false, conn->key_phase, pn_len);
+	}
+	return ql_pkt_put_long(a->p, a->end - QL_TAG_LEN - 4,
+			       id == QL_SPACE_INITIAL ? QL_PKT_INITIAL : QL_PKT_HANDSHAKE,
+			       conn->version, dcid, &conn->local_cids.e[0].cid, NULL, 0, pn_len,
+			       length);
+}
+
+/* The packet's frames end at p; it joins the burst. */
+static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
+		       enum ql_space_id id, uint64_t pn, unsigned int pn_len, uint8_t *length,
+		       uint8_t *payload, uint8_t *p, uint16_t flags)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+	struct ql_seal_job *job = &burst->jobs[burst->n_jobs++];
+
+	if (pn_len + (size_t)(p - payload) < 4) { /* a sample must be there (RFC 9001, 5.4.2) */
+		size_t pad = 4 - pn_len - (size_t)(p - payload);
+
+		memset(p, QL_FRAME_PADDING, pad);
+		p += pad;
+		flags |= QL_SENT_IN_FLIGHT;
+	}
+	*job = (struct ql_seal_job){
+		.aead = &sp->tx.aead,
+		.hp = &sp->tx.hp,
+		.hdr = a->p,
+		.pn = pn,
+		.hdr_len = (uint16_t)(payload - a->p),
+		.payload_len = (uint16_t)(p - payload),
+		.pn_len = (uint8_t)pn_len,
+	};
+	a->packets[a->n++] =
+		(struct packet){.job = job, .length = length, .id = id, .flags = flags};
+	a->in_flight |= (flags & (QL_SENT_ELICITING | QL_SENT_IN_FLIGHT)) != 0;
+	a->p = p + QL_TAG_LEN;
+}
+
+static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
+			 enum ql_space_id id, bool data)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+	uint64_t pn = ql_rec_next_pn(&conn->rec, id);
+	unsigned int pn_len = ql_pn_encode_len(pn, ql_rec_largest_acked(&conn->rec, id));
+	bool probe = conn->probes > 0 && conn->probe_space == id;
+	uint8_t *p, *payload, *acked, *end = a->end - QL_TAG_LEN, *length;
+	uint16_t flags = 0;
+
+	if (pn_len < PN_LEN_MIN)
+		pn_len = PN_LEN_MIN;
+	if (ql_rec_begin(&conn->rec, id, pn) < 0)
+		return;
+	p = put_header(conn, a, id, pn_len, &length);
+	if (!p) {
+		ql_rec_abort(&conn->rec, id);
+		return;
+	}
+	payload = p = ql_pn_put(p, pn, pn_len);
+
+	if (sp->unacked > 0 || sp->ack_now)
+		p = put_ack(conn, id, p, end);
+	acked = p;
+	if (data || probe) {
+		if (conn->hs)
+			p = put_crypto(conn, id, p, end);
+		if (p > acked)
+			flags |= QL_SENT_HAS_CRYPTO;
+		if (id == QL_SPACE_APP && conn->state >= QL_CONN_COMPLETE) {
+			p = put_app_control(conn, a, p, end);
+			p = ql_streams_send(&conn->streams, p, end, &conn->rec.space[id].sent);
+		}
+	}
+	if (probe) {
+		if (p == acked)
+			p = ql_frame_put_ping(p, end);
+		conn->probes--;
+	}
+	if (p == payload) {
+		ql_rec_abort(&conn->rec, id);
+		return;
+	}
+	if (p > acked)
+		flags |= QL_SENT_ELICITING | QL_SENT_IN_FLIGHT;
+	if (id == QL_SPACE_INITIAL && (!conn->server || p > acked))
+		a->pad = true; /* 14.1 */
+	add_packet(conn, a, burst, id, pn, pn_len, length, payload, p, flags);
+}
+
+/* Pad, note the packets as sent, and hand the datagram over. Returns its size. */
+static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst)
+{
+	struct packet *last = &a->packets[a->n - 1];
+	size_t size = (size_t)(a->p - a->base);
+	bool eliciting = false;
+
+	if (a->pad && size < QL_INITIAL_MIN && (size_t)(a->end - a->base) >= QL_INITIAL_MIN) {
+		size_t pad = QL_INITIAL_MIN - size;
+
+		memset(last->job->hdr + last->job->hdr_len + last->job->payload_len,
+		       QL_FRAME_PADDING, pad);
+		last->job->payload_len = (uint16_t)(last->job->payload_len + pad);
+		last->flags |= QL_SENT_IN_FLIGHT;
+		size += pad;
+	}
+	for (unsigned int i = 0; i < a->n; i++) {
+		struct packet *k = &a->packets[i];
+		uint16_t bytes = (uint16_t)(k->job->hdr_len + k->job->payload_len + QL_TAG_LEN);
+
+		if (k->length)
+			ql_pkt_put_length(k->length, (size_t)k->job->pn_len + k->job->payload_len +
+							     QL_TAG_LEN);
+		ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags, conn->host->now);
+		eliciting |= (k->flags & QL_SENT_ELICITING) != 0;
+		if (k->id == QL_SPACE_HANDSHAKE && !conn->server)
+			conn->initial_done = true;
+	}
+	if (eliciting && !conn->idle_restarted) {
+		conn->idle_restarted = true;
+		ql_conn_touch_idle(conn);
+	}
+	a->m->data_len = (uint16_t)size;
+	a->m->pkt_len = (uint32_t)size;
+	burst->out[burst->n++] =
+		(struct ql_datagram){.mbuf = a->m, .path = conn->path, .ecn = QL_ECN_NOT_ECT};
+	conn->stats.tx_packets += a->n;
+	conn->stats.tx_bytes += size;
+	conn->host->stats->tx_packets += a->n;
+	if (!conn->peer_validated && conn->hs)
+		conn->hs->tx_bytes += size;
+	return size;
+}
+
+/* What may be sent to an address that is not validated (8.1). */
+static size_t anti_amplification(struct ql_conn *conn)
+{
+	const struct ql_handshake *hs = conn->hs;
+	uint64_t left;
+
+	if (conn->peer_validated || !hs)
+		return conn->udp_payload;
+	left = 3 * hs->rx_bytes > hs->tx_bytes ? 3 * hs->rx_bytes - hs->tx_bytes : 0;
+	/* Three full datagrams, rather than two larger ones and a rest that is too small. */
+	return left < QL_INITIAL_MIN ? 0 : QL_INITIAL_MIN;
+}
+
+static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
+{
+	a->n = 0;
+	a->pad = a->in_flight = false;
+	a->m = rte_pktmbuf_alloc(conn->host->tx_pool);
+	if (!a->m) {
+		conn->host->stats->drops[QL_DROP_NO_MEMORY]++;
+		return false;
+	}
+	a->base = a->p = rte_pktmbuf_mtod(a->m, uint8_t *);
+	a->end = a->base + room;
+	return true;
+}
+
+/* Bytes of a datagram that went into the burst, 0 if there is none. */
+static size_t send_datagram(struct ql_conn *conn, struct ql_tx_burst *burst, bool data,
+			    bool *in_flight)
+{
+	size_t room = anti_amplification(conn);
+	struct assembly a;
+
+	if (!any_due(conn, data))
+		return 0;
+	conn->rec.blocked = room == 0;
+	if (room == 0 || !start(conn, &a, room))
+		return 0;
+	if (conn->early) {
+		for (enum ql_space_id id = QL_SPACE_INITIAL; id < QL_SPACE_APP; id++) {
+			if (space_due(conn, id, data))
+				build_packet(conn, &a, burst, id, data);
+		}
+	}
+	if (space_due(conn, QL_SPACE_APP, data))
+		build_packet(conn, &a, burst, QL_SPACE_APP, data);
+	if (a.n == 0) {
+		rte_pktmbuf_free(a.m);
+		return 0;
+	}
+	*in_flight = a.in_flight;
+	return finish(conn, &a, burst);
+}
+
+/* ---- The end (10.2) ---- */
+
+static void build_close(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
+			enum ql_space_id id)
+{
+	struct ql_space *sp = ql_conn_space(conn, id);
+	const struct ql_close_info *c = &conn->close;
+	bool app = c->application && c->cause == QL_CLOSE_LOCAL;
+	uint64_t code = c->cause == QL_CLOSE_LOCAL ? c->error : QL_ERR_NO_ERROR;
+	uint64_t pn = ql_rec_next_pn(&conn->rec, id);
+	const char *reason = c->cause == QL_CLOSE_LOCAL ? conn->reason : "";
+	uint8_t *p, *payload, *length, *end = a->end - QL_TAG_LEN;
+
+	if (!sp || !sp->tx.ready || ql_rec_begin(&conn->rec, id, pn) < 0)
+		return;
+	if (app && id != QL_SPACE_APP) { /* 10.2.3 */
+		app = false;
+		code = QL_ERR_APPLICATION_ERROR;
+		reason = "";
+	}
+	p = put_header(conn, a, id, QL_PN_MAX_LEN, &length);
+	if (p) {
+		payload = ql_pn_put(p, pn, QL_PN_MAX_LEN);
+		p = ql_frame_put_close(payload, end, app, code, c->frame_type,
+				       (const uint8_t *)reason, strlen(reason));
+	}
+	if (!p) {
+		ql_rec_abort(&conn->rec, id);
+		return;
+	}
+	a->pad |= id == QL_SPACE_INITIAL;
+	add_packet(conn, a, burst, id, pn, QL_PN_MAX_LEN, length, payload, p, 0);
+}
+
+static void send_closing(struct ql_conn *conn, struct ql_tx_burst *burst)
+{
+	size_t room = anti_amplification(conn);
+	struct assembly a;
+
+	ql_conn_tell_closed(conn);
+	if (conn->close_pending && room > 0 && start(conn, &a, room)) {
+		for (enum ql_space_id id = QL_SPACE_INITIAL; id < QL_SPACES; id++)
+			build_close(conn, &a, burst, id);
+		if (a.n > 0)
+			finish(conn, &a, burst);
+		else
+			rte_pktmbuf_free(a.m);
+	}
+	conn->close_pending = false;
+	if (conn->host->now >= conn->close_until)
+		conn->state = QL_CONN_GONE;
+}
+
+/* ---- */
+
+static inline bool burst_full(const struct ql_tx_burst *burst)
+{
+	return burst->n == burst->max || burst->max_jobs - burst->n_jobs < QL_SPACES;
+}
+
+bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
+{
+	uint64_t now = conn->host->now;
+	bool in_flight;
+	size_t credit, size;
+
+	conn->pace_deadline = QL_NEVER;
+	if (conn->state < QL_CONN_CLOSING) {
+		ql_streams_reap(&conn->streams);
+		ql_handshake_fini(conn, false);
+	}
+	if (burst_full(burst))
+		return true;
+	if (conn->state >= QL_CONN_CLOSING) {
+		send_closing(conn, burst);
+		return false;
+	}
+	credit = ql_rec_allowance(&conn->rec, now);
+	for (unsigned int n = 0; n < QL_CONN_BURST; n++) {
+		if (burst_full(burst))
+			return true;
+		size = send_datagram(conn, burst, credit > 0, &in_flight);
+		if (size == 0) {
+			if (credit > 0)
+				ql_rec_app_limited(&conn->rec);
+			else if (any_due(conn, true))
+				conn->pace_deadline = ql_rec_pace_time(&conn->rec, now);
+			return false;
+		}
+		if (in_flight)
+			credit = credit > size ? credit - size : 0;
+	}
+	return true;
+}
