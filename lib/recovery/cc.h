@@ -15,6 +15,8 @@
 
 #include "recovery/rtt.h"
 
+#define QL_CC_MAX_WINDOW (UINT64_C(1) << 36) /* bytes; no window grows beyond */
+
 struct ql_cc;
 
 /* One ACK frame's newly acknowledged packets. Packets not in flight do not count. */

@@ -55,7 +55,7 @@ struct ql_rec_space {
 	bool discarded;
 	/* Packets lost without one acknowledged between: since when, for persistent congestion. */
 	bool run;
-	uint64_t run_start, run_end; /* times; ack-eliciting packets only */
+	uint64_t run_start; /* an ack-eliciting packet's time */
 };
 
 /* All that belongs to the network path. */
@@ -83,9 +83,8 @@ struct ql_recovery {
 	struct ql_path_rec path;
 	const struct ql_rec_ops *ops;
 	void *arg;
-	uint64_t pto_base; /* PTOs count from here at least: the last PTO; for an idle client's
-			      PTO (6.2.2.1) also the last packet or ACK */
-	uint64_t armed;	   /* for the latter */
+	uint64_t last_pto; /* when the last one fired: the next counts from there at least */
+	uint64_t armed;	   /* last packet, ACK or timeout: where an idle client's PTO counts from */
 	uint8_t pto_count;
 	bool server;
 	/* Set by the connection as it learns. */

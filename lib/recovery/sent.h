@@ -15,7 +15,8 @@
  *
  * Numbers that pn jumps over get a record QL_SENT_SKIPPED: acknowledging one is an offence.
  * A record leaves from the low end, when it is acknowledged, skipped, not in flight, or lost and
- * old. ACK-only packets with nothing in flight before them leave no record for that reason.
+ * old (or QL_SENT_KEEP records stay because of it). ACK-only packets with nothing in flight before
+ *them leave no record for that reason.
  *
  * Sizes are bytes of UDP payload, times ns.
  */
@@ -29,6 +30,7 @@
 #include "base/mem.h"
 
 #define QL_SENT_MAX	   65536 /* records a space, by default */
+#define QL_SENT_KEEP	   1024	 /* records that stay because a lost one is the lowest */
 #define QL_SENT_FRAMES_MAX 64	 /* frames a packet */
 #define QL_SENT_SKIP_MAX   16	 /* numbers that one packet may jump over */
 #define QL_SENT_DIR	   4	 /* blocks that the directory holds without a block of its own */
@@ -91,7 +93,7 @@ struct ql_sent_chunk;
 struct ql_sent_pkt {
 	union {
 		uint64_t time; /* sent */
-		uint64_t skip; /* ACKED or SKIPPED: the next number that may be neither */
+		uint64_t skip; /* once ACKED: the next number that may not be */
 	};
 	uint16_t size;
 	uint16_t flags;
@@ -118,14 +120,16 @@ struct ql_sent_chunk {
 
 struct ql_sent {
 	struct ql_mem *mem;
-	uint64_t base;		  /* lowest number with a record; == next when there is none */
-	uint64_t next;		  /* above all numbers sent or skipped */
-	uint64_t open;		  /* lowest number that is not DONE; <= next */
-	uint64_t last_skip;	  /* highest number ever skipped, UINT64_MAX for none */
-	uint64_t building;	  /* between begin and commit: its number, else UINT64_MAX */
-	uint32_t max;		  /* records */
-	uint32_t dir_cap;	  /* power of two; QL_SENT_DIR: own is in use */
-	struct ql_sent_pkt **dir; /* blocks by (number / QL_SENT_BLOCK) modulo dir_cap */
+	uint64_t base;	    /* lowest number with a record; == next when there is none */
+	uint64_t next;	    /* above all numbers sent or skipped */
+	uint64_t open;	    /* none below is in flight; <= next */
+	uint64_t last_skip; /* highest number ever skipped, UINT64_MAX for none */
+	uint64_t building;  /* between begin and commit: its number, else UINT64_MAX */
+	uint32_t max;	    /* records */
+	uint32_t dir_cap;   /* power of two; QL_SENT_DIR: own is in use */
+	/* Numbers are in block number / QL_SENT_BLOCK. Blocks first to end - 1 are there. */
+	uint64_t first_block, end_block;
+	struct ql_sent_pkt **dir; /* by block modulo dir_cap */
 	struct ql_sent_pkt *own[QL_SENT_DIR];
 	/* The queue of frames: chunks, and places in the first and the last one. */
 	struct ql_sent_chunk *head, *tail;
@@ -196,12 +200,15 @@ static inline struct ql_sent_pkt *ql_sent_get(const struct ql_sent *s, uint64_t 
 }
 
 /*
- * The first number from pn on, base <= pn, that is not acknowledged and not skipped; next when
- * there is none. Amortized O(1) whatever lies in between.
+ * The first number from pn on, base <= pn, that is not ACKED; next when there is none. Takes no
+ * more steps than it has to: the way is shortened each time it is gone.
  */
 uint64_t ql_sent_unacked(struct ql_sent *s, uint64_t pn);
 
-/* Free the records at the low end that are done with; lost ones when sent before lost_before. */
+/*
+ * Free the records at the low end that are done with; lost ones when sent before lost_before. Not
+ * while a packet is being built.
+ */
 void ql_sent_trim(struct ql_sent *s, uint64_t lost_before);
 
 /* The frames of a record, in the order they were added:

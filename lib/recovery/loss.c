@@ -1,0 +1,543 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "recovery/loss.h"
+
+#include <errno.h>
+
+#define MAX_BACKOFF 16 /* doublings of the PTO */
+
+void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_ops *ops, void *arg,
+		 const struct ql_cc_ops *cc, uint64_t now, uint32_t mtu, uint64_t initial_rtt,
+		 bool is_server)
+{
+	struct ql_path_rec *path = &r->path;
+
+	memset(r, 0, sizeof(*r));
+	r->ops = ops;
+	r->arg = arg;
+	r->server = is_server;
+	r->validated = is_server; /* clients validate the server's address implicitly (A.8) */
+	r->max_ack_delay = 25 * QL_NSEC_PER_MSEC;
+	r->armed = r->last_pto = now;
+	for (unsigned int i = 0; i < QL_REC_SPACES; i++) {
+		ql_sent_init(&r->space[i].sent, mem, 0);
+		r->space[i].largest_acked = QL_PN_NONE;
+		r->space[i].loss_time = QL_NEVER;
+	}
+	path->mtu = mtu;
+	ql_rtt_init(&path->rtt, initial_rtt);
+	ql_cc_init(&path->cc, cc, mtu, now);
+	ql_pacer_init(&path->pacer, mtu, QL_REC_PACER_SLACK, now);
+}
+
+void ql_rec_fini(struct ql_recovery *r)
+{
+	for (unsigned int i = 0; i < QL_REC_SPACES; i++)
+		ql_sent_clear(&r->space[i].sent);
+}
+
+/* ---- Sending ---- */
+
+void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, uint16_t flags,
+		    uint64_t now)
+{
+	struct ql_rec_space *sp = &r->space[space];
+	struct ql_path_rec *path = &r->path;
+	struct ql_sent_pkt *pkt;
+
+	r->stats.sent++;
+	if (path->app_limited)
+		flags |= QL_SENT_APP_LIMITED;
+	pkt = ql_sent_commit(&sp->sent, now, size, flags);
+	if (!pkt)
+		return; /* nothing in it is in flight */
+	if (path->in_flight == 0)
+		path->first_sent = path->delivered_time = now;
+	sp->in_flight += size;
+	path->in_flight += size;
+	pkt->delivered = path->delivered;
+	pkt->delivered_time = path->delivered_time;
+	pkt->first_sent = path->first_sent;
+	pkt->lost = path->lost;
+	pkt->in_flight = path->in_flight;
+	r->armed = now;
+	if (flags & QL_SENT_ELICITING) {
+		sp->last_eliciting = now;
+		sp->eliciting++;
+	}
+	path->extra = false;
+	if (path->rtt.sampled)
+		ql_pacer_sent(&path->pacer, size);
+	if (path->cc.ops->on_sent)
+		path->cc.ops->on_sent(&path->cc, now, size, path->in_flight);
+}
+
+/* Bytes that the congestion window lets go, 0 when not even a full datagram. */
+static uint64_t window(const struct ql_path_rec *path)
+{
+	uint64_t room = path->cc.cwnd > path->in_flight ? path->cc.cwnd - path->in_flight : 0;
+
+	if (room >= path->mtu)
+		return room;
+	return path->extra ? path->mtu : 0;
+}
+
+size_t ql_rec_allowance(struct ql_recovery *r, uint64_t now)
+{
+	struct ql_path_rec *path = &r->path;
+	uint64_t room = window(path);
+
+	/* The initial window may go out at once (7.7), there is nothing yet to pace it by. */
+	if (room && path->rtt.sampled) {
+		uint64_t tokens = ql_pacer_allow(&path->pacer, now);
+
+		room = tokens < room ? tokens : room;
+	}
+	return room - room % path->mtu;
+}
+
+uint64_t ql_rec_pace_time(const struct ql_recovery *r, uint64_t now)
+{
+	const struct ql_path_rec *path = &r->path;
+
+	if (!window(path))
+		return QL_NEVER;
+	return path->rtt.sampled ? ql_pacer_next(&path->pacer, now, path->mtu) : now;
+}
+
+void ql_rec_app_limited(struct ql_recovery *r)
+{
+	struct ql_path_rec *path = &r->path;
+
+	path->app_limited = path->delivered + path->in_flight;
+	if (!path->app_limited)
+		path->app_limited = 1;
+}
+
+/* N of RFC 9002, 7.7: 2 in slow start, 1.25 after. */
+static void set_pace(struct ql_path_rec *path, uint64_t now)
+{
+	if (path->cc.pacing_rate)
+		ql_pacer_set_rate(&path->pacer, now, path->cc.pacing_rate, QL_NSEC_PER_SEC, 1, 1);
+	else if (ql_cc_slow_start(&path->cc))
+		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 2, 1);
+	else
+		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 5, 4);
+}
+
+void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu)
+{
+	r->path.mtu = mtu;
+	ql_cc_set_mtu(&r->path.cc, mtu);
+	ql_pacer_set_mtu(&r->path.pacer, mtu);
+}
+
+/* ---- Losses ---- */
+
+static void tell_lost(struct ql_recovery *r, unsigned int space, const struct ql_sent_pkt *pkt)
+{
+	struct ql_sent_iter it;
+
+	if (pkt->flags & QL_SENT_REQUEUED)
+		return; /* told already, for a probe */
+	for (const struct ql_sent_frame *f = ql_sent_frames(&it, pkt); f;
+	     f = ql_sent_frames_next(&it))
+		r->ops->lost(r->arg, space, f);
+}
+
+static void leave_flight(struct ql_recovery *r, struct ql_rec_space *sp, uint64_t bytes,
+			 uint32_t eliciting)
+{
+	sp->in_flight -= bytes;
+	sp->eliciting -= eliciting;
+	r->path.in_flight -= bytes;
+}
+
+/* Move sent.open to the next packet in flight. */
+static uint64_t next_open(struct ql_rec_space *sp)
+{
+	struct ql_sent *s = &sp->sent;
+
+	while (s->open < s->next) {
+		const struct ql_sent_pkt *pkt = ql_sent_at(s, s->open);
+
+		if (pkt->flags & QL_SENT_ACKED) {
+			sp->run = false;
+			s->open = ql_sent_unacked(s, s->open);
+		} else if (pkt->flags & QL_SENT_DONE || !(pkt->flags & QL_SENT_IN_FLIGHT)) {
+			s->open++;
+		} else {
+			break;
+		}
+	}
+	return s->open;
+}
+
+/* Whether this lost packet and an earlier one, with none acknowledged between, are too far apart.
+ */
+static bool is_persistent(struct ql_recovery *r, struct ql_rec_space *sp,
+			  const struct ql_sent_pkt *pkt)
+{
+	const struct ql_rtt *rtt = &r->path.rtt;
+
+	if (!(pkt->flags & QL_SENT_ELICITING) || !rtt->sampled || pkt->time <= rtt->first_sample)
+		return false;
+	if (!sp->run) {
+		sp->run = true;
+		sp->run_start = pkt->time;
+		return false;
+	}
+	return pkt->time - sp->run_start > QL_REC_PERSISTENT * ql_rtt_pto(rtt, r->max_ack_delay);
+}
+
+static bool is_lost(const struct ql_rec_space *sp, uint64_t pn, const struct ql_sent_pkt *pkt,
+		    uint64_t delay, uint64_t now)
+{
+	uint64_t ahead = sp->largest_acked - pn;
+
+	/* A number that we left out ourselves is no sign of reordering. */
+	if (pn < sp->sent.last_skip && sp->sent.last_skip < sp->largest_acked)
+		ahead--;
+	return ahead >= QL_REC_PACKET_THRESHOLD || now - pkt->time >= delay;
+}
+
+/* A.10. The packets are in the order of their times, so the first not lost ends the search. */
+static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
+{
+	struct ql_rec_space *sp = &r->space[space];
+	struct ql_path_rec *path = &r->path;
+	uint64_t delay = ql_rtt_loss_delay(&path->rtt), end = path->cc.recovery_end, pn;
+	struct ql_cc_loss loss = {.now = now, .rtt = &path->rtt};
+	bool any = false;
+
+	sp->loss_time = QL_NEVER;
+	if (sp->largest_acked == QL_PN_NONE)
+		return false;
+	while ((pn = next_open(sp)) < sp->sent.next && pn < sp->largest_acked) {
+		struct ql_sent_pkt *pkt = ql_sent_at(&sp->sent, pn);
+
+		if (!is_lost(sp, pn, pkt, delay, now)) {
+			sp->loss_time = pkt->time + delay;
+			break;
+		}
+		any = true;
+		r->stats.lost++;
+		leave_flight(r, sp, pkt->size, pkt->flags & QL_SENT_ELICITING ? 1 : 0);
+		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
+			loss.bytes += pkt->size;
+			loss.largest_sent = pkt->time;
+			if (is_persistent(r, sp, pkt))
+				loss.persistent = true;
+		}
+		pkt->flags |= QL_SENT_LOST;
+		tell_lost(r, space, pkt);
+	}
+	if (!loss.bytes)
+		return any;
+	path->lost += loss.bytes;
+	loss.in_flight = path->in_flight;
+	if (loss.persistent) {
+		r->stats.persistent++;
+		sp->run = false;
+		ql_rtt_reset_min(&path->rtt);
+	}
+	path->cc.ops->on_loss(&path->cc, &loss);
+	if (path->cc.recovery_end > end)
+		path->extra = true;
+	return true;
+}
+
+/* ---- Acknowledgments ---- */
+
+/* What one ACK frame newly acknowledges. */
+struct newly {
+	uint64_t packets; /* that were not lost */
+	uint64_t bytes;	  /* of them, in flight */
+	uint64_t growth;  /* of those, sent after recovery began */
+	uint32_t eliciting;
+	uint64_t late, late_bytes; /* packets that had been declared lost */
+	uint64_t newest_time;
+	uint64_t newest_pn;
+	const struct ql_sent_pkt *newest; /* highest in flight */
+};
+
+static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
+		       struct ql_sent_pkt *pkt, uint64_t skip, struct newly *n)
+{
+	unsigned int flags = pkt->flags;
+	struct ql_sent_iter it;
+
+	if (__builtin_expect(flags & QL_SENT_LOST, 0)) {
+		n->late++;
+		n->late_bytes += pkt->size;
+	} else {
+		n->packets++;
+		if (flags & QL_SENT_IN_FLIGHT) {
+			n->bytes += pkt->size;
+			if (pkt->time >= r->path.cc.recovery_end)
+				n->growth += pkt->size;
+			if (!n->newest || pn > n->newest_pn) {
+				n->newest = pkt;
+				n->newest_pn = pn;
+				n->newest_time = pkt->time;
+			}
+		}
+		if (flags & QL_SENT_ELICITING)
+			n->eliciting++;
+	}
+	for (const struct ql_sent_frame *f = ql_sent_frames(&it, pkt); f;
+	     f = ql_sent_frames_next(&it))
+		r->ops->acked(r->arg, space, f);
+	pkt->flags = (uint16_t)(flags | QL_SENT_ACKED);
+	pkt->skip = skip;
+}
+
+/* One range of an ACK frame, whose end has been sent. */
+static int take_range(struct ql_recovery *r, unsigned int space, uint64_t start, uint64_t end,
+		      struct newly *n)
+{
+	struct ql_sent *s = &r->space[space].sent;
+	struct ql_sent_pkt *pkt;
+	uint64_t pn;
+
+	if (start <= s->last_skip && s->last_skip <= end)
+		return -EPROTO;
+	if (start < s->base)
+		start = s->base;
+	for (pn = start; pn <= end; pn++) {
+		pkt = ql_sent_at(s, pn);
+		if (pkt->flags & QL_SENT_ACKED) {
+			pn = ql_sent_unacked(s, pn) - 1;
+			continue;
+		}
+		if (pkt->flags & QL_SENT_SKIPPED)
+			return -EPROTO;
+		take_acked(r, space, pn, pkt, end + 1, n);
+	}
+	/* Peers repeat their ranges: next time, this one is one step. */
+	pkt = start <= end ? ql_sent_at(s, start) : NULL;
+	if (pkt && pkt->skip <= end)
+		pkt->skip = end + 1;
+	return 0;
+}
+
+/* 7.8: what limited the sender was not the window, of which so much was in use. */
+static bool underused(const struct ql_path_rec *path, uint64_t used, const struct newly *n)
+{
+	if (!(n->newest->flags & QL_SENT_APP_LIMITED))
+		return false;
+	if (ql_cc_slow_start(&path->cc) && 2 * used >= path->cc.cwnd)
+		return false;
+	return used + 3 * path->mtu < path->cc.cwnd;
+}
+
+static void sample_rate(struct ql_path_rec *path, const struct newly *n, uint64_t now,
+			struct ql_cc_ack *ack)
+{
+	uint64_t send = n->newest_time - n->newest->first_sent;
+	uint64_t recv = now - n->newest->delivered_time;
+
+	path->delivered += n->bytes + n->late_bytes;
+	path->delivered_time = now;
+	path->first_sent = n->newest_time;
+	if (path->delivered > path->app_limited)
+		path->app_limited = 0;
+	ack->interval = send > recv ? send : recv;
+	ack->delivered = path->delivered - n->newest->delivered;
+	ack->total_delivered = path->delivered;
+	ack->prior_delivered = n->newest->delivered;
+	ack->rate_app_limited = n->newest->flags & QL_SENT_APP_LIMITED;
+}
+
+static void take_congestion(struct ql_recovery *r, const struct newly *n, uint64_t prior,
+			    bool limited, uint64_t now)
+{
+	struct ql_path_rec *path = &r->path;
+	struct ql_cc_ack ack = {
+		.now = now,
+		.bytes = n->bytes,
+		.growth_bytes = n->growth,
+		.prior_in_flight = prior,
+		.in_flight = path->in_flight,
+		.largest_sent = n->newest_time,
+		.app_limited = limited,
+		.rtt = &path->rtt,
+	};
+
+	sample_rate(path, n, now, &ack);
+	path->cc.ops->on_ack(&path->cc, &ack);
+}
+
+int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_frame_ack *ack,
+		  uint64_t delay, uint64_t now)
+{
+	struct ql_rec_space *sp = &r->space[space];
+	struct ql_path_rec *path = &r->path;
+	struct ql_sent *s = &sp->sent;
+	struct newly n = {0};
+	struct ql_ack_iter it;
+	struct ql_ack_range range;
+	uint64_t low, prior = path->in_flight, keep;
+	const struct ql_sent_pkt *largest;
+	bool sample, limited, lost;
+	uint64_t sent_at = 0;
+
+	if (ack->largest >= s->next)
+		return -EPROTO;
+	if (sp->discarded)
+		return 0;
+	largest = ql_sent_get(s, ack->largest);
+	sample = largest && !(largest->flags & QL_SENT_DONE);
+	if (sample)
+		sent_at = largest->time;
+	if (sp->largest_acked == QL_PN_NONE || ack->largest > sp->largest_acked)
+		sp->largest_acked = ack->largest;
+
+	low = s->base < s->last_skip ? s->base : s->last_skip;
+	for (ql_ack_iter_init(&it, ack); ql_ack_iter_next(&it, &range) && range.end >= low;)
+		if (take_range(r, space, range.start, range.end, &n))
+			return -EPROTO;
+	if (n.packets + n.late == 0)
+		return 0;
+
+	r->stats.acked += n.packets;
+	r->stats.spurious += n.late;
+	leave_flight(r, sp, n.bytes, n.eliciting);
+	r->armed = now;
+	if (space == 1)
+		r->validated = true;
+	if (sample && n.eliciting)
+		ql_rtt_sample(&path->rtt, now, now - sent_at, space == 0 ? 0 : delay,
+			      r->confirmed ? r->max_ack_delay : UINT64_MAX);
+	if (n.late) {
+		sp->run = false;
+		if (path->cc.ops->on_spurious)
+			path->cc.ops->on_spurious(&path->cc, now, n.late_bytes);
+	}
+	limited = n.newest && underused(path, prior, &n);
+	lost = detect_lost(r, space, now);
+	if (n.newest)
+		take_congestion(r, &n, prior, limited, now);
+	if (r->validated || r->confirmed)
+		r->pto_count = 0;
+	set_pace(path, now);
+
+	/* Records of lost packets wait for late ACKs, while there is something under way. */
+	keep = 3 * ql_rtt_pto(&path->rtt, r->max_ack_delay);
+	if (sp->in_flight || lost)
+		ql_sent_trim(s, now > keep ? now - keep : 0);
+	else
+		ql_sent_clear(s);
+	return 0;
+}
+
+/* ---- Time ---- */
+
+/* When the next PTO is due and for which space; QL_NEVER. A.8, GetPtoTimeAndSpace. */
+static uint64_t pto_time(const struct ql_recovery *r, unsigned int *space)
+{
+	unsigned int backoff = r->pto_count < MAX_BACKOFF ? r->pto_count : MAX_BACKOFF;
+	uint64_t best = QL_NEVER;
+
+	for (unsigned int i = 0; i < QL_REC_SPACES; i++) {
+		const struct ql_rec_space *sp = &r->space[i];
+		uint64_t from = sp->last_eliciting > r->last_pto ? sp->last_eliciting : r->last_pto;
+		uint64_t t;
+
+		if (!sp->eliciting || (i == QL_REC_APP && !r->confirmed))
+			continue;
+		t = from +
+		    (ql_rtt_pto(&r->path.rtt, i == QL_REC_APP ? r->max_ack_delay : 0) << backoff);
+		if (t < best) {
+			best = t;
+			*space = i;
+		}
+	}
+	if (best == QL_NEVER && !r->validated && !r->confirmed) {
+		/* A client must not let a server starve behind its amplification limit (6.2.2.1).
+		 */
+		best = r->armed + (ql_rtt_pto(&r->path.rtt, 0) << backoff);
+		*space = r->handshake_keys ? 1 : 0;
+	}
+	return best;
+}
+
+uint64_t ql_rec_deadline(const struct ql_recovery *r)
+{
+	uint64_t t = QL_NEVER;
+	unsigned int space;
+
+	for (unsigned int i = 0; i < QL_REC_SPACES; i++)
+		if (r->space[i].loss_time < t)
+			t = r->space[i].loss_time;
+	if (t != QL_NEVER || r->blocked)
+		return t;
+	return pto_time(r, &space);
+}
+
+unsigned int ql_rec_on_timeout(struct ql_recovery *r, uint64_t now, unsigned int *space)
+{
+	bool threshold = false;
+
+	for (unsigned int i = 0; i < QL_REC_SPACES; i++) {
+		if (r->space[i].loss_time > now)
+			continue;
+		threshold = true;
+		if (detect_lost(r, i, now))
+			set_pace(&r->path, now);
+	}
+	if (threshold || ql_rec_deadline(r) > now)
+		return 0;
+	pto_time(r, space);
+	r->last_pto = r->armed = now;
+	r->stats.ptos++;
+	if (r->pto_count < UINT8_MAX)
+		r->pto_count++;
+	return r->space[*space].eliciting ? 2 : 1;
+}
+
+bool ql_rec_probe_frames(struct ql_recovery *r, unsigned int space)
+{
+	struct ql_rec_space *sp = &r->space[space];
+
+	for (uint64_t pn = next_open(sp); pn < sp->sent.next; pn++) {
+		struct ql_sent_pkt *pkt = ql_sent_at(&sp->sent, pn);
+
+		if (pkt->flags & (QL_SENT_DONE | QL_SENT_REQUEUED) ||
+		    !(pkt->flags & QL_SENT_ELICITING))
+			continue;
+		tell_lost(r, space, pkt);
+		pkt->flags |= QL_SENT_REQUEUED;
+		return true;
+	}
+	return false;
+}
+
+/* ---- The life of a space ---- */
+
+static void forget(struct ql_recovery *r, struct ql_rec_space *sp)
+{
+	leave_flight(r, sp, sp->in_flight, sp->eliciting);
+	ql_sent_clear(&sp->sent);
+	sp->loss_time = QL_NEVER;
+	sp->run = false;
+	r->pto_count = 0;
+}
+
+void ql_rec_discard_space(struct ql_recovery *r, unsigned int space)
+{
+	forget(r, &r->space[space]);
+	r->space[space].discarded = true;
+}
+
+void ql_rec_requeue_space(struct ql_recovery *r, unsigned int space)
+{
+	struct ql_rec_space *sp = &r->space[space];
+
+	for (uint64_t pn = next_open(sp); pn < sp->sent.next; pn++) {
+		const struct ql_sent_pkt *pkt = ql_sent_at(&sp->sent, pn);
+
+		if (pkt->flags & QL_SENT_IN_FLIGHT && !(pkt->flags & QL_SENT_DONE))
+			tell_lost(r, space, pkt);
+	}
+	forget(r, sp);
+}
