@@ -2,6 +2,7 @@
 #include "crypto/protect.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -113,11 +114,29 @@ void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem)
 	ql_wipe(hp, sizeof(*hp));
 }
 
-/* RFC 9001, section 5.3. */
-static inline void make_nonce(uint8_t nonce[QL_IV_LEN], const struct ql_aead *aead, uint64_t pn)
+/*
+ * RFC 9001, section 5.3. A nonce is put together in registers and stored at once: the AEAD loads it
+ * with one instruction, which would have to wait for several smaller stores to leave the CPU.
+ */
+typedef uint64_t nonce_vector __attribute__((vector_size(16)));
+
+union nonce {
+	nonce_vector v;
+	uint8_t bytes[16]; /* QL_IV_LEN count */
+};
+
+static inline void make_nonce(union nonce *nonce, const struct ql_aead *aead, uint64_t pn)
 {
-	memcpy(nonce, aead->iv, QL_IV_LEN);
-	ql_put_be64(nonce + 4, ql_get_be64(nonce + 4) ^ pn);
+	uint64_t head, be = htobe64(pn);
+	uint32_t tail;
+
+	memcpy(&head, aead->iv, sizeof(head));
+	memcpy(&tail, aead->iv + sizeof(head), sizeof(tail));
+#if __BYTE_ORDER == __LITTLE_ENDIAN
+	nonce->v = (nonce_vector){head ^ be << 32, tail ^ be >> 32};
+#else
+	nonce->v = (nonce_vector){head ^ be >> 32, (uint64_t)tail << 32 ^ be << 32};
+#endif
 }
 
 /* Masks of a mixed lot, one call of the backend for each run of equal ciphers. */
@@ -136,10 +155,28 @@ static void make_masks(struct ql_sample *samples, unsigned int n)
 	}
 }
 
-/* The bits of the first byte that are hidden: RFC 9001, section 5.4.1. */
-static inline uint8_t first_mask(uint8_t first, uint8_t mask)
+/*
+ * Hide or reveal the low bits of the first byte: RFC 9001, section 5.4.1. Returns the byte.
+ */
+static inline uint8_t mask_first(uint8_t *first, const uint8_t mask[5])
 {
-	return mask & (first & QL_PKT_LONG ? 0x0f : 0x1f);
+	return *first ^= mask[0] & (*first & QL_PKT_LONG ? 0x0f : 0x1f);
+}
+
+/* The same for the packet number; as many bytes follow it in any packet. */
+static inline void mask_pn(uint8_t *pn, unsigned int pn_len, const uint8_t mask[5])
+{
+	static const uint8_t keep[][4] = {{0xff, 0, 0, 0},
+					  {0xff, 0xff, 0, 0},
+					  {0xff, 0xff, 0xff, 0},
+					  {0xff, 0xff, 0xff, 0xff}};
+	uint32_t v, m, k;
+
+	memcpy(&v, pn, sizeof(v));
+	memcpy(&m, mask + 1, sizeof(m));
+	memcpy(&k, keep[pn_len - 1], sizeof(k));
+	v ^= m & k;
+	memcpy(pn, &v, sizeof(v));
 }
 
 #define CHUNK 32u
@@ -153,24 +190,23 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 
 		for (unsigned int i = 0; i < count; i++) {
 			const struct ql_seal_job *job = &jobs[i];
-			uint8_t nonce[QL_IV_LEN];
+			union nonce nonce;
 
 			assert(job->pn_len + job->payload_len >= 4);
-			make_nonce(nonce, job->aead, job->pn);
-			backends[job->aead->backend]->seal(job->aead, nonce, job->hdr, job->hdr_len,
-							   job->hdr + job->hdr_len,
+			make_nonce(&nonce, job->aead, job->pn);
+			backends[job->aead->backend]->seal(job->aead, nonce.bytes, job->hdr,
+							   job->hdr_len, job->hdr + job->hdr_len,
 							   job->payload_len);
 			samples[i].hp = job->hp;
 			samples[i].bytes = job->hdr + job->hdr_len - job->pn_len + 4;
 		}
 		make_masks(samples, count);
 		for (unsigned int i = 0; i < count; i++) {
-			uint8_t *hdr = jobs[i].hdr;
-			uint8_t *pn = hdr + jobs[i].hdr_len - jobs[i].pn_len;
+			const struct ql_seal_job *job = &jobs[i];
 
-			hdr[0] ^= first_mask(hdr[0], samples[i].mask[0]);
-			for (unsigned int k = 0; k < jobs[i].pn_len; k++)
-				pn[k] ^= samples[i].mask[1 + k];
+			mask_first(job->hdr, samples[i].mask);
+			mask_pn(job->hdr + job->hdr_len - job->pn_len, job->pn_len,
+				samples[i].mask);
 		}
 		jobs += count;
 		n -= count;
@@ -181,11 +217,9 @@ static void unmask(struct ql_open_job *job, const uint8_t mask[5])
 {
 	uint8_t *pn = job->pkt + job->pn_offset;
 
-	job->pkt[0] ^= first_mask(job->pkt[0], mask[0]);
-	job->first = job->pkt[0];
+	job->first = mask_first(job->pkt, mask);
 	job->pn_len = QL_PKT_PN_LEN(job->first);
-	for (unsigned int k = 0; k < job->pn_len; k++)
-		pn[k] ^= mask[1 + k];
+	mask_pn(pn, job->pn_len, mask);
 	job->pn = ql_pn_decode(ql_pn_get(pn, job->pn_len), job->pn_len, job->expected);
 	job->payload = pn + job->pn_len;
 	job->payload_len = (uint16_t)(job->len - job->pn_offset - job->pn_len - QL_TAG_LEN);
@@ -224,12 +258,12 @@ void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		struct ql_open_job *job = &jobs[i];
-		uint8_t nonce[QL_IV_LEN];
+		union nonce nonce;
 
 		if (job->result < 0)
 			continue;
-		make_nonce(nonce, job->aead, job->pn);
-		if (!backends[job->aead->backend]->open(job->aead, nonce, job->pkt,
+		make_nonce(&nonce, job->aead, job->pn);
+		if (!backends[job->aead->backend]->open(job->aead, nonce.bytes, job->pkt,
 							job->pn_offset + job->pn_len, job->payload,
 							job->payload_len))
 			job->result = -EBADMSG;
