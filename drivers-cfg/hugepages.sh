@@ -3,8 +3,8 @@
 #
 # hugepages.sh [MB]: reserves that much memory in hugepages until the next boot (default 1024, but
 # no more than a quarter of the machine's) and mounts hugetlbfs on /dev/hugepages if it is mounted
-# nowhere. A larger reservation stays. Exit code 3: this machine gives none, and the message says
-# how to do without.
+# nowhere. A larger reservation stays; asking for more than three quarters is refused. Exit code 3:
+# this machine gives none, and the message says how to do without.
 set -euo pipefail
 
 without() {
@@ -27,6 +27,10 @@ if [ -n "${1:-}" ]; then
 		;;
 	esac
 	kb=$(($1 * 1024))
+	if [ $kb -gt $(($(meminfo MemTotal) * 3 / 4)) ]; then
+		echo "hugepages: $1 MB are more than three quarters of this machine's memory" >&2
+		exit 2
+	fi
 else
 	kb=$((1024 * 1024))
 	quarter=$(($(meminfo MemTotal) / 4))
@@ -37,8 +41,9 @@ want=$(((kb + page_kb - 1) / page_kb))
 pages=/proc/sys/vm/nr_hugepages
 if [ "$(cat $pages)" -lt "$want" ]; then
 	[ "$(id -u)" = 0 ] || without "only root can reserve them: run this with sudo"
-	(echo "$want" >$pages) 2>/dev/null || without "$pages cannot be written here, as in a container." \
-		"Reserve them on the host: sysctl vm.nr_hugepages=$want"
+	(echo "$want" >$pages) 2>/dev/null ||
+		without "$pages cannot be written here, as in a container." \
+			"Reserve them on the host: sysctl vm.nr_hugepages=$want"
 	if [ "$(cat $pages)" -lt "$want" ]; then
 		# free memory is in pieces: put it together
 		(echo 1 >/proc/sys/vm/compact_memory) 2>/dev/null || true
@@ -49,10 +54,11 @@ have=$(cat $pages)
 [ "$have" -gt 0 ] || [ "$want" -eq 0 ] ||
 	without "the kernel finds no free memory for any of $want pages of $page_kb kB"
 [ "$have" -ge "$want" ] ||
-	echo "hugepages: only $have of $want pages of $page_kb kB could be reserved; reboot to get all" >&2
+	echo "hugepages: only $have of $want pages of $page_kb kB could be reserved:" \
+		"free some memory, or reserve them at boot (hugepages=$want on the kernel's command line)" >&2
 
 if ! awk '$3 == "hugetlbfs" { found = 1 } END { exit !found }' /proc/mounts; then
-	[ "$(id -u)" = 0 ] || without "hugetlbfs is not mounted, which only root can do: run this with sudo"
+	[ "$(id -u)" = 0 ] || without "only root can mount them: run this with sudo"
 	mkdir -p /dev/hugepages
 	mount -t hugetlbfs hugetlbfs /dev/hugepages 2>/dev/null ||
 		echo "hugepages: /dev/hugepages cannot be mounted; give DPDK the option --in-memory" >&2

@@ -174,7 +174,7 @@ wolfssl_fault() {
 	elif ! has_module wolfssl 5.6; then
 		echo "$version has no QUIC"
 	elif ! has_module wolfssl 5.8.5; then
-		echo "$version has a hole in every build with QUIC (CVE-2026-3547)"
+		echo "$version has the hole CVE-2026-3547 when built with QUIC"
 	elif ! has_options; then
 		echo "$version was built without QUIC or something else that Qlane uses"
 	fi
@@ -195,12 +195,13 @@ install_wolfssl() {
 	local fault
 	fault=$(wolfssl_fault)
 	[ -n "$fault$rebuild" ] || return 0
-	begin_changes "wolfSSL must be built (${fault:-as you say})"
+	begin_changes "wolfSSL must be built (${fault:-as asked})"
 	fault=$(wolfssl_fault)
 	[ -n "$fault$rebuild" ] || return 0
-	say "building wolfSSL (${fault:-as you say})"
+	say "building wolfSSL (${fault:-as asked})"
 
 	if [ -d "$wolfssl_source" ]; then
+		[ -e "$wolfssl_source/wolfssl/version.h" ] || die "$wolfssl_source holds no wolfSSL source"
 		cp -a "$wolfssl_source" "$temporary/source"
 	elif [ -n "$wolfssl_source" ]; then
 		mkdir "$temporary/source"

@@ -52,7 +52,8 @@ if [ "$(uname -m)" = x86_64 ]; then
 	done
 fi
 
-# shellcheck disable=SC2011,SC2012,SC2016 # largest file first, so that all cores are busy to the end
+# The largest file first, so that all cores are busy to the end.
+# shellcheck disable=SC2011,SC2012,SC2016
 ls -S src/*.c wolfcrypt/src/*.c ql-build/*.[cS] |
 	xargs -P "$(nproc)" -I{} sh -c \
 		'file=$1; shift; "$@" -c "$file" -o "ql-build/${file##*/}.o" || exit 255' \
