@@ -67,7 +67,7 @@ int ql_recvbuf_add(struct ql_recvbuf *rb, struct ql_mem *mem, uint64_t offset, c
 size_t ql_recvbuf_next(const struct ql_recvbuf *rb, uint64_t offset, const uint8_t *data,
 		       size_t len, const uint8_t **p);
 
-/* n bytes, as returned by ql_recvbuf_next() or less, have been used. */
+/* The n bytes that ql_recvbuf_next() has just returned, or fewer, have been used. */
 void ql_recvbuf_consume(struct ql_recvbuf *rb, struct ql_mem *mem, size_t n);
 
 /* All bytes up to the final size have been handed on. */

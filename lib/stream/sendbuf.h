@@ -12,7 +12,8 @@
  *	      all below is acknowledged, and freed
  *
  * Between acked and sent two sets of ranges say what else was acknowledged, and what is to be sent
- * again. Both are bounded; when one is full, more than necessary is sent again, never less.
+ * again. Both are bounded; when one is full, or memory is, more than necessary is sent again, never
+ * less.
  * Acknowledgements in order cost O(1).
  */
 #ifndef QL_STREAM_SENDBUF_H
@@ -38,7 +39,6 @@ struct ql_sendbuf {
 	uint64_t copied;	 /* bytes held by copy */
 	struct ql_ranges acks;	 /* acknowledged, above acked */
 	struct ql_ranges resend; /* lost */
-	uint64_t resend_end;	 /* without memory for ranges: all below is lost; 0: not so */
 	bool fin;		 /* size is the final size */
 	bool fin_sent;
 	bool fin_lost;
@@ -52,7 +52,7 @@ struct ql_send_span {
 	bool again;   /* it has been sent before and needs no credit */
 };
 
-void ql_sendbuf_init(struct ql_sendbuf *sb, struct ql_mem *mem);
+void ql_sendbuf_init(struct ql_sendbuf *sb);
 
 /* Give everything up: free it and call the release callbacks. */
 void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem);
@@ -68,7 +68,10 @@ int ql_sendbuf_ref_in(struct ql_sendbuf *sb, struct ql_mem *mem, const void *dat
 		      ql_release_fn release, void *arg);
 
 /* There is something lost to be sent again, data or FIN. */
-bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb);
+static inline bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb)
+{
+	return ql_ranges_count(&sb->resend) > 0 || sb->fin_lost;
+}
 
 /*
  * What goes next: lost data first, from the lowest offset, then new data. False when there is
@@ -83,7 +86,8 @@ static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
 }
 
 /* Bytes [offset, offset + len) have been put into a packet, with FIN or not. */
-void ql_sendbuf_sent(struct ql_sendbuf *sb, uint64_t offset, size_t len, bool fin);
+void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
+		     bool fin);
 
 /* Copy [offset, offset + len), which must lie in [acked, size), to dst. */
 void ql_sendbuf_copy_out(struct ql_sendbuf *sb, uint64_t offset, uint8_t *dst, size_t len);
@@ -97,7 +101,8 @@ size_t ql_sendbuf_at(struct ql_sendbuf *sb, uint64_t offset, size_t len, const u
  */
 void ql_sendbuf_acked(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
 		      bool fin);
-void ql_sendbuf_lost(struct ql_sendbuf *sb, uint64_t offset, size_t len, bool fin);
+void ql_sendbuf_lost(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
+		     bool fin);
 
 /* Everything and FIN have been acknowledged. */
 static inline bool ql_sendbuf_done(const struct ql_sendbuf *sb)

@@ -57,6 +57,7 @@ struct ql_stream {
 	struct ql_stream *next, *prev; /* in the list of control frames, or of those to be freed */
 	uint64_t reset_code;	       /* of our RESET_STREAM */
 	uint64_t stop_code;	       /* of our STOP_SENDING */
+	uint32_t lent;		       /* bytes in the running stream_data() */
 	uint8_t send_state;	       /* enum ql_send_state */
 	uint8_t recv_state;	       /* enum ql_recv_state */
 	uint8_t ctl;		       /* QL_CTL_*; in the list of control frames if not 0 */
@@ -64,7 +65,7 @@ struct ql_stream {
 	bool incremental : 1;
 	bool stopped : 1;	/* we sent STOP_SENDING: drop what comes */
 	bool want_writable : 1; /* ql_stream_send() took less than it was given */
-	bool delivering : 1;	/* in stream_data(): keep the receive buffer */
+	bool delivering : 1;	/* in stream_data(): the receive buffer must stay */
 	bool dead : 1;		/* in the list of those to be freed */
 };
 

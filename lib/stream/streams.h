@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "recovery/sent.h"
 #include "stream/flow.h"
+#include "stream/map.h"
 #include "stream/sched.h"
 #include "stream/stream.h"
 #include "wire/frame.h"
@@ -52,19 +53,19 @@ struct ql_streams_config {
 
 /* Streams of one type and one opener. */
 struct ql_stream_type {
-	uint64_t opened; /* how many ever; the next one's ID is opened << 2 | type */
-	uint64_t limit;	 /* how many ever there may be: ours for the peer's, and the reverse */
-	uint64_t closed; /* of those, by now */
+	uint64_t opened;  /* how many ever; the next one's ID is opened << 2 | type */
+	uint64_t limit;	  /* how many ever there may be: ours for the peer's, and the reverse */
+	uint64_t closed;  /* of those, by now */
+	uint64_t blocked; /* 1 + the limit at which an open failed and we said so; 0: never */
 };
 
-/* IDs of open streams -> streams; open addressing with linear probing. */
-#define QL_STREAM_MAP_EMBEDDED 8
-struct ql_stream_map {
-	struct ql_stream **slots;
-	uint32_t size; /* a power of two */
-	uint32_t count;
-	struct ql_stream *embedded[QL_STREAM_MAP_EMBEDDED];
-};
+/* Frames of the connection that wait to be sent. */
+#define QL_DUE_MAX_DATA		    0x01
+#define QL_DUE_MAX_STREAMS_BIDI	    0x02
+#define QL_DUE_MAX_STREAMS_UNI	    0x04
+#define QL_DUE_DATA_BLOCKED	    0x08
+#define QL_DUE_STREAMS_BLOCKED_BIDI 0x10
+#define QL_DUE_STREAMS_BLOCKED_UNI  0x20
 
 struct ql_streams {
 	struct ql_mem *mem;
@@ -76,7 +77,7 @@ struct ql_streams {
 	struct ql_flow_rx rx;
 	uint64_t rx_used; /* sum of the highest offsets of all streams */
 	struct ql_flow_tx tx;
-	struct ql_stream *last; /* that was looked up */
+	struct ql_stream *last; /* that was looked up, or NULL */
 	struct ql_stream *ctl;	/* ring of streams with control frames to send */
 	struct ql_stream *dead; /* ring of those to be freed */
 	struct ql_stream_map map;
@@ -84,11 +85,10 @@ struct ql_streams {
 	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
 	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
 	uint64_t peer_max_uni;
-	uint32_t depth;	 /* of calls that may run callbacks */
-	uint8_t ctl_due; /* frames of the connection that wait to be sent, see streams_tx.c */
+	uint32_t depth; /* of calls that may run callbacks */
+	uint8_t due;	/* QL_DUE_* */
 	bool is_server;
 	bool closing;
-	bool blocked_open[2]; /* ql_streams_open() has failed at the limit: bidi, uni */
 };
 
 /* ops may be NULL until ql_streams_set_ops(); no frame may come before. */

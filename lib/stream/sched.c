@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stream/sched.h"
+
+#include <assert.h>
+#include <string.h>
+
+void ql_sched_init(struct ql_sched *s)
+{
+	memset(s, 0, sizeof(*s));
+	for (unsigned int i = 0; i < QL_SCHED_LEVELS; i++)
+		s->left[i] = QL_SCHED_QUANTUM;
+}
+
+void ql_sched_node_init(struct ql_sched_node *n)
+{
+	*n = (struct ql_sched_node){.queue = QL_SCHED_OUT};
+}
+
+void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,
+		  enum ql_sched_queue queue)
+{
+	struct ql_sched_node **head = &s->head[level][queue];
+
+	assert(!ql_sched_in(n));
+	n->level = (uint8_t)level;
+	n->queue = (uint8_t)queue;
+	n->left = QL_SCHED_QUANTUM;
+	if (*head) {
+		n->next = *head;
+		n->prev = (*head)->prev;
+		n->prev->next = n;
+		n->next->prev = n;
+	} else {
+		n->next = n->prev = n;
+		*head = n;
+		if (queue == QL_SCHED_FREE)
+			s->free |= (uint16_t)(1u << level);
+		else
+			s->data |= (uint16_t)(1u << level);
+	}
+}
+
+void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n)
+{
+	struct ql_sched_node **queues, **head;
+
+	if (!ql_sched_in(n))
+		return;
+	queues = s->head[n->level];
+	head = &queues[n->queue];
+	if (n->next == n) {
+		*head = NULL;
+	} else {
+		n->next->prev = n->prev;
+		n->prev->next = n->next;
+		if (*head == n)
+			*head = n->next;
+	}
+	n->queue = QL_SCHED_OUT;
+	if (!queues[QL_SCHED_FREE])
+		s->free &= (uint16_t) ~(1u << n->level);
+	if (!queues[QL_SCHED_SEQUENTIAL] && !queues[QL_SCHED_INCREMENTAL])
+		s->data &= (uint16_t) ~(1u << n->level);
+}
+
+/* The guaranteed share of less urgent levels belongs here, in the choice of the level. */
+struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit)
+{
+	unsigned int levels = s->free | (credit ? s->data : 0u), level;
+	struct ql_sched_node *const *queues;
+
+	if (levels == 0)
+		return NULL;
+	level = (unsigned int)__builtin_ctz(levels);
+	queues = s->head[level];
+	if (queues[QL_SCHED_FREE])
+		return queues[QL_SCHED_FREE];
+	if (!queues[QL_SCHED_SEQUENTIAL])
+		return queues[QL_SCHED_INCREMENTAL];
+	if (!queues[QL_SCHED_INCREMENTAL])
+		return queues[QL_SCHED_SEQUENTIAL];
+	return queues[s->turn >> level & 1 ? QL_SCHED_INCREMENTAL : QL_SCHED_SEQUENTIAL];
+}
+
+/* True when the quantum is used up; it is renewed, less what was taken too much. */
+static bool spend(int32_t *left, size_t bytes)
+{
+	*left -= (int32_t)bytes;
+	if (*left > 0)
+		return false;
+	*left += QL_SCHED_QUANTUM;
+	if (*left <= 0)
+		*left = 1;
+	return true;
+}
+
+void ql_sched_charge(struct ql_sched *s, struct ql_sched_node *n, size_t bytes)
+{
+	struct ql_sched_node **queues = s->head[n->level];
+
+	if (n->queue == QL_SCHED_FREE)
+		return;
+	if (queues[QL_SCHED_SEQUENTIAL] && queues[QL_SCHED_INCREMENTAL] &&
+	    spend(&s->left[n->level], bytes))
+		s->turn ^= (uint16_t)(1u << n->level);
+	if (n->queue == QL_SCHED_INCREMENTAL && spend(&n->left, bytes))
+		queues[QL_SCHED_INCREMENTAL] = n->next;
+}
