@@ -56,7 +56,9 @@ struct ql_port_config {
 #define QL_NET_ERRLEN 256
 
 /**
- * Configure the device, its queues and offloads, and start it.
+ * Configure the device, its queues and offloads, and start it. A device that has none gets a MAC;
+ * a TAP's end of ours differs in a bit from the kernel's end. A link that is down is waited for
+ * for 2 s, and is no error. A device that refuses its queues or to start is closed.
  * @param err receives one line: what failed, and the cure
  * @return the port, or NULL with errno set
  */

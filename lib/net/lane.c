@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <qlane/net.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#include "net/discovery.h"
+#include "net/frame.h"
+#include "net/icmp.h"
+#include "net/neigh.h"
+#include "net/port.h"
+#include "net/txq.h"
+
+#define LANE_PORTS 8
+#define RX_BURST   32
+#define TX_BURST   32
+#define TX_BURSTS  4 /* a turn, so that receiving is never far away */
+#define PREFETCH   4 /* frames ahead */
+
+/* One queue pair of a port, and what it takes to use it. */
+struct lane_port {
+	const struct ql_port *port;
+	uint16_t queue;
+	struct ql_rate icmp_rate;
+	struct ql_txq txq;
+	struct ql_neigh neigh;
+};
+
+/* Where datagrams of a path go; kept for the next one of the same path. */
+struct route {
+	struct ql_path path;
+	struct lane_port *port; /* NULL: cannot be sent */
+	const uint8_t *hop;
+};
+
+struct ql_lane {
+	struct ql_engine *engine;
+	int socket_id;
+	unsigned int n_ports;
+	struct lane_port *ports[LANE_PORTS];
+	struct route route;
+	struct ql_lane_stats stats;
+};
+
+struct ql_lane *ql_lane_create(struct ql_engine *engine, int socket_id)
+{
+	struct ql_lane *lane =
+		rte_zmalloc_socket("ql_lane", sizeof(*lane), RTE_CACHE_LINE_SIZE, socket_id);
+
+	if (!lane) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	lane->engine = engine;
+	lane->socket_id = socket_id;
+	return lane;
+}
+
+int ql_lane_add_port(struct ql_lane *lane, struct ql_port *port, uint16_t queue)
+{
+	struct lane_port *lp;
+	struct ql_sipkey key;
+
+	if (queue >= port->queues)
+		return -EINVAL;
+	for (unsigned int i = 0; i < lane->n_ports; i++)
+		if (lane->ports[i]->port == port)
+			return -EINVAL;
+	if (lane->n_ports == LANE_PORTS)
+		return -ENOSPC;
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
+	lp = rte_zmalloc_socket("ql_lane_port", sizeof(*lp), RTE_CACHE_LINE_SIZE, lane->socket_id);
+	if (!lp)
+		return -ENOMEM;
+	lp->port = port;
+	lp->queue = queue;
+	lp->icmp_rate = (struct ql_rate){.interval = QL_ICMP_INTERVAL_NS, .burst = QL_ICMP_BURST};
+	ql_txq_init(&lp->txq, port->id, queue, port->tx_prepare, &lane->stats);
+	ql_neigh_init(&lp->neigh, &port->nif, &lp->txq, port->pool, &key);
+	lane->ports[lane->n_ports++] = lp;
+	lane->route.port = NULL;
+	return 0;
+}
+
+void ql_lane_free(struct ql_lane *lane)
+{
+	if (!lane)
+		return;
+	for (unsigned int i = 0; i < lane->n_ports; i++) {
+		ql_neigh_clear(&lane->ports[i]->neigh);
+		ql_txq_clear(&lane->ports[i]->txq);
+		rte_free(lane->ports[i]);
+	}
+	rte_free(lane);
+}
+
+/* Handle what is not UDP: all of it is answered, learned from or dropped here. */
+static void aside(struct ql_lane *lane, struct lane_port *lp, enum ql_frame_kind kind,
+		  struct ql_datagram *d, const struct ql_frame_meta *meta, uint64_t now)
+{
+	uint8_t type;
+
+	switch (kind) {
+	case QL_FRAME_ARP:
+		ql_arp_rx(&lp->neigh, d, meta, now);
+		return;
+	case QL_FRAME_ICMP6:
+		type = *rte_pktmbuf_mtod(d->mbuf, uint8_t *);
+		if (type == QL_ND_SOLICIT || type == QL_ND_ADVERTISE) {
+			ql_ndp_rx(&lp->neigh, d, meta, now);
+			return;
+		}
+		/* fall through */
+	case QL_FRAME_ICMP4:
+		ql_icmp_rx(&lp->port->nif, &lp->txq, &lp->icmp_rate, kind, d, meta, now);
+		return;
+	default:
+		ql_net_drop(&lane->stats, d->mbuf, meta->drop);
+	}
+}
+
+static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t now)
+{
+	struct rte_mbuf *frames[RX_BURST];
+	struct ql_datagram in[RX_BURST];
+	struct ql_frame_meta meta;
+	unsigned int n, k = 0;
+
+	n = rte_eth_rx_burst(lp->port->id, lp->queue, frames, RX_BURST);
+	lane->stats.rx_frames += n;
+	for (unsigned int i = 0; i < n && i < PREFETCH; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+	for (unsigned int i = 0; i < n; i++) {
+		enum ql_frame_kind kind;
+
+		if (i + PREFETCH < n)
+			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH], void *));
+		kind = ql_frame_parse(frames[i], &lp->port->nif, &in[k], &meta);
+		if (kind != QL_FRAME_UDP) {
+			aside(lane, lp, kind, &in[k], &meta, now);
+			continue;
+		}
+		ql_neigh_learn(&lp->neigh, in[k].path.remote.ip, &meta.src_mac, now);
+		k++;
+	}
+	if (k > 0)
+		ql_engine_rx(lane->engine, in, k, now);
+	return n;
+}
+
+/* The port that has the path's local address, and the next hop there. */
+static void find_route(struct ql_lane *lane, const struct ql_path *path)
+{
+	struct route *r = &lane->route;
+
+	if (r->port && ql_path_eq(&r->path, path))
+		return;
+	r->path = *path;
+	r->port = NULL;
+	for (unsigned int i = 0; i < lane->n_ports; i++) {
+		const struct ql_netif *nif = &lane->ports[i]->port->nif;
+
+		if (!ql_netif_owns(nif, path->local.ip) ||
+		    ql_addr_is_ip4(&path->local) != ql_addr_is_ip4(&path->remote))
+			continue;
+		r->hop = ql_netif_next_hop(nif, path->remote.ip);
+		if (r->hop == path->remote.ip) /* ours lasts, the caller's may not */
+			r->hop = r->path.remote.ip;
+		if (r->hop) {
+			r->port = lane->ports[i];
+			return;
+		}
+	}
+}
+
+static void send_one(struct ql_lane *lane, struct ql_datagram *d, uint64_t now)
+{
+	struct lane_port *lp;
+
+	find_route(lane, &d->path);
+	lp = lane->route.port;
+	if (!lp)
+		ql_net_drop(&lane->stats, d->mbuf, QL_NET_DROP_ROUTE);
+	else if (ql_frame_push_udp(d->mbuf, &lp->port->nif, &d->path, d->ecn) < 0)
+		ql_net_drop(&lane->stats, d->mbuf, QL_NET_DROP_TOO_BIG);
+	else
+		ql_neigh_send(&lp->neigh, lane->route.hop, d->mbuf, now);
+}
+
+/* True when every port has room for new frames. */
+static bool flush(struct ql_lane *lane, uint64_t now)
+{
+	bool room = true;
+
+	for (unsigned int i = 0; i < lane->n_ports; i++) {
+		ql_txq_flush(&lane->ports[i]->txq, now);
+		room = room && lane->ports[i]->txq.n <= QL_TXQ_HIGH;
+	}
+	return room;
+}
+
+static unsigned int transmit(struct ql_lane *lane, uint64_t now)
+{
+	struct ql_datagram out[TX_BURST];
+	unsigned int n = TX_BURST, total = 0;
+
+	for (unsigned int b = 0; b < TX_BURSTS && n == TX_BURST && flush(lane, now); b++) {
+		n = ql_engine_tx(lane->engine, out, TX_BURST, now);
+		for (unsigned int i = 0; i < n; i++)
+			send_one(lane, &out[i], now);
+		total += n;
+	}
+	return total;
+}
+
+bool ql_lane_poll(struct ql_lane *lane, uint64_t now)
+{
+	unsigned int work = 0;
+
+	for (unsigned int i = 0; i < lane->n_ports; i++) {
+		work += receive(lane, lane->ports[i], now);
+		if (ql_neigh_deadline(&lane->ports[i]->neigh) <= now)
+			ql_neigh_tick(&lane->ports[i]->neigh, now);
+	}
+	if (ql_engine_deadline(lane->engine) <= now) {
+		ql_engine_tick(lane->engine, now);
+		work += transmit(lane, now);
+	}
+	flush(lane, now);
+	lane->stats.turns++;
+	lane->stats.busy_turns += work > 0;
+	return work > 0;
+}
+
+/* ns = cycles * scale / 2^32; off by about a second in 50 years. */
+static uint64_t tsc_scale(void)
+{
+	static uint64_t scale; /* every thread computes the same */
+	uint64_t s = __atomic_load_n(&scale, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(s == 0, 0)) {
+		s = (uint64_t)(((__uint128_t)QL_NSEC_PER_SEC << 32) / rte_get_tsc_hz());
+		__atomic_store_n(&scale, s, __ATOMIC_RELAXED);
+	}
+	return s;
+}
+
+uint64_t ql_lane_now(void)
+{
+	return (uint64_t)(((__uint128_t)rte_rdtsc() * tsc_scale()) >> 32);
+}
+
+void ql_lane_run(struct ql_lane *lane, const volatile bool *stop)
+{
+	while (!*stop)
+		if (!ql_lane_poll(lane, ql_lane_now()))
+			rte_pause();
+}
+
+void ql_lane_stats(const struct ql_lane *lane, struct ql_lane_stats *stats)
+{
+	*stats = lane->stats;
+}
+
+const char *ql_net_drop_name(enum ql_net_drop reason)
+{
+	static const char *const names[QL_NET_DROP_MAX] = {
+		[QL_NET_DROP_SHORT] = "short",	       [QL_NET_DROP_ETHERTYPE] = "ethertype",
+		[QL_NET_DROP_NOT_OURS] = "not_ours",   [QL_NET_DROP_SOURCE] = "source",
+		[QL_NET_DROP_CHECKSUM] = "checksum",   [QL_NET_DROP_FRAGMENT] = "fragment",
+		[QL_NET_DROP_PROTOCOL] = "protocol",   [QL_NET_DROP_SEGMENTS] = "segments",
+		[QL_NET_DROP_NEIGHBOUR] = "neighbour", [QL_NET_DROP_ROUTE] = "route",
+		[QL_NET_DROP_TOO_BIG] = "too_big",     [QL_NET_DROP_RATE] = "rate",
+		[QL_NET_DROP_TX_FULL] = "tx_full",     [QL_NET_DROP_NO_MBUF] = "no_mbuf",
+	};
+
+	return (unsigned int)reason < QL_NET_DROP_MAX ? names[reason] : "unknown";
+}
