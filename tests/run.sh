@@ -45,7 +45,7 @@ step() { # NAME SECONDS COMMAND...
 	shift 2
 	log=$QL_LOGS/$name.log
 	mkdir -p "$(dirname "$log")"
-	timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null || rc=$?
+	timeout --foreground -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null || rc=$?
 	if [ $rc -eq 0 ]; then
 		ql_report ok "$name" "($(ql_seconds $((${EPOCHREALTIME/[.,]/} - start))))"
 	else
@@ -70,7 +70,7 @@ build() { # DIRECTORY MESON-OPTION...
 unit() { # DIRECTORY PREFIX
 	local log=$1/meson-logs/testlog.json rc=0
 	rm -f "$log"
-	ql_as_owner timeout -k 10 $((600 * ${QL_SLOW:-1})) \
+	ql_as_owner timeout --foreground -k 10 $((600 * ${QL_SLOW:-1})) \
 		meson test -C "$1" --no-rebuild --quiet --timeout-multiplier "${QL_SLOW:-1}" \
 		>"$QL_LOGS/meson-test.log" 2>&1 </dev/null || rc=$?
 	if ! [ -s "$log" ]; then

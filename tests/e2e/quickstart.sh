@@ -5,6 +5,8 @@
 
 # shellcheck source=tests/lib/common.sh
 . "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/interop/peers.sh
+. "$QL_TOP/tests/interop/peers.sh"
 
 QUICKSTART=$QL_TOP/app/quickstart.sh
 
@@ -12,7 +14,6 @@ QUICKSTART=$QL_TOP/app/quickstart.sh
 state() {
 	ip -o link | cut -d: -f2
 	find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'qlane-quickstart.*'
-	cat /proc/sys/vm/nr_hugepages
 	pgrep -c qlane-server || true
 }
 
@@ -27,7 +28,8 @@ once() {
 stopped() { # SIGNAL
 	local before pid rc=0
 	before=$(state)
-	"$QUICKSTART" --no-setup --build "$QL_BUILD" >out.log 2>&1 &
+	# a shell leaves SIGINT ignored in what it starts in the background
+	env --default-signal=INT "$QUICKSTART" --no-setup --build "$QL_BUILD" >out.log 2>&1 &
 	pid=$!
 	ql_wait_line 60 "$pid" out.log 'Ctrl-C' || ql_fail "not up: $(cat out.log)"
 	ping -n -c 1 -W 2 "$(sed -n 's,.*https://\([0-9.]*\)[:/].*,\1,p' out.log | head -1)"
@@ -41,15 +43,15 @@ stopped() { # SIGNAL
 
 collision() {
 	local rc=0
-	ip link add dummy0 type dummy
-	ip addr add 10.77.0.1/24 dev dummy0
-	ip link set dummy0 up
+	ip tuntap add dev busy0 mode tap
+	ip addr add 10.77.0.1/24 dev busy0
+	ip link set busy0 up
 	"$QUICKSTART" --once --no-setup --build "$QL_BUILD" --net 10.77.0 >out.log 2>&1 || rc=$?
 	cat out.log
 	[ "$rc" -ne 0 ] || ql_fail "took a network that is in use"
-	grep -q 'dummy0' out.log || ql_fail "the message does not name what uses the network"
+	grep -q 'busy0' out.log || ql_fail "the message does not name what uses the network"
 	grep -q -- '--net' out.log || ql_fail "the message does not name the cure"
-	ip link del dummy0
+	ip link del busy0
 }
 
 bad_option() {
@@ -59,7 +61,8 @@ bad_option() {
 	"$QUICKSTART" --help | grep -q -- --once
 }
 
-ql_before "$QUICKSTART" --prepare --build "$QL_BUILD"
+ql_before peer_install curl
+ql_before "$QUICKSTART" --prepare --no-setup --build "$QL_BUILD"
 ql_isolate "$@"
 ql_begin e2e
 
