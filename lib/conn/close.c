@@ -92,7 +92,6 @@ void ql_conn_tell_closed(struct ql_conn *conn)
 	ql_streams_fini(&conn->streams);
 	if (conn->ops && conn->ops->closed && conn->announced)
 		conn->ops->closed(conn, &conn->close);
-	conn->host->stats->conns_closed++;
 }
 
 void ql_conn_touch_idle(struct ql_conn *conn)

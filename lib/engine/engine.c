@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "engine/impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_malloc.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+/* Wide enough for Ethernet with a VLAN tag, IPv6 and UDP in front of the payload. */
+#define HEADERS_ROOM 66
+
+#define DEFAULT_CONNECTIONS 16384
+#define DEFAULT_HANDSHAKES  1024
+#define DEFAULT_MEMORY	    (UINT64_C(256) << 20)
+#define UDP_PAYLOAD_MIN	    1200
+#define UDP_PAYLOAD_MAX	    16383
+
+static const struct ql_transport transport_defaults = {
+	.idle_timeout_ns = 30 * QL_NSEC_PER_SEC,
+	.handshake_timeout_ns = 10 * QL_NSEC_PER_SEC,
+	.max_data = UINT64_C(16) << 20,
+	.max_stream_data = UINT64_C(4) << 20,
+	.max_streams_bidi = 128,
+	.max_streams_uni = 16,
+	.send_buffer = UINT64_C(256) << 10,
+	.initial_rtt_ns = 333 * QL_NSEC_PER_MSEC,
+	.ack_delay_ns = 5 * QL_NSEC_PER_MSEC,
+	.udp_payload = UDP_PAYLOAD_MIN,
+};
+
+#if QL_THREAD_CHECK
+void ql_engine_check_thread(struct ql_engine *e)
+{
+	if (!e->owned) {
+		e->owner = pthread_self();
+		e->owned = true;
+	} else if (!pthread_equal(e->owner, pthread_self())) {
+		fprintf(stderr, "qlane: %s used from a thread that does not own it\n", e->name);
+		__builtin_trap();
+	}
+}
+#endif
+
+/* ---- Life ---- */
+
+static int take_region(struct ql_engine *e, int socket_id)
+{
+	size_t size = e->limits.memory & ~(size_t)63;
+
+	e->region_size = size;
+	if (rte_eal_has_hugepages())
+		e->region = rte_malloc_socket("ql_engine", size, RTE_CACHE_LINE_SIZE, socket_id);
+	if (!e->region) {
+		void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (p == MAP_FAILED)
+			return -ENOMEM;
+		madvise(p, size, MADV_HUGEPAGE);
+		e->region = p;
+		e->region_mapped = true;
+	}
+	ql_mem_init(&e->mem, e->region, size);
+	return 0;
+}
+
+static void give_region(struct ql_engine *e)
+{
+	if (e->region_mapped)
+		munmap(e->region, e->region_size);
+	else
+		rte_free(e->region);
+}
+
+struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
+{
+	struct ql_sipkey table_key;
+	struct ql_engine *e;
+	uint32_t room;
+	int rc;
+
+	if (!config->tx_pool) {
+		errno = EINVAL;
+		return NULL;
+	}
+	room = rte_pktmbuf_data_room_size(config->tx_pool);
+	if (room < RTE_PKTMBUF_HEADROOM + UDP_PAYLOAD_MIN || RTE_PKTMBUF_HEADROOM < HEADERS_ROOM ||
+	    config->limits.connections > QL_CID_SLOTS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (ql_crypto_init() < 0) {
+		errno = ENOTSUP;
+		return NULL;
+	}
+	e = rte_zmalloc_socket("ql_engine", sizeof(*e), RTE_CACHE_LINE_SIZE, config->socket_id);
+	if (!e) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	snprintf(e->name, sizeof(e->name), "%s", config->name ? config->name : "engine");
+	e->limits = config->limits;
+	if (e->limits.connections == 0)
+		e->limits.connections = DEFAULT_CONNECTIONS;
+	if (e->limits.handshakes == 0)
+		e->limits.handshakes = DEFAULT_HANDSHAKES;
+	if (e->limits.handshakes > e->limits.connections)
+		e->limits.handshakes = e->limits.connections;
+	if (e->limits.memory == 0)
+		e->limits.memory = DEFAULT_MEMORY;
+
+	ql_rng_init(&e->rng, config->seed);
+	ql_rng_bytes(&e->rng, &table_key, sizeof(table_key));
+	rc = take_region(e, config->socket_id);
+	if (rc == 0)
+		rc = ql_conntable_init(&e->table, e->limits.connections, e->limits.handshakes,
+				       config->socket_id, &table_key);
+	if (rc < 0) {
+		if (e->region)
+			give_region(e);
+		rte_free(e);
+		errno = -rc;
+		return NULL;
+	}
+	ql_wheel_init(&e->wheel, 0);
+	TAILQ_INIT(&e->host.ready);
+	e->host.mem = &e->mem;
+	e->host.rng = &e->rng;
+	e->host.tx_pool = config->tx_pool;
+	e->host.stats = &e->stats;
+	e->host.lcore_index = config->lcore_index;
+	room -= RTE_PKTMBUF_HEADROOM;
+	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);
+	ql_cid_key_init(&e->host.cid_key, &e->rng);
+	return e;
+}
+
+void ql_engine_free(struct ql_engine *e)
+{
+	if (!e)
+		return;
+	ql_engine_check_thread(e);
+	for (uint32_t i = 0; i < e->table.n_slots; i++) {
+		struct ql_engine_conn *ec = ql_conntable_at(&e->table, i);
+
+		if (ec)
+			ql_engine_reap(e, ec);
+	}
+	for (unsigned int i = 0; i < e->n_replies; i++)
+		rte_pktmbuf_free(e->replies[i].mbuf);
+	ql_conntable_fini(&e->table);
+	give_region(e);
+	ql_wipe(e, sizeof(*e));
+	rte_free(e);
+}
+
+/* ---- Endpoints ---- */
+
+static void fill(uint64_t *v, uint64_t def)
+{
+	if (*v == 0)
+		*v = def;
+}
+
+static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool server,
+			const struct ql_transport *transport, const struct ql_proto *protos,
+			unsigned int n_protos)
+{
+	const struct ql_transport *def = &transport_defaults;
+	struct ql_transport *t = &ep->transport;
+
+	if (!tls || n_protos == 0 || n_protos > QL_CONN_PROTOS)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n_protos; i++) {
+		size_t len = protos[i].alpn ? strlen(protos[i].alpn) : 0;
+
+		if (len == 0 || len > 255 || !protos[i].ops || !protos[i].ops->stream_data)
+			return -EINVAL;
+	}
+	memset(ep, 0, sizeof(*ep));
+	ep->tls = tls;
+	ep->server = server;
+	memcpy(ep->protos, protos, n_protos * sizeof(*protos));
+	ep->n_protos = n_protos;
+	if (transport)
+		*t = *transport;
+	fill(&t->idle_timeout_ns, def->idle_timeout_ns);
+	fill(&t->handshake_timeout_ns, def->handshake_timeout_ns);
+	fill(&t->max_data, def->max_data);
+	fill(&t->max_stream_data, def->max_stream_data);
+	fill(&t->max_streams_bidi, def->max_streams_bidi);
+	fill(&t->max_streams_uni, def->max_streams_uni);
+	fill(&t->send_buffer, def->send_buffer);
+	fill(&t->initial_rtt_ns, def->initial_rtt_ns);
+	fill(&t->ack_delay_ns, def->ack_delay_ns);
+	if (t->udp_payload == 0)
+		t->udp_payload = def->udp_payload;
+	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
+	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
+	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+int ql_listen(struct ql_engine *e, uint16_t port, struct ql_tls_ctx *tls,
+	      const struct ql_transport *transport, const struct ql_proto *protos,
+	      unsigned int n_protos)
+{
+	int rc;
+
+	ql_engine_check_thread(e);
+	if (e->listening)
+		return -EEXIST;
+	rc = set_endpoint(&e->listener, tls, true, transport, protos, n_protos);
+	if (rc < 0)
+		return rc;
+	e->listen_port = port;
+	e->listening = true;
+	return 0;
+}
+
+void ql_listen_stop(struct ql_engine *e)
+{
+	ql_engine_check_thread(e);
+	e->listening = false;
+}
+
+struct ql_engine_conn *ql_engine_conn_new(struct ql_engine *e, uint32_t *slot)
+{
+	struct ql_engine_conn *ec;
+
+	if (e->stats.conns >= e->limits.connections || e->stats.handshakes >= e->limits.handshakes)
+		return NULL;
+	ec = ql_mem_zalloc(&e->mem, sizeof(*ec));
+	if (!ec)
+		return NULL;
+	*slot = ql_conntable_take(&e->table, ec);
+	if (*slot == QL_SLOT_NONE) {
+		ql_mem_free(&e->mem, ec, sizeof(*ec));
+		return NULL;
+	}
+	return ec;
+}
+
+void ql_engine_conn_free(struct ql_engine *e, struct ql_engine_conn *ec, uint32_t slot)
+{
+	ql_conntable_release(&e->table, slot);
+	ql_mem_free(&e->mem, ec, sizeof(*ec));
+}
+
+int ql_connect(struct ql_engine *e, const struct ql_path *path, struct ql_tls_ctx *tls,
+	       const char *sni, const struct ql_transport *transport, const struct ql_proto *protos,
+	       unsigned int n_protos, void *user, uint64_t now, struct ql_conn **conn)
+{
+	struct ql_engine_conn *ec;
+	struct ql_endpoint ep;
+	uint32_t slot;
+	int rc;
+
+	ql_engine_check_thread(e);
+	rc = set_endpoint(&ep, tls, false, transport, protos, n_protos);
+	if (rc < 0)
+		return rc;
+	e->host.now = now;
+	ec = ql_engine_conn_new(e, &slot);
+	if (!ec)
+		return -ENOSPC;
+	rc = ql_conn_init_client(&ec->conn, &e->host, slot, &ep, sni, path, user);
+	if (rc < 0) {
+		ql_engine_conn_free(e, ec, slot);
+		return rc;
+	}
+	e->stats.conns_initiated++;
+	*conn = &ec->conn;
+	return 0;
+}
+
+/* ---- Figures ---- */
+
+uint64_t ql_engine_deadline(const struct ql_engine *e)
+{
+	if (!TAILQ_EMPTY(&e->host.ready) || e->n_replies > 0)
+		return 0;
+	return ql_wheel_next(&e->wheel);
+}
+
+void ql_engine_stats(const struct ql_engine *e, struct ql_engine_stats *stats)
+{
+	*stats = e->stats;
+	stats->memory_used = e->mem.used;
+}
+
+const char *ql_drop_name(enum ql_drop reason)
+{
+	static const char *const names[QL_DROP_MAX] = {
+		[QL_DROP_SHORT] = "short",	     [QL_DROP_HEADER] = "header",
+		[QL_DROP_VERSION] = "version",	     [QL_DROP_INITIAL_SIZE] = "initial_size",
+		[QL_DROP_NO_CONN] = "no_conn",	     [QL_DROP_NO_LISTENER] = "no_listener",
+		[QL_DROP_CONN_LIMIT] = "conn_limit", [QL_DROP_NO_MEMORY] = "no_memory",
+		[QL_DROP_NO_KEYS] = "no_keys",	     [QL_DROP_AUTH] = "auth",
+		[QL_DROP_DUPLICATE] = "duplicate",   [QL_DROP_PATH] = "path",
+		[QL_DROP_CLOSING] = "closing",	     [QL_DROP_COALESCED_CID] = "coalesced_cid",
+	};
+
+	return (unsigned int)reason < QL_DROP_MAX ? names[reason] : "unknown";
+}

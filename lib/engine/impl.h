@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * The engine as its own sources see it:
+ *
+ *	engine.c	life, listening, connecting, figures
+ *	rx.c		a burst of datagrams to their connections
+ *	tx.c		connections that are ready to a burst of datagrams; timers; the end of
+ *connections reply.c		answers that belong to no connection wheel.c		timers
+ *	conntable.c	which connection a packet is for
+ */
+#ifndef QL_ENGINE_IMPL_H
+#define QL_ENGINE_IMPL_H
+
+#include <pthread.h>
+
+#include <qlane/engine.h>
+
+#include "base/mem.h"
+#include "conn/conn.h"
+#include "engine/conntable.h"
+#include "engine/wheel.h"
+#include "ql_build.h"
+
+#define QL_RX_BURST 32 /* packets opened together */
+#define QL_TX_BURST 64 /* datagrams sealed together */
+#define QL_TX_SHARE 8  /* of these for one connection's turn while others wait */
+#define QL_REPLIES  32 /* stateless answers that may wait */
+
+/* A connection, and what the engine keeps with it. */
+struct ql_engine_conn {
+	struct ql_conn conn; /* first: a pointer to one is a pointer to the other */
+	struct ql_timer timer;
+	struct ql_initial_key initial;
+	bool in_table; /* initial is in the table */
+};
+
+struct ql_engine {
+	struct ql_conn_host host;
+	struct ql_engine_stats stats;
+	struct ql_conntable table;
+	struct ql_wheel wheel;
+	struct ql_mem mem;
+	struct ql_rng rng;
+	struct ql_limits limits;
+	bool listening;
+	uint16_t listen_port;
+	struct ql_endpoint listener;
+	struct ql_datagram replies[QL_REPLIES];
+	unsigned int n_replies;
+	struct ql_seal_job seal_jobs[QL_TX_BURST * QL_SPACES];
+	void *region;	    /* behind mem */
+	size_t region_size; /* bytes */
+	bool region_mapped; /* by mmap, else from DPDK's heap */
+	char name[32];
+	pthread_t owner;
+	bool owned;
+};
+
+/* Debug builds: trap a call from another thread than the first one. */
+#if QL_THREAD_CHECK
+void ql_engine_check_thread(struct ql_engine *e);
+#else
+static inline void ql_engine_check_thread(struct ql_engine *e __attribute__((unused)))
+{
+}
+#endif
+
+static inline struct ql_engine_conn *ql_engine_conn_of(struct ql_conn *conn)
+{
+	return (struct ql_engine_conn *)conn;
+}
+
+/* engine.c: memory and slot for a connection; NULL when limits or memory are used up. */
+struct ql_engine_conn *ql_engine_conn_new(struct ql_engine *e, uint32_t *slot);
+/* Give those back. The connection itself is finished, or was never begun. */
+void ql_engine_conn_free(struct ql_engine *e, struct ql_engine_conn *ec, uint32_t slot);
+
+/* tx.c: finish and free a connection. */
+void ql_engine_reap(struct ql_engine *e, struct ql_engine_conn *ec);
+
+/* reply.c: answer an unknown version (6.1), if there is room for another answer this turn. */
+void ql_reply_version_negotiation(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+				  const struct ql_datagram *dgram);
+
+#endif

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A burst of datagrams to their connections.
+ *
+ * Short-header packets are gathered and opened together. A datagram that starts with a long header
+ * is handled on its own, after what was gathered before it, so that a connection sees its packets
+ * in the order they came.
+ */
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
+
+#include "engine/impl.h"
+
+#define DATAGRAM_MIN	 21 /* bytes of the smallest packet there is (RFC 9000, 10.3) */
+#define INITIAL_DCID_MIN 8  /* 7.2 */
+
+/* Short-header packets waiting to be opened. */
+struct gathered {
+	unsigned int n;
+	struct ql_conn *conns[QL_RX_BURST];
+	const struct ql_datagram *dgrams[QL_RX_BURST];
+	struct ql_open_job jobs[QL_RX_BURST];
+	uint64_t seqs[QL_RX_BURST]; /* of the connection IDs they came to */
+};
+
+static inline void drop(struct ql_engine *e, enum ql_drop reason)
+{
+	e->stats.drops[reason]++;
+}
+
+/* ---- Short headers ---- */
+
+static void open_gathered(struct gathered *g)
+{
+	if (g->n == 0)
+		return;
+	ql_unmask_burst(g->jobs, g->n);
+	for (unsigned int i = 0; i < g->n; i++)
+		ql_conn_open_phase(g->conns[i], &g->jobs[i]);
+	ql_open_burst(g->jobs, g->n);
+	for (unsigned int i = 0; i < g->n; i++) {
+		g->conns[i]->rx_cid_seq = g->seqs[i];
+		ql_conn_recv(g->conns[i], &g->jobs[i], g->dgrams[i]);
+	}
+	g->n = 0;
+}
+
+/* The connection whose ID is at id; NULL if it is none of ours. */
+static inline struct ql_conn *find_local(struct ql_engine *e, const uint8_t *id, uint64_t *seq)
+{
+	uint32_t slot = ql_local_cid_slot(&e->host.cid_key, id);
+	struct ql_engine_conn *ec = ql_conntable_at(&e->table, slot);
+
+	return ec && ql_local_cids_find(&ec->conn.local_cids, id, seq) ? &ec->conn : NULL;
+}
+
+static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t len,
+		   const struct ql_datagram *dgram)
+{
+	unsigned int i = g->n;
+	struct ql_conn *conn;
+	int rc;
+
+	if (len < DATAGRAM_MIN) {
+		drop(e, QL_DROP_SHORT);
+		return;
+	}
+	if (!(pkt[0] & QL_PKT_FIXED)) {
+		drop(e, QL_DROP_HEADER);
+		return;
+	}
+	conn = find_local(e, pkt + 1, &g->seqs[i]);
+	if (!conn) {
+		drop(e, QL_DROP_NO_CONN);
+		return;
+	}
+	rc = ql_conn_open_job(conn, &dgram->path, pkt, len, &g->jobs[i]);
+	if (rc < 0) {
+		drop(e, (enum ql_drop)(-rc - 1));
+		return;
+	}
+	conn->stats.rx_bytes += len;
+	g->conns[i] = conn;
+	g->dgrams[i] = dgram;
+	if (++g->n == QL_RX_BURST)
+		open_gathered(g);
+}
+
+/* ---- Long headers ---- */
+
+/* A client's first packet: a connection for it, or NULL. */
+static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+				      const struct ql_datagram *dgram, size_t len)
+{
+	struct ql_engine_conn *ec;
+	uint32_t slot;
+
+	if (!e->listening || dgram->path.local.port != e->listen_port) {
+		drop(e, QL_DROP_NO_LISTENER);
+		return NULL;
+	}
+	if (len < QL_INITIAL_MIN) {
+		drop(e, QL_DROP_INITIAL_SIZE);
+		return NULL;
+	}
+	if (hdr->dcid.len < INITIAL_DCID_MIN || !ql_pkt_fixed(hdr)) {
+		drop(e, QL_DROP_HEADER);
+		return NULL;
+	}
+	ec = ql_engine_conn_new(e, &slot);
+	if (!ec) {
+		drop(e, QL_DROP_CONN_LIMIT);
+		return NULL;
+	}
+	ql_initial_key(&ec->initial, hdr->dcid.p, hdr->dcid.len, &dgram->path.remote);
+	if (ql_conntable_add(&e->table, &ec->initial, ec) < 0) {
+		drop(e, QL_DROP_CONN_LIMIT);
+		ql_engine_conn_free(e, ec, slot);
+		return NULL;
+	}
+	if (ql_conn_init_server(&ec->conn, &e->host, slot, &e->listener, hdr, &dgram->path) < 0) {
+		drop(e, QL_DROP_NO_MEMORY);
+		ql_conntable_del(&e->table, &ec->initial);
+		ql_engine_conn_free(e, ec, slot);
+		return NULL;
+	}
+	ec->in_table = true;
+	return &ec->conn;
+}
+
+static struct ql_conn *find_long(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+				 const struct ql_datagram *dgram)
+{
+	struct ql_initial_key key;
+	struct ql_engine_conn *ec;
+	struct ql_conn *conn;
+	uint64_t seq;
+
+	if (hdr->dcid.len == QL_LOCAL_CID_LEN) {
+		conn = find_local(e, hdr->dcid.p, &seq);
+		if (conn) {
+			conn->rx_cid_seq = seq;
+			return conn;
+		}
+	}
+	if (hdr->dcid.len > QL_CID_MAX)
+		return NULL;
+	ql_initial_key(&key, hdr->dcid.p, hdr->dcid.len, &dgram->path.remote);
+	ec = ql_conntable_find(&e->table, &key);
+	return ec ? &ec->conn : NULL;
+}
+
+/* An unknown version: say which we speak, if the datagram might start a connection (6.1). */
+static void unknown_version(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+			    const struct ql_datagram *dgram, size_t len)
+{
+	if (e->listening && dgram->path.local.port == e->listen_port && len >= QL_INITIAL_MIN)
+		ql_reply_version_negotiation(e, hdr, dgram);
+	else
+		drop(e, QL_DROP_VERSION);
+}
+
+/*
+ * One long-header packet. *conn is the connection of the datagram's first packet and its bytes
+ * are counted there, once.
+ */
+static void recv_long(struct ql_engine *e, struct ql_conn **conn, const struct ql_pkt_hdr *hdr,
+		      uint8_t *pkt, const struct ql_datagram *dgram, size_t dgram_len)
+{
+	bool fresh = false;
+
+	if (!*conn) {
+		*conn = find_long(e, hdr, dgram);
+		if (!*conn && hdr->type == QL_PKT_INITIAL) {
+			*conn = accept_initial(e, hdr, dgram, dgram_len);
+			if (!*conn)
+				return;
+			fresh = true;
+		}
+		if (!*conn) {
+			drop(e, QL_DROP_NO_CONN);
+			return;
+		}
+		ql_conn_count_rx(*conn, dgram_len);
+	}
+	if (hdr->type == QL_PKT_VERSION_NEGOTIATION) {
+		ql_conn_recv_version_negotiation(*conn, hdr);
+		return;
+	}
+	if (!ql_pkt_fixed(hdr)) {
+		drop(e, QL_DROP_HEADER);
+		return;
+	}
+	/* A server ignores Initials in small datagrams (14.1). */
+	if (hdr->type == QL_PKT_INITIAL && (*conn)->server && dgram_len < QL_INITIAL_MIN) {
+		drop(e, QL_DROP_INITIAL_SIZE);
+		return;
+	}
+	if (!ql_conn_recv_long(*conn, hdr, pkt, dgram) && fresh) {
+		ql_engine_reap(e, ql_engine_conn_of(*conn));
+		*conn = NULL;
+	} else if (fresh) {
+		e->stats.conns_accepted++;
+	}
+}
+
+/* A datagram that starts with a long header: one packet after another (12.2). */
+static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, size_t len,
+			  const struct ql_datagram *dgram)
+{
+	struct ql_cid_view first = {0};
+	struct ql_conn *conn = NULL;
+	struct ql_pkt_hdr hdr;
+	size_t off = 0;
+
+	while (off < len) {
+		if (ql_pkt_parse(p + off, len - off, QL_LOCAL_CID_LEN, &hdr) < 0) {
+			drop(e, QL_DROP_HEADER);
+			return;
+		}
+		if (off == 0) {
+			first = hdr.dcid;
+		} else if (hdr.dcid.len != first.len ||
+			   memcmp(hdr.dcid.p, first.p, first.len) != 0) {
+			drop(e, QL_DROP_COALESCED_CID);
+			off += hdr.size;
+			continue;
+		}
+		if (hdr.type == QL_PKT_SHORT) {
+			gather(e, g, p + off, hdr.size, dgram);
+			open_gathered(g);
+			return;
+		}
+		if (hdr.type == QL_PKT_UNKNOWN_VERSION ||
+		    (hdr.version != QL_VERSION_1 && hdr.type != QL_PKT_VERSION_NEGOTIATION)) {
+			if (off == 0)
+				unknown_version(e, &hdr, dgram, len);
+			else
+				drop(e, QL_DROP_VERSION);
+			return;
+		}
+		recv_long(e, &conn, &hdr, p + off, dgram, len);
+		if (!conn)
+			return;
+		off += hdr.size;
+	}
+}
+
+/* ---- */
+
+static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int n)
+{
+	struct gathered g;
+
+	g.n = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, uint8_t *);
+		size_t len = in[i].mbuf->data_len;
+
+		if (i + 1 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1].mbuf, uint8_t *));
+		e->stats.rx_bytes += len;
+		if (in[i].mbuf->nb_segs != 1)
+			drop(e, QL_DROP_HEADER);
+		else if (len < DATAGRAM_MIN)
+			drop(e, QL_DROP_SHORT);
+		else if (!(p[0] & QL_PKT_LONG))
+			gather(e, &g, p, len, &in[i]);
+		else {
+			open_gathered(&g);
+			recv_datagram(e, &g, p, len, &in[i]);
+		}
+	}
+	open_gathered(&g);
+	for (unsigned int i = 0; i < n; i++)
+		rte_pktmbuf_free(in[i].mbuf);
+	e->stats.rx_datagrams += n;
+}
+
+void ql_engine_rx(struct ql_engine *e, struct ql_datagram *in, unsigned int n, uint64_t now)
+{
+	ql_engine_check_thread(e);
+	e->host.now = now;
+	for (unsigned int done = 0; done < n; done += QL_RX_BURST)
+		recv_burst(e, in + done, n - done < QL_RX_BURST ? n - done : QL_RX_BURST);
+}
