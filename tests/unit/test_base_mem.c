@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "test_recovery_util.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define OWN_BLOCKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OWN_BLOCKS 1
+#endif
+#endif
+#ifndef OWN_BLOCKS
+#define OWN_BLOCKS 0
+#endif
+
+START_TEST(test_class_sizes)
+{
+	static const size_t cases[][2] = {
+		{0, 16},
+		{1, 16},
+		{16, 16},
+		{17, 24},
+		{24, 24},
+		{25, 32},
+		{32, 32},
+		{33, 48},
+		{48, 48},
+		{49, 64},
+		{64, 64},
+		{65, 96},
+		{96, 96},
+		{97, 128},
+		{1024, 1024},
+		{1025, 1536},
+		{1537, 2048},
+		{786432, 786432},
+		{786433, QL_MEM_MAX},
+		{QL_MEM_MAX, QL_MEM_MAX},
+		{QL_MEM_MAX + 1, 0},
+		{SIZE_MAX, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_uint_eq(ql_mem_class_size(cases[i][0]), cases[i][1]);
+	for (size_t size = 1; size <= 100000; size++) {
+		size_t c = ql_mem_class_size(size);
+
+		ck_assert_uint_ge(c, size);
+		ck_assert(size <= 16 || c <= size + size / 2);
+		ck_assert_uint_eq(ql_mem_class_size(c), c);
+	}
+}
+END_TEST
+
+/* Every size: aligned, writable in full, and nobody else's. */
+START_TEST(test_blocks_apart)
+{
+	enum { N = 700 };
+	uint8_t *block[N];
+
+	for (size_t i = 0; i < N; i++) {
+		block[i] = ql_mem_alloc(&mem, i);
+		ck_assert_ptr_nonnull(block[i]);
+		ck_assert_uint_eq((uintptr_t)block[i] % (i < 64 ? 16 : 64), 0);
+		memset(block[i], (int)(i & 0xff), i);
+	}
+	for (size_t i = 0; i < N; i++)
+		for (size_t j = 0; j < i; j++)
+			ck_assert_uint_eq(block[i][j], i & 0xff);
+	for (size_t i = 0; i < N; i++)
+		ql_mem_free(&mem, block[i], i);
+}
+END_TEST
+
+START_TEST(test_accounts)
+{
+	void *a = ql_mem_alloc(&mem, 100), *b = ql_mem_alloc(&mem, 17);
+
+	ck_assert_uint_eq(mem.used, 128 + 24);
+	ck_assert_uint_eq(mem.peak, 128 + 24);
+	ql_mem_free(&mem, a, 100);
+	ck_assert_uint_eq(mem.used, 24);
+	ck_assert_uint_eq(mem.peak, 128 + 24);
+	ql_mem_free(&mem, b, 17);
+	ql_mem_free(&mem, NULL, 17);
+	ck_assert_uint_eq(mem.used, 0);
+	ck_assert_ptr_null(ql_mem_alloc(&mem, QL_MEM_MAX + 1));
+	ck_assert_ptr_null(ql_mem_alloc(&mem, SIZE_MAX));
+	ck_assert_uint_eq(mem.used, 0);
+	a = ql_mem_alloc(&mem, QL_MEM_MAX);
+	ck_assert_ptr_nonnull(a);
+	ck_assert_uint_eq(mem.used, QL_MEM_MAX);
+	ql_mem_free(&mem, a, QL_MEM_MAX);
+}
+END_TEST
+
+START_TEST(test_last_in_first_out)
+{
+	void *a = ql_mem_alloc(&mem, 200), *b = ql_mem_alloc(&mem, 256);
+
+	ql_mem_free(&mem, a, 200);
+	ql_mem_free(&mem, b, 256);
+	if (!OWN_BLOCKS) {
+		ck_assert_ptr_eq(ql_mem_alloc(&mem, 250), b);
+		ck_assert_ptr_eq(ql_mem_alloc(&mem, 193), a);
+		ql_mem_free(&mem, a, 193);
+		ql_mem_free(&mem, b, 250);
+	}
+}
+END_TEST
+
+START_TEST(test_zalloc)
+{
+	uint8_t *a = ql_mem_alloc(&mem, 300);
+
+	memset(a, 0xff, 300);
+	ql_mem_free(&mem, a, 300);
+	a = ql_mem_zalloc(&mem, 300);
+	for (size_t i = 0; i < 300; i++)
+		ck_assert_uint_eq(a[i], 0);
+	ql_mem_free(&mem, a, 300);
+	ck_assert_ptr_null(ql_mem_zalloc(&mem, QL_MEM_MAX + 1));
+}
+END_TEST
+
+/* The region ends, and what comes back can be had again, but no more. */
+START_TEST(test_exhaustion)
+{
+	static const size_t sizes[] = {16, 24, 64, 96, 1000, 4096, 20000};
+	uint8_t *region = aligned_alloc(64, 65536);
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t bytes = ql_mem_class_size(sizes[i]), n = 0, again = 0;
+		void *list = NULL, *p;
+		struct ql_mem m;
+
+		/* An end that is no multiple of anything. */
+		ql_mem_init(&m, region, 65536 - 5);
+		while ((p = ql_mem_alloc(&m, sizes[i])) != NULL) {
+			memset(p, 0xee, sizes[i]);
+			if (!OWN_BLOCKS) {
+				ck_assert((uint8_t *)p >= region);
+				ck_assert((uint8_t *)p + sizes[i] <= region + 65536 - 5);
+			}
+			*(void **)p = list;
+			list = p;
+			n++;
+		}
+		ck_assert_uint_le(n * bytes, 65536 - 5);
+		/* At most half is lost to alignment (24 in 32, 96 in 128) and the last block. */
+		ck_assert_uint_ge((n + 1) * (bytes + 32), 65536 - 5);
+		ck_assert_uint_eq(m.used, n * bytes);
+		while (list) {
+			void *next = *(void **)list;
+
+			ql_mem_free(&m, list, sizes[i]);
+			list = next;
+		}
+		ck_assert_uint_eq(m.used, 0);
+		while ((p = ql_mem_alloc(&m, sizes[i])) != NULL) {
+			*(void **)p = list;
+			list = p;
+			again++;
+		}
+		ck_assert_uint_eq(again, n);
+		ck_assert_uint_eq(m.peak, n * bytes);
+		while (list) {
+			void *next = *(void **)list;
+
+			ql_mem_free(&m, list, sizes[i]);
+			list = next;
+		}
+	}
+	free(region);
+}
+END_TEST
+
+START_TEST(test_no_region)
+{
+	struct ql_mem m;
+
+	ql_mem_init(&m, mem_region, 0);
+	ck_assert_ptr_null(ql_mem_alloc(&m, 1));
+	ck_assert_uint_eq(m.used, 0);
+}
+END_TEST
+
+START_TEST(test_fail_at)
+{
+	void *a, *b;
+
+	ql_mem_fail_at(&mem, 2);
+	a = ql_mem_alloc(&mem, 10);
+	ck_assert_ptr_nonnull(a);
+	ck_assert_ptr_null(ql_mem_alloc(&mem, 10));
+	ck_assert_uint_eq(mem.used, 16);
+	b = ql_mem_alloc(&mem, 10);
+	ck_assert_ptr_nonnull(b);
+	ql_mem_free(&mem, a, 10);
+	ql_mem_free(&mem, b, 10);
+	ql_mem_fail_at(&mem, 1);
+	ql_mem_fail_at(&mem, 0);
+	a = ql_mem_alloc(&mem, 10);
+	ck_assert_ptr_nonnull(a);
+	ql_mem_free(&mem, a, 10);
+}
+END_TEST
+
+/* Random sizes in and out: no two blocks ever share a byte. */
+START_TEST(test_random)
+{
+	enum { N = 512 };
+	struct {
+		uint8_t *p;
+		size_t size;
+		uint8_t mark;
+	} block[N] = {0};
+	uint64_t seed = 1;
+
+	for (unsigned int step = 0; step < 100000; step++) {
+		size_t i = below(&seed, N);
+
+		if (block[i].p) {
+			for (size_t j = 0; j < block[i].size; j += 7)
+				ck_assert_uint_eq(block[i].p[j], block[i].mark);
+			ck_assert_uint_eq(block[i].p[block[i].size - 1], block[i].mark);
+			ql_mem_free(&mem, block[i].p, block[i].size);
+			block[i].p = NULL;
+		} else {
+			block[i].size = 1 + below(&seed, (size_t)1 << below(&seed, 12));
+			block[i].mark = (uint8_t)step;
+			block[i].p = ql_mem_alloc(&mem, block[i].size);
+			ck_assert_ptr_nonnull(block[i].p);
+			memset(block[i].p, block[i].mark, block[i].size);
+		}
+	}
+	for (size_t i = 0; i < N; i++)
+		ql_mem_free(&mem, block[i].p, block[i].size);
+}
+END_TEST
+
+RUN("base/mem", mem_open, mem_close, test_class_sizes, test_blocks_apart, test_accounts,
+    test_last_in_first_out, test_zalloc, test_exhaustion, test_no_region, test_fail_at, test_random)

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "stream/sched.h"
+
+#include "test_stream_util.h"
+
+#define NODES 200
+
+static struct ql_sched_node nodes[NODES];
+static struct ql_sched s;
+
+static void setup(void)
+{
+	ql_sched_init(&s);
+	for (unsigned int i = 0; i < NODES; i++)
+		ql_sched_node_init(&nodes[i]);
+}
+
+static long picked(bool credit)
+{
+	struct ql_sched_node *n = ql_sched_pick(&s, credit);
+
+	return n ? n - nodes : -1;
+}
+
+START_TEST(strict_levels)
+{
+	ck_assert_int_eq(picked(true), -1);
+	for (unsigned int u = 0; u < 8; u++)
+		ql_sched_add(&s, &nodes[u], QL_SCHED_URGENCY(7 - u),
+			     u & 1 ? QL_SCHED_INCREMENTAL : QL_SCHED_SEQUENTIAL);
+	ql_sched_add(&s, &nodes[8], QL_SCHED_CONTROL, QL_SCHED_SEQUENTIAL);
+	for (int i = 8; i >= 0; i--) {
+		for (int again = 0; again < 5; again++) {
+			ck_assert_int_eq(picked(true), i);
+			ql_sched_charge(&s, &nodes[i], 1200);
+		}
+		ql_sched_remove(&s, &nodes[i]);
+	}
+	ck_assert_int_eq(picked(true), -1);
+	ck_assert(!ql_sched_any(&s, true));
+}
+END_TEST
+
+/* Without credit only what needs none; with it, that goes first in its level, but only there. */
+START_TEST(credit)
+{
+	ql_sched_add(&s, &nodes[0], 3, QL_SCHED_SEQUENTIAL);
+	ck_assert(!ql_sched_any(&s, false));
+	ck_assert(ql_sched_any(&s, true));
+	ck_assert_int_eq(picked(false), -1);
+	ql_sched_add(&s, &nodes[1], 3, QL_SCHED_FREE);
+	ql_sched_add(&s, &nodes[2], 3, QL_SCHED_FREE);
+	ql_sched_add(&s, &nodes[3], 5, QL_SCHED_FREE);
+	ck_assert(ql_sched_any(&s, false));
+	ck_assert_int_eq(picked(false), 1);
+	ck_assert_int_eq(picked(true), 1);
+	ql_sched_charge(&s, &nodes[1], 100000);
+	ck_assert_int_eq(picked(true), 1);
+	ql_sched_remove(&s, &nodes[1]);
+	ck_assert_int_eq(picked(true), 2);
+	ql_sched_remove(&s, &nodes[2]);
+	ck_assert_int_eq(picked(true), 0);
+	ck_assert_int_eq(picked(false), 3);
+	ql_sched_remove(&s, &nodes[3]);
+	ck_assert_int_eq(picked(false), -1);
+	ck_assert_int_eq(picked(true), 0);
+}
+END_TEST
+
+/* A sequential stream keeps its turn until it is removed; then the next in order of activation. */
+START_TEST(sequential)
+{
+	for (unsigned int i = 0; i < 10; i++)
+		ql_sched_add(&s, &nodes[9 - i], 4, QL_SCHED_SEQUENTIAL);
+	for (int i = 9; i >= 0; i--) {
+		for (int again = 0; again < 10; again++) {
+			ck_assert_int_eq(picked(true), i);
+			ql_sched_charge(&s, &nodes[i], 65535);
+		}
+		ql_sched_remove(&s, &nodes[i]);
+	}
+	ck_assert(!ql_sched_any(&s, true));
+}
+END_TEST
+
+/* Incremental streams get the same number of bytes, whatever the sizes of their packets. */
+START_TEST(fair)
+{
+	uint64_t bytes[8] = {0}, least = UINT64_MAX, most = 0;
+
+	for (unsigned int i = 0; i < 8; i++)
+		ql_sched_add(&s, &nodes[i], 4, QL_SCHED_INCREMENTAL);
+	for (unsigned int step = 0; step < 20000; step++) {
+		long i = picked(true);
+		size_t n = 200 + 170 * (size_t)i;
+
+		bytes[i] += n;
+		ql_sched_charge(&s, &nodes[i], n);
+	}
+	for (unsigned int i = 0; i < 8; i++) {
+		least = bytes[i] < least ? bytes[i] : least;
+		most = bytes[i] > most ? bytes[i] : most;
+	}
+	ck_assert_uint_le(most - least, QL_SCHED_QUANTUM + 1400);
+}
+END_TEST
+
+/* Larger than a quantum: one packet each. */
+START_TEST(jumbo)
+{
+	for (unsigned int i = 0; i < 3; i++)
+		ql_sched_add(&s, &nodes[i], 4, QL_SCHED_INCREMENTAL);
+	for (long i = 0; i < 30; i++) {
+		ck_assert_int_eq(picked(true), i % 3);
+		ql_sched_charge(&s, &nodes[i % 3], 9000);
+	}
+}
+END_TEST
+
+/* Both classes in one level share it half and half. */
+START_TEST(classes)
+{
+	uint64_t bytes[2] = {0};
+
+	for (unsigned int i = 0; i < 20; i++)
+		ql_sched_add(&s, &nodes[i], 4, i < 10 ? QL_SCHED_SEQUENTIAL : QL_SCHED_INCREMENTAL);
+	for (unsigned int step = 0; step < 1000; step++) {
+		long i = picked(true);
+
+		bytes[i >= 10] += 1200;
+		ql_sched_charge(&s, &nodes[i], 1200);
+		ck_assert(i == 0 || i >= 10);
+	}
+	ck_assert_uint_le(bytes[0], bytes[1] + 3600);
+	ck_assert_uint_le(bytes[1], bytes[0] + 3600);
+}
+END_TEST
+
+/*
+ * The contract over random changes: the level is the most urgent there is, the free queue goes
+ * first and in order, a sequential pick is the oldest of its level, and no incremental stream waits
+ * for more than one quantum and a packet of every other one in its level (and twice that beside
+ * sequential ones).
+ */
+START_TEST(contract)
+{
+	static uint64_t since[NODES], waited[NODES];
+	uint64_t seed = (uint64_t)_i, clock = 0;
+	unsigned int n = 2 + (unsigned int)below(&seed, NODES - 2), in = 0;
+
+	memset(waited, 0, sizeof(waited));
+	for (unsigned int step = 0; step < 20000; step++) {
+		unsigned int i = (unsigned int)below(&seed, n);
+		size_t len = 1 + below(&seed, 1452);
+		bool with = below(&seed, 8) > 0;
+		long p;
+
+		if (below(&seed, 4) == 0) {
+			if (ql_sched_in(&nodes[i])) {
+				ql_sched_remove(&s, &nodes[i]);
+				in--;
+			} else {
+				ql_sched_add(&s, &nodes[i], (unsigned int)below(&seed, 9),
+					     (enum ql_sched_queue)below(&seed, QL_SCHED_QUEUES));
+				since[i] = ++clock;
+				waited[i] = 0;
+				in++;
+			}
+		}
+		p = picked(with);
+		ck_assert(ql_sched_any(&s, with) == (p >= 0));
+		if (p < 0) {
+			for (i = 0; i < n; i++)
+				ck_assert(!ql_sched_in(&nodes[i]) ||
+					  (!with && nodes[i].queue != QL_SCHED_FREE));
+			continue;
+		}
+		for (i = 0; i < n; i++) {
+			bool possible = ql_sched_in(&nodes[i]) &&
+					(with || nodes[i].queue == QL_SCHED_FREE);
+
+			if (!possible || i == p)
+				continue;
+			ck_assert_uint_ge(nodes[i].level, nodes[p].level);
+			if (nodes[i].level != nodes[p].level)
+				continue;
+			if (nodes[i].queue == QL_SCHED_FREE)
+				ck_assert(nodes[p].queue == QL_SCHED_FREE && since[p] < since[i]);
+			if (nodes[i].queue == QL_SCHED_SEQUENTIAL &&
+			    nodes[p].queue == QL_SCHED_SEQUENTIAL)
+				ck_assert_uint_lt(since[p], since[i]);
+			if (nodes[i].queue == QL_SCHED_INCREMENTAL &&
+			    nodes[p].queue == QL_SCHED_INCREMENTAL) {
+				waited[i] += len;
+				ck_assert_uint_le(waited[i],
+						  (uint64_t)n * (QL_SCHED_QUANTUM + 1452));
+			}
+		}
+		waited[p] = 0;
+		ql_sched_charge(&s, &nodes[p], len);
+	}
+	for (unsigned int i = 0; i < n; i++)
+		ql_sched_remove(&s, &nodes[i]);
+	ck_assert(!ql_sched_any(&s, true));
+	for (unsigned int l = 0; l < QL_SCHED_LEVELS; l++)
+		for (unsigned int q = 0; q < QL_SCHED_QUEUES; q++)
+			ck_assert_ptr_null(s.head[l][q]);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("stream/sched");
+	TCase *tc = tcase_create("all");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, strict_levels);
+	tcase_add_test(tc, credit);
+	tcase_add_test(tc, sequential);
+	tcase_add_test(tc, fair);
+	tcase_add_test(tc, jumbo);
+	tcase_add_test(tc, classes);
+	tcase_add_loop_test(tc, contract, 1, 21);
+	suite_add_tcase(suite, tc);
+	sr = srunner_create(suite);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
