@@ -21,7 +21,7 @@ cat >ca.conf <<CONF
 default_ca = d
 [d]
 database = index.txt
-new_certs_dir = .
+new_certs_dir = issued
 serial = serial
 default_md = sha256
 policy = p
@@ -29,6 +29,7 @@ policy = p
 organizationName = optional
 commonName = optional
 CONF
+mkdir issued
 : >index.txt
 echo 'unique_subject = no' >index.txt.attr
 echo 1000 >serial
