@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* qlane-server: a directory over HTTP/3 and HTTP/0.9, from a DPDK lcore. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+
+#include <qlane/http3.h>
+
+#include "stack.h"
+#include "www.h"
+
+#define MAX_JSON   8
+#define GOODBYE_NS (500 * QL_NSEC_PER_MSEC) /* for the peers to be told at the end */
+#define TICK_TURNS 4096
+
+struct json_files {
+	const char *at[MAX_JSON];
+	unsigned int n;
+};
+
+struct options {
+	struct ql_net_options net;
+	const char *root, *cert, *key, *alpn;
+	uint16_t port;
+	uint32_t max_conns;
+	struct json_files json;
+};
+
+struct server {
+	struct options o;
+	struct ql_www *www;
+	struct ql_keylog *keylog;
+	struct ql_tls_ctx *tls;
+	struct ql_http_server *http;
+	struct ql_stack stack;
+};
+
+static volatile bool stop;
+
+static const char *add_json(const struct ql_option *option, void *to, const char *value)
+{
+	struct json_files *files = to;
+
+	(void)option;
+	if (files->n == MAX_JSON)
+		return "at most 8 of them";
+	files->at[files->n++] = value;
+	return NULL;
+}
+
+static const struct ql_option table[] = {
+	{"root", "DIR", "directory to serve", ql_option_string, offsetof(struct options, root)},
+	{"cert", "FILE", "certificate with its chain, PEM", ql_option_string,
+	 offsetof(struct options, cert)},
+	{"key", "FILE", "its private key, PEM", ql_option_string, offsetof(struct options, key)},
+	{"port", "N", "UDP port [4433]", ql_option_u16, offsetof(struct options, port), 1, 65535},
+	{"alpn", "LIST", "protocols in order of preference [h3,hq-interop]", ql_option_alpns,
+	 offsetof(struct options, alpn)},
+	QL_NET_OPTION_ROWS(struct options, net),
+	{"max-conns", "N", "connections at a time [16384]", ql_option_u32,
+	 offsetof(struct options, max_conns), 1, 1 << 24},
+	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
+	 offsetof(struct options, json)},
+	{NULL},
+};
+
+static void help(void)
+{
+	printf("usage: qlane-server EAL-ARGUMENTS -- --root DIR --cert FILE --key FILE "
+	       "--ip ADDR/PREFIX [OPTIONS]\n\n"
+	       "Serves the files of a directory over HTTP/3 and HTTP/0.9 (hq-interop). Its packets "
+	       "come from a\nDPDK port and do not pass the kernel. It ends on SIGINT and "
+	       "SIGTERM.\n\nOptions [default]:\n");
+	ql_options_help(table);
+	printf("  --config FILE             read options from an INI file: a section [server], "
+	       "and\n"
+	       "                            the names above as keys\n"
+	       "  --help, --version\n\n"
+	       "EAL-ARGUMENTS are DPDK's: which lcore (-l), which device, how much memory.\n\n"
+	       "On a TAP device, reachable from this machine as 10.9.0.2:\n"
+	       "  qlane-server -l 0 --no-pci --in-memory --vdev=net_tap0,iface=qlane0 -- \\\n"
+	       "      --ip 10.9.0.2/24 --tap-ip 10.9.0.1/24 --root www --cert cert.pem "
+	       "--key key.pem\n"
+	       "On a NIC that was bound to vfio-pci:\n"
+	       "  qlane-server -l 2 -a 0000:3b:00.0 -- --ip 192.0.2.5/24 --gateway 192.0.2.1 \\\n"
+	       "      --port 443 --root www --cert cert.pem --key key.pem\n"
+	       "Without hugepages add the EAL arguments: --no-huge --no-shconf -m 512\n");
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop = true;
+}
+
+/* What can be known to be wrong before anything is started. */
+static bool check(const struct options *o)
+{
+	const char *missing = !o->root	     ? "--root DIR, the directory to serve"
+			      : !o->cert     ? "--cert FILE, the certificate"
+			      : !o->key	     ? "--key FILE, the certificate's private key"
+			      : !o->net.ip.n ? "--ip ADDR/PREFIX, an address to serve on"
+					     : NULL;
+
+	if (missing)
+		ql_complain("%s, is missing; --help has examples", missing);
+	return !missing;
+}
+
+static bool prepare(struct server *s)
+{
+	struct ql_tls_config tls = {.server = true, .cert_file = s->o.cert, .key_file = s->o.key};
+	char err[QL_TLS_ERRLEN];
+
+	s->www = ql_www_open(s->o.root);
+	if (!s->www) {
+		ql_complain("--root %s: %s", s->o.root, strerror(errno));
+		return false;
+	}
+	if (!ql_stack_keylog(&s->o.net, &s->keylog))
+		return false;
+	if (s->keylog) {
+		tls.keylog = ql_keylog_write;
+		tls.keylog_arg = s->keylog;
+	}
+	s->tls = ql_tls_ctx_create(&tls, err);
+	if (!s->tls)
+		ql_complain("%s", err);
+	return s->tls != NULL;
+}
+
+static bool start(struct server *s, int eal_argc, char **eal_argv)
+{
+	int port = ql_stack_port(eal_argc, eal_argv), rc;
+	struct ql_transport transport;
+
+	if (port < 0 || !ql_stack_open(&s->stack, &s->o.net, (uint16_t)port, s->o.max_conns))
+		return false;
+	s->http = ql_http_server_create(&ql_www_ops, s->www, NULL);
+	transport = ql_stack_transport(&s->stack, &s->o.net);
+	rc = s->http ? ql_http_listen(s->http, s->stack.engine, s->o.port, s->tls, &transport,
+				      s->o.alpn)
+		     : -ENOMEM;
+	if (rc < 0)
+		ql_complain("cannot serve: %s", strerror(-rc));
+	return rc == 0;
+}
+
+static void run(struct server *s)
+{
+	unsigned int turn = 0;
+	uint64_t end;
+
+	while (!stop) {
+		ql_lane_poll(s->stack.lane, ql_lane_now());
+		if (++turn % TICK_TURNS == 0)
+			ql_www_tick(s->www);
+	}
+	ql_listen_stop(s->stack.engine);
+	ql_http_server_close(s->http);
+	end = ql_lane_now() + GOODBYE_NS;
+	while (ql_http_server_conns(s->http) > 0 && ql_lane_now() < end)
+		ql_lane_poll(s->stack.lane, ql_lane_now());
+}
+
+static bool report(const struct server *s)
+{
+	const struct ql_observed what = {"lane0", s->stack.engine, s->stack.lane};
+	const struct ql_www_stats *www = ql_www_stats(s->www);
+	bool good = true;
+
+	printf("qlane-server: %llu requests: %llu answered with 200 (%.1f MB), %llu with 404, "
+	       "%llu otherwise; %llu not finished\n",
+	       (unsigned long long)www->requests, (unsigned long long)www->ok, www->bytes / 1e6,
+	       (unsigned long long)www->not_found, (unsigned long long)www->refused,
+	       (unsigned long long)www->aborted);
+	ql_report_text(stdout, &what);
+	for (unsigned int i = 0; i < s->o.json.n; i++) {
+		FILE *f = fopen(s->o.json.at[i], "w");
+
+		if (!f || ql_report_json(f, &what) < 0) {
+			ql_complain("--json-stats %s: %s", s->o.json.at[i], strerror(errno));
+			good = false;
+		}
+		if (f)
+			fclose(f);
+	}
+	return good;
+}
+
+static void finish(struct server *s)
+{
+	ql_stack_close(&s->stack);
+	if (s->http)
+		ql_http_server_free(s->http);
+	if (s->tls)
+		ql_tls_ctx_free(s->tls);
+	if (s->www)
+		ql_www_close(s->www);
+	ql_keylog_close(s->keylog);
+}
+
+static int serve(struct server *s, int eal_argc, char **eal_argv)
+{
+	char device[RTE_ETH_NAME_MAX_LEN] = "";
+	bool good = prepare(s) && ql_stack_eal(eal_argc, eal_argv);
+	bool eal = good;
+
+	if (good)
+		good = start(s, eal_argc, eal_argv);
+	if (good) {
+		rte_eth_dev_get_name_by_port((uint16_t)ql_stack_port(0, NULL), device);
+		printf("qlane-server: ready on ");
+		ql_stack_addresses(stdout, &s->o.net, s->o.port);
+		printf(" (lcore %u, port %d %s)\n", s->stack.lcore, ql_stack_port(0, NULL), device);
+		fflush(stdout);
+		run(s);
+		good = report(s);
+	}
+	finish(s);
+	if (eal)
+		rte_eal_cleanup();
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct server s = {.o = {.port = 4433}};
+	bool version;
+	int ours;
+
+	ql_program = "qlane-server";
+	if (ql_args_split(argc, argv, &ours, &version)) {
+		if (version)
+			printf("qlane-server %s\n", ql_version());
+		else
+			help();
+		return EXIT_SUCCESS;
+	}
+	if (ours == argc) {
+		ql_complain("usage: qlane-server EAL-ARGUMENTS -- --root DIR --cert FILE --key "
+			    "FILE --ip ADDR/PREFIX; --help says more");
+		return EXIT_FAILURE;
+	}
+	if (ql_options_read(table, &s.o, "server", argc - ours, argv + ours, NULL) < 0 ||
+	    !check(&s.o))
+		return EXIT_FAILURE;
+	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
+	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return serve(&s, ours - 1, argv);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * From a command line to an engine that has a network: EAL, a DPDK port, an engine, a lane. What
+ * fails says so on standard error, with the cure.
+ */
+#ifndef QL_APP_STACK_H
+#define QL_APP_STACK_H
+
+#include <stdio.h>
+
+#include <qlane/net.h>
+#include <qlane/observe.h>
+#include <qlane/tls.h>
+
+#include "options.h"
+
+/* Options of everything that has a port; zero is the default. */
+struct ql_net_options {
+	struct ql_ifaddrs ip, tap_ip;
+	struct ql_gateways gateway;
+	uint16_t vlan, mtu;
+	const char *keylog; /* SSLKEYLOGFILE counts, too */
+	uint32_t memory;    /* MiB of an engine */
+};
+
+/* Their rows in a table of options; type.member is the ql_net_options. */
+#define QL_NET_OPTION_ROWS(type, member)                                                          \
+	{"ip", "ADDR/PREFIX", "address of ours; may be repeated", ql_option_ifaddrs,              \
+	 offsetof(type, member.ip)},                                                              \
+		{"gateway", "ADDR", "way to other networks; one for IPv4, one for IPv6",          \
+		 ql_option_gateways, offsetof(type, member.gateway)},                             \
+		{"tap-ip", "ADDR/PREFIX",                                                         \
+		 "with net_tap: address of the kernel's end, which is\nalso brought up; may be "  \
+		 "repeated",                                                                      \
+		 ql_option_ifaddrs, offsetof(type, member.tap_ip)},                               \
+		{"vlan",                                                                          \
+		 "N",                                                                             \
+		 "802.1Q tag of all frames [none]",                                               \
+		 ql_option_u16,                                                                   \
+		 offsetof(type, member.vlan),                                                     \
+		 1,                                                                               \
+		 4094},                                                                           \
+		{"mtu",                                                                           \
+		 "N",                                                                             \
+		 "bytes of an IP packet [what the device has]",                                   \
+		 ql_option_u16,                                                                   \
+		 offsetof(type, member.mtu),                                                      \
+		 1280,                                                                            \
+		 9600},                                                                           \
+		{"keylog", "FILE",                                                                \
+		 "append the TLS secrets, for Wireshark; so does the\nenvironment's "             \
+		 "SSLKEYLOGFILE",                                                                 \
+		 ql_option_string, offsetof(type, member.keylog)},                                \
+	{                                                                                         \
+		"memory", "MB", "of an engine, for connections and streams [256]", ql_option_u32, \
+			offsetof(type, member.memory), 8, 1 << 20                                 \
+	}
+
+/* What one lcore runs. One port and one queue of it now. */
+struct ql_stack {
+	struct ql_port *port;
+	struct ql_engine *engine;
+	struct ql_lane *lane;
+	unsigned int lcore;
+};
+
+/* NULL, or where the secrets go. False after a message. */
+bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **keylog);
+
+/*
+ * rte_eal_init() with argv[0 .. argc), the program's own options taken off. quiet: nothing but
+ * warnings from DPDK, unless the arguments say otherwise. False after a message.
+ */
+bool ql_stack_eal(int argc, char **argv);
+
+/*
+ * Open DPDK port port_id with an engine of its own for the calling lcore. lane: one that another
+ * stack has, or NULL for a new one. False after a message, with nothing left behind.
+ */
+bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options, uint16_t port_id,
+		   uint32_t max_conns);
+/* Engine first: it ends the connections that are still there, without a word to the peers. */
+void ql_stack_close(struct ql_stack *stack);
+
+/* The first DPDK port, or -1 after a message that says why there may be none. */
+int ql_stack_port(int eal_argc, char **eal_argv);
+
+/* Transport for the networks of the options: datagrams as large as the port's MTU takes. */
+struct ql_transport ql_stack_transport(const struct ql_stack *stack,
+				       const struct ql_net_options *options);
+
+/* "10.9.0.2:4433, [fd00::2]:4433" */
+void ql_stack_addresses(FILE *out, const struct ql_net_options *options, uint16_t port);
+
+#endif /* QL_APP_STACK_H */
