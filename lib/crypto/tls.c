@@ -133,9 +133,10 @@ static uint64_t deliver_params(struct ql_tls *tls)
 
 	if (tls->params_delivered)
 		return 0;
-	wolfSSL_get_peer_quic_transport_params(tls->ssl, &params, &len);
-	if (!params)
+	/* those of a draft version do not count */
+	if (wolfSSL_get_peer_quic_transport_version(tls->ssl) != TRANSPORT_PARAMETERS)
 		return 0;
+	wolfSSL_get_peer_quic_transport_params(tls->ssl, &params, &len);
 	tls->params_delivered = true;
 	return tls->sink->peer_params(tls->arg, params, len);
 }
