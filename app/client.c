@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * qlane-client: fetches URLs to files over HTTP/3 and HTTP/0.9, from a DPDK lcore. With --loopback
+ * it serves a directory itself, at the other end of a ring.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "fetch.h"
+#include "rings.h"
+#include "stack.h"
+#include "www.h"
+
+#define GOODBYE_NS  (300 * QL_NSEC_PER_MSEC)
+#define PROGRESS_NS (100 * QL_NSEC_PER_MSEC)
+#define CHECK_TURNS 64 /* between looks at clocks and signals */
+
+struct options {
+	struct ql_net_options net;
+	const char *ca, *alpn, *out, *sni, *connect, *urls;
+	const char *loopback, *cert, *key;
+	uint16_t connections, parallel;
+	uint32_t timeout;
+	bool insecure, discard, quiet, json;
+};
+
+struct client {
+	struct options o;
+	struct ql_addr to;
+	struct ql_fetch *fetch;
+	struct ql_keylog *keylog;
+	struct ql_tls_ctx *tls;
+	struct ql_stack stack;
+	uint64_t ns; /* that the fetch took */
+	/* --loopback */
+	struct ql_www *www;
+	struct ql_tls_ctx *server_tls;
+	struct ql_http_server *http;
+	struct ql_stack server;
+};
+
+static volatile bool stop;
+
+static const struct ql_option table[] = {
+	QL_NET_OPTION_ROWS(struct options, net),
+	{"ca", "FILE", "PEM file of the authorities to trust [the system's]", ql_option_string,
+	 offsetof(struct options, ca)},
+	{"insecure", NULL, "trust every certificate", ql_option_flag,
+	 offsetof(struct options, insecure)},
+	{"alpn", "LIST", "protocols in order of preference [h3,hq-interop]", ql_option_alpns,
+	 offsetof(struct options, alpn)},
+	{"out", "DIR", "folder for the files; they keep the URLs' paths [.]", ql_option_string,
+	 offsetof(struct options, out)},
+	{"discard", NULL, "throw the contents away", ql_option_flag,
+	 offsetof(struct options, discard)},
+	{"urls", "FILE", "read more URLs from a file, one a line", ql_option_string,
+	 offsetof(struct options, urls)},
+	{"sni", "NAME", "name of the server for TLS [the URL's host]", ql_option_string,
+	 offsetof(struct options, sni)},
+	{"connect", "ADDR:PORT", "connect there, whatever the URLs say", ql_option_string,
+	 offsetof(struct options, connect)},
+	{"connections", "N", "to each server [1]", ql_option_u16,
+	 offsetof(struct options, connections), 1, 4096},
+	{"parallel", "N", "requests at a time on a connection [100]", ql_option_u16,
+	 offsetof(struct options, parallel), 1, 10000},
+	{"timeout", "S", "give up after so many seconds [never]", ql_option_u32,
+	 offsetof(struct options, timeout), 1, 1 << 20},
+	{"quiet", NULL, "no progress, no summary", ql_option_flag, offsetof(struct options, quiet)},
+	{"json", NULL, "the summary as JSON", ql_option_flag, offsetof(struct options, json)},
+	{"loopback", "DIR",
+	 "serve DIR on --ip in this process, and fetch over a ring\ninstead of a device; needs "
+	 "--cert and --key",
+	 ql_option_string, offsetof(struct options, loopback)},
+	{"cert", "FILE", "certificate for --loopback, PEM", ql_option_string,
+	 offsetof(struct options, cert)},
+	{"key", "FILE", "its private key, PEM", ql_option_string, offsetof(struct options, key)},
+	{NULL},
+};
+
+static void help(void)
+{
+	printf("usage: qlane-client EAL-ARGUMENTS -- --ip ADDR/PREFIX [OPTIONS] URL...\n\n"
+	       "Fetches URLs to files over HTTP/3 or HTTP/0.9 (hq-interop). Its packets go through "
+	       "a DPDK port\nand do not pass the kernel. The exit code is 0 only when all arrived "
+	       "with status 200.\n\nOptions [default]:\n");
+	ql_options_help(table);
+	printf("  --config FILE             read options from an INI file: a section [client], "
+	       "and\n"
+	       "                            the names above as keys\n"
+	       "  --help, --version\n\n"
+	       "EAL-ARGUMENTS are DPDK's: which lcore (-l), which device, how much memory.\n\n"
+	       "On a TAP device, from a server on this machine:\n"
+	       "  qlane-client -l 1 --no-pci --in-memory --vdev=net_tap0,iface=qlane1 -- \\\n"
+	       "      --ip 10.9.1.2/24 --tap-ip 10.9.1.1/24 --ca ca.pem "
+	       "https://10.9.1.1:4433/file\n"
+	       "From itself, without any device:\n"
+	       "  qlane-client -l 1 --no-pci --in-memory -- --loopback www --cert cert.pem \\\n"
+	       "      --key key.pem --ip 10.9.0.2/24 --ca ca.pem https://10.9.0.2:4433/file\n"
+	       "Without hugepages add the EAL arguments: --no-huge --no-shconf -m 512\n");
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	stop = true;
+}
+
+/* Before EAL. */
+
+static bool read_urls(struct ql_fetch *fetch, const char *path)
+{
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	bool good = true;
+
+	if (!f) {
+		ql_complain("--urls %s: %s", path, strerror(errno));
+		return false;
+	}
+	while (good && (len = getline(&line, &size, f)) >= 0) {
+		while (len > 0 && strchr(" \t\r\n", line[len - 1]))
+			line[--len] = 0;
+		if (len > 0 && line[0] != '#')
+			good = ql_fetch_add(fetch, line);
+	}
+	free(line);
+	if (f != stdin)
+		fclose(f);
+	return good;
+}
+
+static bool make_fetch(struct client *c, char **urls, int n)
+{
+	const struct options *o = &c->o;
+	const struct ql_fetch_options options = {
+		.out = o->discard ? NULL
+		       : o->out	  ? o->out
+				  : ".",
+		.sni = o->sni,
+		.to = o->connect ? &c->to : NULL,
+		.connections = o->connections,
+		.parallel = o->parallel,
+	};
+
+	if (o->connect && (ql_addr_parse(o->connect, 0, &c->to) < 0 || c->to.port == 0)) {
+		ql_complain("--connect %s: expected an address with a port, such as 10.9.0.1:4433",
+			    o->connect);
+		return false;
+	}
+	c->fetch = ql_fetch_new(&options);
+	if (!c->fetch)
+		return false;
+	for (int i = 0; i < n; i++) {
+		if (!ql_fetch_add(c->fetch, urls[i]))
+			return false;
+	}
+	return (!o->urls || read_urls(c->fetch, o->urls)) && ql_fetch_prepare(c->fetch);
+}
+
+static bool make_tls(struct client *c)
+{
+	struct ql_tls_config tls = {.ca_file = c->o.ca, .insecure = c->o.insecure};
+	struct ql_tls_config server = {
+		.server = true, .cert_file = c->o.cert, .key_file = c->o.key};
+	char err[QL_TLS_ERRLEN];
+
+	if (!ql_stack_keylog(&c->o.net, &c->keylog))
+		return false;
+	if (c->keylog) { /* one end is enough */
+		tls.keylog = ql_keylog_write;
+		tls.keylog_arg = c->keylog;
+	}
+	c->tls = ql_tls_ctx_create(&tls, err);
+	if (c->tls && c->o.loopback)
+		c->server_tls = ql_tls_ctx_create(&server, err);
+	if (!c->tls || (c->o.loopback && !c->server_tls)) {
+		ql_complain("%s", err);
+		return false;
+	}
+	if (c->o.loopback) {
+		c->www = ql_www_open(c->o.loopback);
+		if (!c->www) {
+			ql_complain("--loopback %s: %s", c->o.loopback, strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool check(const struct options *o)
+{
+	if (o->net.ip.n == 0) {
+		ql_complain("--ip ADDR/PREFIX, our address, is missing; --help has examples");
+		return false;
+	}
+	if (o->loopback && (!o->cert || !o->key)) {
+		ql_complain("--loopback needs --cert FILE and --key FILE");
+		return false;
+	}
+	return true;
+}
+
+/* With EAL. */
+
+static bool start_loopback(struct client *c, struct ql_net_options *net)
+{
+	struct ql_transport transport;
+	uint16_t ports[2];
+	int rc = ql_rings_create(ports);
+
+	if (rc < 0) {
+		ql_complain("cannot make rings: %s", strerror(-rc));
+		return false;
+	}
+	*net = ql_rings_neighbour(&c->o.net);
+	if (!ql_stack_open(&c->server, &c->o.net, ports[0], 0) ||
+	    !ql_stack_open(&c->stack, net, ports[1], 0))
+		return false;
+	transport = ql_stack_transport(&c->server, &c->o.net);
+	c->http = ql_http_server_create(&ql_www_ops, c->www, NULL);
+	rc = c->http ? -EINVAL : -ENOMEM;
+	if (c->http)
+		rc = ql_http_listen(c->http, c->server.engine, ql_fetch_port(c->fetch),
+				    c->server_tls, &transport, NULL);
+	if (rc < 0)
+		ql_complain("cannot serve: %s", strerror(-rc));
+	return rc == 0;
+}
+
+static bool start(struct client *c, int eal_argc, char **eal_argv)
+{
+	struct ql_net_options net = c->o.net;
+	struct ql_fetch_network network;
+	int port;
+
+	if (c->o.loopback) {
+		if (!start_loopback(c, &net))
+			return false;
+	} else {
+		port = ql_stack_port(eal_argc, eal_argv);
+		if (port < 0 || !ql_stack_open(&c->stack, &net, (uint16_t)port, 0))
+			return false;
+	}
+	network = (struct ql_fetch_network){
+		.engine = c->stack.engine,
+		.tls = c->tls,
+		.transport = ql_stack_transport(&c->stack, &net),
+		.alpns = c->o.alpn,
+		.ip = net.ip,
+	};
+	return ql_fetch_start(c->fetch, &network, ql_lane_now());
+}
+
+static void turn(struct client *c)
+{
+	ql_lane_poll(c->stack.lane, ql_lane_now());
+	if (c->server.lane)
+		ql_lane_poll(c->server.lane, ql_lane_now());
+}
+
+static void progress(const struct client *c, uint64_t ns)
+{
+	const struct ql_fetch_stats *s = ql_fetch_stats(c->fetch);
+
+	fprintf(stderr, "\r%u of %u files, %.1f MB, %.0f Mbit/s ", s->done + s->failed, s->files,
+		s->bytes / 1e6, ns ? s->bytes * 8e3 / ns : 0);
+}
+
+static void run(struct client *c)
+{
+	bool show = !c->o.quiet && !c->o.json && isatty(STDERR_FILENO);
+	uint64_t begin = ql_lane_now(), next = begin + PROGRESS_NS, now = begin, end;
+	uint64_t deadline = c->o.timeout ? begin + c->o.timeout * QL_NSEC_PER_SEC : QL_NEVER;
+	const char *why = NULL;
+
+	while (!ql_fetch_ended(c->fetch) && !why) {
+		for (int i = 0; i < CHECK_TURNS; i++)
+			turn(c);
+		now = ql_lane_now();
+		if (show && now >= next) {
+			progress(c, now - begin);
+			next = now + PROGRESS_NS;
+		}
+		if (c->www)
+			ql_www_tick(c->www);
+		if (stop)
+			why = "not finished: interrupted";
+		else if (now >= deadline)
+			why = "not finished in time (--timeout)";
+	}
+	if (show)
+		fprintf(stderr, "\r%60s\r", "");
+	c->ns = now - begin;
+	if (why)
+		ql_fetch_give_up(c->fetch, why);
+	end = now + GOODBYE_NS;
+	while (!ql_fetch_close(c->fetch) && ql_lane_now() < end)
+		turn(c);
+}
+
+static void report(const struct client *c)
+{
+	const struct ql_fetch_stats *s = ql_fetch_stats(c->fetch);
+	double seconds = c->ns / 1e9, rate = c->ns ? s->bytes * 8e3 / c->ns : 0;
+
+	if (c->o.json)
+		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
+		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
+		       "\"handshake_ms\":%.3f}\n",
+		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
+		       s->handshake_ns / 1e6);
+	else if (!c->o.quiet)
+		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
+		       "connection%s, handshake %.1f ms\n",
+		       s->done, s->files, s->bytes / 1e6, seconds, rate, s->connections,
+		       s->connections == 1 ? "" : "s", s->handshake_ns / 1e6);
+}
+
+static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, int n)
+{
+	bool good = make_fetch(c, urls, n) && make_tls(c) && ql_stack_eal(eal_argc, eal_argv);
+	bool eal = good;
+
+	if (good)
+		good = start(c, eal_argc, eal_argv);
+	if (good)
+		run(c);
+	/* what is still running fails here, and says so */
+	ql_stack_close(&c->stack);
+	ql_stack_close(&c->server);
+	if (good) {
+		good = ql_fetch_stats(c->fetch)->failed == 0;
+		report(c);
+	}
+	if (c->fetch)
+		ql_fetch_free(c->fetch);
+	if (c->http)
+		ql_http_server_free(c->http);
+	if (c->tls)
+		ql_tls_ctx_free(c->tls);
+	if (c->server_tls)
+		ql_tls_ctx_free(c->server_tls);
+	if (c->www)
+		ql_www_close(c->www);
+	ql_keylog_close(c->keylog);
+	if (eal) {
+		ql_rings_free();
+		rte_eal_cleanup();
+	}
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct client c = {.o = {.connections = 1, .parallel = 100}};
+	char **urls;
+	bool version;
+	int ours, n, rc = EXIT_FAILURE;
+
+	ql_program = "qlane-client";
+	if (ql_args_split(argc, argv, &ours, &version)) {
+		if (version)
+			printf("qlane-client %s\n", ql_version());
+		else
+			help();
+		return EXIT_SUCCESS;
+	}
+	if (ours == argc) {
+		ql_complain("usage: qlane-client EAL-ARGUMENTS -- --ip ADDR/PREFIX URL...; --help "
+			    "says more");
+		return EXIT_FAILURE;
+	}
+	urls = calloc((size_t)argc, sizeof(*urls));
+	if (!urls)
+		return EXIT_FAILURE;
+	n = ql_options_read(table, &c.o, "client", argc - ours, argv + ours, urls);
+	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
+	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+	if (n >= 0 && check(&c.o))
+		rc = fetch(&c, ours - 1, argv, urls, n);
+	free(urls);
+	return rc;
+}

@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "outfile.h"
+#include "url.h"
+
+#define TEXT	   256
+#define FIRST_PORT 49152 /* of the dynamic ports (RFC 6335) */
+
+struct item {
+	struct ql_url url;
+	struct target *target;
+	struct link *link;
+	char *name; /* of its file, below the folder */
+	struct ql_outfile file;
+	struct ql_http_request *req; /* while it runs */
+	bool open;		     /* the file is */
+	unsigned int status;
+	char why[TEXT]; /* of a failure of our own making */
+	TAILQ_ENTRY(item) next;
+};
+
+TAILQ_HEAD(items, item);
+
+/* A server: what has one host and port. */
+struct target {
+	char host[256];
+	uint16_t port;
+	struct ql_addr addr;
+	struct items waiting;
+	unsigned int links; /* not closed */
+	TAILQ_ENTRY(target) next;
+};
+
+/* A connection to it. */
+struct link {
+	struct ql_fetch *fetch;
+	struct target *target;
+	struct ql_http_conn *http; /* NULL once it is closed */
+	struct items lost;	   /* failed with the connection; closed() will tell why */
+	unsigned int running;
+	bool closing;
+	TAILQ_ENTRY(link) next;
+};
+
+struct ql_fetch {
+	struct ql_fetch_options o;
+	struct ql_fetch_stats stats;
+	int root;	 /* -1 without */
+	const char *why; /* it was given up; NULL */
+	TAILQ_HEAD(, target) targets;
+	TAILQ_HEAD(, link) links;
+	struct items ended;
+};
+
+/* Set-up. */
+
+struct ql_fetch *ql_fetch_new(const struct ql_fetch_options *options)
+{
+	struct ql_fetch *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->o = *options;
+	f->root = -1;
+	TAILQ_INIT(&f->targets);
+	TAILQ_INIT(&f->links);
+	TAILQ_INIT(&f->ended);
+	if (!f->o.out)
+		return f;
+	if (mkdir(f->o.out, 0777) == 0 || errno == EEXIST)
+		f->root = open(f->o.out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (f->root < 0 || faccessat(f->root, ".", W_OK, AT_EACCESS) < 0) {
+		ql_complain("--out %s: %s", f->o.out, strerror(errno));
+		ql_fetch_free(f);
+		return NULL;
+	}
+	return f;
+}
+
+static void free_items(struct items *items)
+{
+	struct item *item;
+
+	while ((item = TAILQ_FIRST(items)) != NULL) {
+		TAILQ_REMOVE(items, item, next);
+		free(item->name);
+		free(item);
+	}
+}
+
+void ql_fetch_free(struct ql_fetch *f)
+{
+	struct target *target;
+	struct link *link;
+
+	while ((target = TAILQ_FIRST(&f->targets)) != NULL) {
+		TAILQ_REMOVE(&f->targets, target, next);
+		free_items(&target->waiting);
+		free(target);
+	}
+	while ((link = TAILQ_FIRST(&f->links)) != NULL) {
+		TAILQ_REMOVE(&f->links, link, next);
+		free(link);
+	}
+	free_items(&f->ended);
+	if (f->root >= 0)
+		close(f->root);
+	free(f);
+}
+
+static struct target *target_of(struct ql_fetch *f, const struct ql_url *url)
+{
+	struct target *t;
+
+	TAILQ_FOREACH (t, &f->targets, next) {
+		if (t->port == url->port && strcasecmp(t->host, url->host) == 0)
+			return t;
+	}
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	memcpy(t->host, url->host, sizeof(t->host));
+	t->port = url->port;
+	TAILQ_INIT(&t->waiting);
+	TAILQ_INSERT_TAIL(&f->targets, t, next);
+	return t;
+}
+
+bool ql_fetch_add(struct ql_fetch *f, const char *url)
+{
+	struct item *item = calloc(1, sizeof(*item));
+	char name[2048 + sizeof("/index.html")];
+	const char *wrong;
+
+	if (!item) {
+		ql_complain("no memory for so many URLs");
+		return false;
+	}
+	wrong = ql_url_parse(url, &item->url);
+	if (!wrong && !ql_url_file(&item->url, name, sizeof(name)))
+		wrong = "its path is too long for a file name";
+	if (wrong) {
+		ql_complain("URL '%s': %s", url, wrong);
+		free(item);
+		return false;
+	}
+	item->name = strdup(name);
+	item->target = target_of(f, &item->url);
+	if (!item->name || !item->target) {
+		ql_complain("no memory for so many URLs");
+		free(item->name);
+		free(item);
+		return false;
+	}
+	TAILQ_INSERT_TAIL(&item->target->waiting, item, next);
+	f->stats.files++;
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct item *const *)a)->name, (*(struct item *const *)b)->name);
+}
+
+static bool names_differ(struct ql_fetch *f)
+{
+	struct item **all = calloc(f->stats.files + 1, sizeof(struct item *)), *item;
+	struct target *t;
+	unsigned int n = 0;
+	bool differ = true;
+
+	if (!all)
+		return false;
+	TAILQ_FOREACH (t, &f->targets, next) {
+		TAILQ_FOREACH (item, &t->waiting, next)
+			all[n++] = item;
+	}
+	qsort(all, n, sizeof(all[0]), by_name);
+	for (unsigned int i = 1; i < n && differ; i++) {
+		differ = strcmp(all[i - 1]->name, all[i]->name) != 0;
+		if (!differ)
+			ql_complain("https://%s%s and https://%s%s would go to the same file, %s",
+				    all[i - 1]->url.authority, all[i - 1]->url.path,
+				    all[i]->url.authority, all[i]->url.path, all[i]->name);
+	}
+	free(all);
+	return differ;
+}
+
+static bool resolve(struct target *t)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+	struct addrinfo *list;
+	int rc;
+
+	if (ql_addr_parse(t->host, t->port, &t->addr) == 0) {
+		t->addr.port = t->port;
+		return true;
+	}
+	rc = getaddrinfo(t->host, NULL, &hints, &list);
+	if (rc != 0) {
+		ql_complain("%s: %s. --connect ADDR:PORT says where it is", t->host,
+			    gai_strerror(rc));
+		return false;
+	}
+	if (list->ai_family == AF_INET6) {
+		memcpy(t->addr.ip, &((struct sockaddr_in6 *)list->ai_addr)->sin6_addr, 16);
+	} else {
+		t->addr.ip[10] = t->addr.ip[11] = 0xff;
+		memcpy(t->addr.ip + 12, &((struct sockaddr_in *)list->ai_addr)->sin_addr, 4);
+	}
+	t->addr.port = t->port;
+	freeaddrinfo(list);
+	return true;
+}
+
+bool ql_fetch_prepare(struct ql_fetch *f)
+{
+	struct target *t;
+
+	if (f->stats.files == 0) {
+		ql_complain("no URL to fetch; --help has examples");
+		return false;
+	}
+	TAILQ_FOREACH (t, &f->targets, next) {
+		if (f->o.to)
+			t->addr = *f->o.to;
+		else if (!resolve(t))
+			return false;
+	}
+	return f->root < 0 || names_differ(f);
+}
+
+uint16_t ql_fetch_port(const struct ql_fetch *f)
+{
+	return TAILQ_FIRST(&f->targets)->addr.port;
+}
+
+/* Items. */
+
+static void end(struct ql_fetch *f, struct item *item, const char *why)
+{
+	if (item->open && why)
+		ql_outfile_abort(&item->file);
+	item->open = false;
+	TAILQ_INSERT_TAIL(&f->ended, item, next);
+	if (!why) {
+		f->stats.done++;
+		return;
+	}
+	f->stats.failed++;
+	ql_complain("https://%s%s: %s", item->url.authority, item->url.path, why);
+}
+
+static void fail_all(struct ql_fetch *f, struct items *items, const char *why)
+{
+	struct item *item;
+
+	while ((item = TAILQ_FIRST(items)) != NULL) {
+		TAILQ_REMOVE(items, item, next);
+		end(f, item, why);
+	}
+}
+
+static void on_headers(struct ql_http_request *req, unsigned int status)
+{
+	struct item *item = ql_http_user(req);
+	struct ql_fetch *f = item->link->fetch;
+	const char *length = ql_http_header(req, "content-length");
+	int rc;
+
+	item->status = status;
+	if (status != 200 || f->root < 0)
+		return;
+	rc = ql_outfile_open(&item->file, f->root, item->name,
+			     length ? strtoull(length, NULL, 10) : 0);
+	item->open = rc == 0;
+	if (rc < 0) {
+		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
+			 strerror(-rc));
+		ql_http_cancel(req, QL_H3_REQUEST_CANCELLED);
+	}
+}
+
+static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len)
+{
+	struct item *item = ql_http_user(req);
+	struct ql_fetch *f = item->link->fetch;
+	int rc;
+
+	ql_http_credit(req, len);
+	if (item->status != 200 || item->why[0])
+		return;
+	f->stats.bytes += len;
+	rc = item->open ? ql_outfile_write(&item->file, data, len) : 0;
+	if (rc < 0) {
+		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
+			 strerror(-rc));
+		ql_http_cancel(req, QL_H3_REQUEST_CANCELLED);
+	}
+}
+
+static void fill(struct link *link);
+
+static void on_done(struct ql_http_request *req, int error)
+{
+	struct item *item = ql_http_user(req);
+	struct link *link = item->link;
+	char why[TEXT] = "";
+	int rc = 0;
+
+	link->running--;
+	item->req = NULL;
+	if (item->why[0]) {
+		memcpy(why, item->why, TEXT);
+	} else if (error == -ECONNABORTED) {
+		TAILQ_INSERT_TAIL(&link->lost, item, next);
+		return;
+	} else if (error == -ECONNRESET) {
+		snprintf(why, TEXT, "reset by the server with code %" PRIu64,
+			 ql_http_error_code(req));
+	} else if (error) {
+		snprintf(why, TEXT, "%s",
+			 error == -EMSGSIZE ? "the response's header is too large"
+			 : error == -EPROTO ? "the response is malformed"
+					    : strerror(-error));
+	} else if (item->status != 200) {
+		snprintf(why, TEXT, "status %u", item->status);
+	} else if (item->open) {
+		rc = ql_outfile_commit(&item->file);
+		item->open = false;
+		if (rc < 0)
+			snprintf(why, TEXT, "cannot write %s/%.100s: %s", link->fetch->o.out,
+				 item->name, strerror(-rc));
+	}
+	end(link->fetch, item, why[0] ? why : NULL);
+	fill(link);
+}
+
+static const struct ql_http_response_ops response_ops = {
+	.headers = on_headers,
+	.data = on_data,
+	.done = on_done,
+};
+
+/* Connections. */
+
+static void fill(struct link *link)
+{
+	struct items *waiting = &link->target->waiting;
+	struct item *item;
+	int rc;
+
+	while (link->running < link->fetch->o.parallel && !link->closing &&
+	       (item = TAILQ_FIRST(waiting)) != NULL) {
+		item->link = link;
+		rc = ql_http_get(link->http, item->url.authority, item->url.path, &response_ops,
+				 item, &item->req);
+		if (rc == -EAGAIN || rc == -ENOTCONN)
+			return;
+		TAILQ_REMOVE(waiting, item, next);
+		if (rc < 0)
+			end(link->fetch, item,
+			    rc == -EINVAL ? "it cannot be asked for" : strerror(-rc));
+		else
+			link->running++;
+	}
+}
+
+static void on_connected(struct ql_http_conn *conn, void *arg)
+{
+	struct link *link = arg;
+	struct ql_fetch_stats *stats = &link->fetch->stats;
+	struct ql_conn_stats s;
+
+	ql_conn_stats(ql_http_quic(conn), &s);
+	stats->connections++;
+	if (s.handshake_ns > stats->handshake_ns)
+		stats->handshake_ns = s.handshake_ns;
+	fill(link);
+}
+
+static void on_available(struct ql_http_conn *conn, void *arg)
+{
+	(void)conn;
+	fill(arg);
+}
+
+/* In words; what a person can do about it goes with it. */
+static void explain(const struct ql_close_info *info, const struct target *t, char why[TEXT])
+{
+	char addr[QL_ADDR_STRLEN];
+	const char *reason = info->reason ? info->reason : "";
+	bool tls = !info->application && info->error >= QL_ERR_CRYPTO_ERROR &&
+		   info->error <= QL_ERR_CRYPTO_ERROR + 0xff;
+	unsigned int alert = tls ? (unsigned int)(info->error & 0xff) : 0;
+
+	ql_addr_format(&t->addr, addr);
+	switch (info->cause) {
+	case QL_CLOSE_HANDSHAKE:
+		snprintf(why, TEXT, "no answer from %s: the handshake timed out", addr);
+		return;
+	case QL_CLOSE_IDLE:
+		snprintf(why, TEXT, "%s does not answer any more: the connection timed out", addr);
+		return;
+	case QL_CLOSE_RESET:
+		snprintf(why, TEXT, "%s does not know the connection any more (stateless reset)",
+			 addr);
+		return;
+	case QL_CLOSE_VERSION:
+		snprintf(why, TEXT, "%s speaks no version of QUIC that we do", addr);
+		return;
+	case QL_CLOSE_ENGINE:
+		snprintf(why, TEXT, "not finished");
+		return;
+	default:
+		break;
+	}
+	if (info->cause == QL_CLOSE_LOCAL && alert >= 42 && alert <= 48)
+		snprintf(why, TEXT,
+			 "the certificate of %s is not trusted: %s (%s). --ca FILE names its "
+			 "authority, --sni its name, --insecure trusts all",
+			 addr, reason, ql_err_name(info->error));
+	else if (info->application)
+		snprintf(why, TEXT, "connection closed by %s with code 0x%" PRIx64 "%s%s",
+			 info->cause == QL_CLOSE_PEER ? "the server" : "us", info->error,
+			 reason[0] ? ": " : "", reason);
+	else
+		snprintf(why, TEXT, "connection closed by %s: %s%s%s",
+			 info->cause == QL_CLOSE_PEER ? "the server" : "us",
+			 ql_err_name(info->error), reason[0] ? ": " : "", reason);
+}
+
+static void on_closed(struct ql_http_conn *conn, const struct ql_close_info *info, void *arg)
+{
+	struct link *link = arg;
+	struct target *t = link->target;
+	char why[TEXT];
+
+	(void)conn;
+	link->http = NULL;
+	link->closing = true;
+	t->links--;
+	if (link->fetch->why)
+		snprintf(why, TEXT, "%s", link->fetch->why);
+	else
+		explain(info, t, why);
+	fail_all(link->fetch, &link->lost, why);
+	if (t->links == 0)
+		fail_all(link->fetch, &t->waiting, why);
+}
+
+static const struct ql_http_client_ops client_ops = {
+	.connected = on_connected,
+	.available = on_available,
+	.closed = on_closed,
+};
+
+static unsigned int common_bits(const uint8_t a[16], const uint8_t b[16])
+{
+	unsigned int n = 0;
+
+	while (n < 128 && !((a[n / 8] ^ b[n / 8]) >> (7 - n % 8) & 1))
+		n++;
+	return n;
+}
+
+/* Our address of the server's family that has most in common with it. */
+static const struct ql_addr *nearest(const struct ql_ifaddrs *ours, const struct ql_addr *to)
+{
+	const struct ql_addr *best = NULL;
+
+	for (unsigned int i = 0; i < ours->n; i++) {
+		const struct ql_addr *a = &ours->at[i].addr;
+
+		if (ql_addr_is_ip4(a) == ql_addr_is_ip4(to) &&
+		    (!best || common_bits(a->ip, to->ip) > common_bits(best->ip, to->ip)))
+			best = a;
+	}
+	return best;
+}
+
+static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetch_network *net,
+		      uint16_t port, uint64_t now)
+{
+	const struct ql_addr *local = nearest(&net->ip, &t->addr);
+	struct ql_path path = {.remote = t->addr};
+	struct link *link;
+	int rc;
+
+	if (!local) {
+		ql_complain("%s has an %s address, and none of ours (--ip) is", t->host,
+			    ql_addr_is_ip4(&t->addr) ? "IPv4" : "IPv6");
+		return false;
+	}
+	path.local = *local;
+	path.local.port = port;
+	link = calloc(1, sizeof(*link));
+	if (!link)
+		return false;
+	link->fetch = f;
+	link->target = t;
+	TAILQ_INIT(&link->lost);
+	rc = ql_http_connect(net->engine, &path, net->tls, f->o.sni ? f->o.sni : t->host,
+			     &net->transport, net->alpns, &client_ops, link, NULL, now,
+			     &link->http);
+	if (rc < 0) {
+		ql_complain("cannot connect to %s: %s", t->host, strerror(-rc));
+		free(link);
+		return false;
+	}
+	t->links++;
+	TAILQ_INSERT_TAIL(&f->links, link, next);
+	return true;
+}
+
+bool ql_fetch_start(struct ql_fetch *f, const struct ql_fetch_network *network, uint64_t now)
+{
+	struct target *t;
+	uint16_t port = 0;
+
+	/* where it begins is random, so that two runs do not meet; from there on one by one */
+	if (getrandom(&port, sizeof(port), 0) < 0)
+		port = (uint16_t)now;
+	TAILQ_FOREACH (t, &f->targets, next) {
+		for (unsigned int i = 0; i < f->o.connections; i++) {
+			if (!open_link(f, t, network, port | FIRST_PORT, now))
+				return false;
+			port++;
+		}
+	}
+	return true;
+}
+
+bool ql_fetch_ended(const struct ql_fetch *f)
+{
+	return f->stats.done + f->stats.failed == f->stats.files;
+}
+
+void ql_fetch_give_up(struct ql_fetch *f, const char *why)
+{
+	struct target *t;
+	struct link *link;
+
+	f->why = why;
+	TAILQ_FOREACH (link, &f->links, next)
+		link->closing = true;
+	TAILQ_FOREACH (t, &f->targets, next)
+		fail_all(f, &t->waiting, why);
+}
+
+bool ql_fetch_close(struct ql_fetch *f)
+{
+	struct link *link;
+	bool closed = true;
+
+	TAILQ_FOREACH (link, &f->links, next) {
+		link->closing = true;
+		if (link->http) {
+			ql_http_close(link->http);
+			closed = false;
+		}
+	}
+	return closed;
+}
+
+const struct ql_fetch_stats *ql_fetch_stats(const struct ql_fetch *f)
+{
+	return &f->stats;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Fetching many URLs to files, over one or more connections to each server, with as many requests
+ * at a time as the servers allow. Set up first, before EAL; then one thread runs it. Each failure
+ * is told by one line on standard error when it happens.
+ */
+#ifndef QL_APP_FETCH_H
+#define QL_APP_FETCH_H
+
+#include <qlane/http3.h>
+
+#include "options.h"
+
+struct ql_fetch;
+
+struct ql_fetch_options {
+	const char *out;	  /* folder, made if it is missing; NULL to throw contents away */
+	const char *sni;	  /* instead of the URLs' hosts */
+	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */
+	unsigned int connections; /* to each server */
+	unsigned int parallel;	  /* requests on a connection at most */
+};
+
+struct ql_fetch_stats {
+	unsigned int files, done, failed; /* done: with status 200, and written */
+	uint64_t bytes;			  /* of content, so far */
+	unsigned int connections;	  /* that were made */
+	uint64_t handshake_ns;		  /* the longest of theirs */
+};
+
+/* Options are copied, strings are not. NULL after a message. */
+struct ql_fetch *ql_fetch_new(const struct ql_fetch_options *options);
+/* Closed connections only: after the engine was freed. */
+void ql_fetch_free(struct ql_fetch *fetch);
+
+/* One more URL. False after a message. */
+bool ql_fetch_add(struct ql_fetch *fetch, const char *url);
+/* Names to addresses, and no two URLs to one file. False after a message. */
+bool ql_fetch_prepare(struct ql_fetch *fetch);
+
+/* Port of the first URL's server. */
+uint16_t ql_fetch_port(const struct ql_fetch *fetch);
+
+struct ql_fetch_network {
+	struct ql_engine *engine;
+	struct ql_tls_ctx *tls;
+	struct ql_transport transport;
+	const char *alpns;
+	struct ql_ifaddrs ip; /* ours; the one nearest to the server is taken */
+};
+
+/* Open the connections. False after a message. */
+bool ql_fetch_start(struct ql_fetch *fetch, const struct ql_fetch_network *network, uint64_t now);
+/* Every URL has its file or its failure. */
+bool ql_fetch_ended(const struct ql_fetch *fetch);
+/*
+ * Fail what is not there yet, for this reason: what was not begun now, what is running when its
+ * connection is closed. The text is not copied.
+ */
+void ql_fetch_give_up(struct ql_fetch *fetch, const char *why);
+/* Close the connections; true when all are closed. To be called until then. */
+bool ql_fetch_close(struct ql_fetch *fetch);
+
+const struct ql_fetch_stats *ql_fetch_stats(const struct ql_fetch *fetch);
+
+#endif /* QL_APP_FETCH_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SMALLEST 512
+
+/* Open, and make, the folders of a name; *name becomes what is left of it. */
+static int open_folders(int root, const char **name)
+{
+	int dir = dup(root), next;
+	const char *slash;
+
+	while (dir >= 0 && (slash = strchr(*name, '/')) != NULL) {
+		char *step = strndup(*name, (size_t)(slash - *name));
+
+		if (!step) {
+			close(dir);
+			return -ENOMEM;
+		}
+		next = mkdirat(dir, step, 0777) < 0 && errno != EEXIST
+			       ? -1
+			       : openat(dir, step, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		free(step);
+		if (next < 0) {
+			int error = errno;
+
+			close(dir);
+			return -error;
+		}
+		close(dir);
+		dir = next;
+		*name = slash + 1;
+	}
+	return dir < 0 ? -errno : dir;
+}
+
+static void release(struct ql_outfile *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	if (f->dir >= 0)
+		close(f->dir);
+	free(f->name);
+	free(f->temporary);
+	free(f->buffer);
+	*f = (struct ql_outfile){.dir = -1, .fd = -1};
+}
+
+int ql_outfile_open(struct ql_outfile *f, int root, const char *name, size_t expected)
+{
+	int error;
+
+	*f = (struct ql_outfile){.dir = -1, .fd = -1};
+	f->dir = open_folders(root, &name);
+	if (f->dir < 0) {
+		error = f->dir;
+		f->dir = -1;
+		return error;
+	}
+	f->size = expected == 0 || expected > QL_OUTFILE_BUFFER ? QL_OUTFILE_BUFFER
+		  : expected < SMALLEST				? SMALLEST
+								: expected;
+	f->name = strdup(name);
+	f->buffer = malloc(f->size);
+	if (!f->name || !f->buffer ||
+	    asprintf(&f->temporary, ".%.200s.%ld.part", name, (long)getpid()) < 0) {
+		f->temporary = NULL;
+		release(f);
+		return -ENOMEM;
+	}
+	f->fd = openat(f->dir, f->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		       0666);
+	if (f->fd < 0) {
+		error = -errno;
+		release(f);
+		return error;
+	}
+	return 0;
+}
+
+static int put(struct ql_outfile *f, const char *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(f->fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int ql_outfile_write(struct ql_outfile *f, const void *data, size_t len)
+{
+	while (len > 0) {
+		size_t n = f->size - f->used;
+		int rc;
+
+		if (n > len)
+			n = len;
+		memcpy(f->buffer + f->used, data, n);
+		f->used += n;
+		data = (const char *)data + n;
+		len -= n;
+		if (f->used == f->size) {
+			rc = put(f, f->buffer, f->used);
+			if (rc < 0)
+				return rc;
+			f->used = 0;
+		}
+	}
+	return 0;
+}
+
+int ql_outfile_commit(struct ql_outfile *f)
+{
+	int rc = put(f, f->buffer, f->used), fd = f->fd;
+
+	f->fd = -1;
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && renameat(f->dir, f->temporary, f->dir, f->name) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlinkat(f->dir, f->temporary, 0);
+	release(f);
+	return rc;
+}
+
+void ql_outfile_abort(struct ql_outfile *f)
+{
+	if (f->fd >= 0)
+		unlinkat(f->dir, f->temporary, 0);
+	release(f);
+}
