@@ -52,14 +52,15 @@ size_t ql_mem_class_size(size_t size)
 
 #if OWN_BLOCKS
 
-/* The first byte past the request is out of bounds, unless its alignment needs it. */
+/* The first byte past the request is out of bounds. */
 static void *carve(struct ql_mem *mem, unsigned int c, size_t size)
 {
-	size_t align = size < 64 ? 16 : 64;
+	void *p;
 
 	if (mem->used + class_bytes(c) > mem->budget)
 		return NULL;
-	return aligned_alloc(align, size ? size : 1);
+	/* not aligned_alloc, which wants the size to be a multiple of the alignment */
+	return posix_memalign(&p, size < 64 ? 16 : 64, size ? size : 1) ? NULL : p;
 }
 
 #else

@@ -10,7 +10,7 @@
 
 #define QL_RTT_INITIAL	   UINT64_C(333000000) /* kInitialRtt, 6.2.2 */
 #define QL_RTT_GRANULARITY UINT64_C(1000000)   /* kGranularity, 6.1.2 */
-#define QL_RTT_MAX	   (UINT64_C(1) << 50) /* samples are cut to this: 13 days */
+#define QL_RTT_MAX	   (UINT64_C(1) << 40) /* samples are cut to this: 18 minutes */
 
 struct ql_rtt {
 	uint64_t latest; /* 0 before the first sample */
