@@ -13,7 +13,11 @@
 /* The TLS extension of RFC 9001, section 8.2. */
 #define TRANSPORT_PARAMETERS 0x39
 
-/* A longer message is not taken into memory: certificate chains stay well below. */
+/*
+ * A message's four header bytes make wolfSSL allocate its length. Hellos are a few KB at most;
+ * certificate chains are the longest messages there are.
+ */
+#define HELLO_MAX   16384
 #define MESSAGE_MAX 65000
 
 enum {
@@ -60,15 +64,19 @@ static void set_error(struct ql_tls *tls, uint64_t error, const char *reason)
 	tls->reason = reason;
 }
 
-/* Messages that a role may receive at a level: RFC 9001, sections 4.4, 6 and 8.3. */
+/*
+ * Messages that a role may receive at a level: RFC 9001, sections 4.4, 6 and 8.3. Our servers ask
+ * for no certificate.
+ */
 static bool message_allowed(bool server, enum ql_level level, uint8_t type)
 {
 	switch (level) {
 	case QL_LEVEL_INITIAL:
 		return type == (server ? CLIENT_HELLO : SERVER_HELLO);
 	case QL_LEVEL_HANDSHAKE:
-		return type == CERTIFICATE || type == CERTIFICATE_VERIFY || type == FINISHED ||
-		       (!server && (type == ENCRYPTED_EXTENSIONS || type == CERTIFICATE_REQUEST));
+		return type == FINISHED ||
+		       (!server && (type == ENCRYPTED_EXTENSIONS || type == CERTIFICATE_REQUEST ||
+				    type == CERTIFICATE || type == CERTIFICATE_VERIFY));
 	case QL_LEVEL_APP:
 		return !server && type == NEW_SESSION_TICKET;
 	default:
@@ -95,7 +103,7 @@ static size_t follow(struct ql_tls_messages *m, bool server, enum ql_level level
 		if (m->have < sizeof(m->hdr))
 			continue;
 		m->left = (uint32_t)m->hdr[1] << 16 | (uint32_t)m->hdr[2] << 8 | m->hdr[3];
-		if (m->left > MESSAGE_MAX) {
+		if (m->left > (level == QL_LEVEL_INITIAL ? HELLO_MAX : MESSAGE_MAX)) {
 			*error = QL_ERR_CRYPTO_BUFFER_EXCEEDED;
 			return 0;
 		}

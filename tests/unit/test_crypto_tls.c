@@ -585,6 +585,8 @@ static const struct {
 	{false, false, QL_LEVEL_APP, "\x04", 1, QL_ERR_PROTOCOL_VIOLATION},
 	{true, false, QL_LEVEL_EARLY, "\x05\0\0\0", 4, QL_ERR_PROTOCOL_VIOLATION},
 	/* a length beyond all reason */
+	{true, false, QL_LEVEL_INITIAL, "\x01\x00\x40\x01", 4, QL_ERR_CRYPTO_BUFFER_EXCEEDED},
+	{false, false, QL_LEVEL_INITIAL, "\x02\x00\x40\x01", 4, QL_ERR_CRYPTO_BUFFER_EXCEEDED},
 	{true, false, QL_LEVEL_INITIAL, "\x01\xff\xff\xff", 4, QL_ERR_CRYPTO_BUFFER_EXCEEDED},
 	{false, true, QL_LEVEL_APP, "\x04\x01\x00\x00", 4, QL_ERR_CRYPTO_BUFFER_EXCEEDED},
 };
@@ -664,6 +666,19 @@ START_TEST(bad_finished)
 	ck_assert_int_eq(deliver(&client, &server, QL_LEVEL_HANDSHAKE, STREAM_MAX), -EPROTO);
 	ck_assert_uint_eq(ql_tls_error(server.tls), ALERT(51)); /* decrypt_error */
 	ck_assert(!ql_tls_complete(server.tls));
+}
+END_TEST
+
+/* A client certificate that nobody asked for. */
+START_TEST(uninvited_certificate)
+{
+	struct scene s = {0};
+
+	begin(&s);
+	ck_assert_int_eq(deliver(&client, &server, QL_LEVEL_INITIAL, STREAM_MAX), 0);
+	ck_assert_int_eq(ql_tls_recv(server.tls, QL_LEVEL_HANDSHAKE, (const uint8_t *)"\x0b", 1),
+			 -EPROTO);
+	ck_assert_uint_eq(ql_tls_error(server.tls), ALERT(10));
 }
 END_TEST
 
@@ -834,6 +849,7 @@ int main(void)
 	tcase_add_loop_test(tc, across_key_change, 0, 2);
 	tcase_add_loop_test(tc, flipped_bits, 0, 4);
 	tcase_add_test(tc, bad_finished);
+	tcase_add_test(tc, uninvited_certificate);
 	tcase_add_loop_test(tc, send_fails, 0, 4);
 	tcase_add_test(tc, bad_arguments);
 	tcase_add_test(tc, key_log);
