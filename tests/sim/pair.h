@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * A server and a client engine with the application of app.h: what most tests start from.
+ *
+ *	struct sim_pair p;
+ *	sim_pair_open(&p, seed, NULL, &job);
+ *	sim_pair_connect(&p);
+ *	sim_run(p.sim, ...);
+ *	sim_pair_close(&p)
+ */
+#ifndef SIM_PAIR_H
+#define SIM_PAIR_H
+
+#include "sim/app.h"
+#include "sim/sim.h"
+
+#define SIM_SERVER 0
+#define SIM_CLIENT 1
+
+struct sim_pair {
+	struct sim *sim;
+	struct ql_tls_ctx *tls[2];
+	struct ql_transport transport[2]; /* of the client: for the next sim_pair_connect() */
+	struct sim_app app[2];		  /* each by SIM_SERVER, SIM_CLIENT */
+	uint64_t memory[2];		  /* bytes that the engines used at first */
+};
+
+/* limits and transport may be NULL, and are for both ends. */
+void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *limits,
+		   const struct ql_transport *transport, const struct sim_job *job);
+
+/* The same link for both directions. */
+void sim_pair_link(struct sim_pair *p, const struct sim_link *link);
+
+/* Start another connection of the client's. As ql_connect(). */
+int sim_pair_connect(struct sim_pair *p);
+
+/* For sim_run(): every connection that either side knows has ended, and its memory is back. */
+bool sim_pair_idle(void *pair);
+
+/* An engine's figures. */
+struct ql_engine_stats sim_pair_stats(const struct sim_pair *p, unsigned int node);
+
+/* Free it all. Returns mbufs missing, see sim_free(). */
+int sim_pair_close(struct sim_pair *p);
+
+#endif

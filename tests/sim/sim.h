@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Engines on a virtual clock, joined by a virtual network.
+ *
+ * Every node is an engine with an address of its own and one link into the network. A datagram
+ * goes through the sender's link, which delays, loses, doubles, alters and reorders by the
+ * simulation's seed, and then to the node that has the destination's IP address. The clock jumps to
+ * whatever comes next, so that minutes take milliseconds; the same seed gives the same run, to the
+ * byte.
+ *
+ *	s = sim_new(seed);
+ *	a = sim_add(s, NULL); b = sim_add(s, NULL);
+ *	ql_listen(sim_engine(s, a), ...); ql_connect(sim_engine(s, b), ..., sim_now(s), ...);
+ *	sim_run(s, 10 * QL_NSEC_PER_SEC, done, arg);
+ *	leaked = sim_free(s);
+ *
+ * Times are ns. Needs sim_env_init(). What cannot go on (no memory) ends the process.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include <qlane/engine.h>
+
+#include "sim/env.h"
+
+#define SIM_NODES   16
+#define SIM_MILLION 1000000u
+
+/* What a node's link does to what the node sends. All zero: nothing, and it takes no time. */
+struct sim_link {
+	uint64_t rate;	    /* bits a second; 0: no limit */
+	uint64_t delay;	    /* ns */
+	unsigned int queue; /* datagrams that may wait for `rate`; more are dropped; 0: no limit */
+	/* Chances in a million, for each datagram. */
+	unsigned int loss;
+	unsigned int duplicate;
+	unsigned int corrupt; /* one bit flipped */
+	unsigned int reorder; /* comes reorder_delay later */
+	uint64_t reorder_delay;
+	/* A test's own hand: may look and alter; false loses the datagram. May be NULL. */
+	bool (*filter)(void *arg, struct ql_datagram *d, uint64_t now);
+	void *arg;
+};
+
+/* 10 ms, 1 Gbit/s: what sim_add() gives a node. */
+extern const struct sim_link sim_link_default;
+
+struct sim_link_stats {
+	uint64_t datagrams, bytes; /* that the node sent */
+	uint64_t lost, overflowed, filtered, duplicated, corrupted, reordered;
+	uint64_t unroutable; /* no node has this address */
+	uint64_t largest;    /* bytes of the largest datagram */
+};
+
+/* How the engines' loops went. */
+struct sim_stats {
+	uint64_t turns;
+	uint64_t idle_turns; /* in which an engine neither got nor sent anything */
+	uint64_t late;	     /* deadlines in the past after a turn: a bug */
+};
+
+struct sim;
+
+struct sim *sim_new(uint64_t seed);
+
+/* Free engines and all. Returns how many mbufs are missing in the nodes' pools: a bug if not 0. */
+int sim_free(struct sim *s);
+
+/*
+ * A node more, at most SIM_NODES. config may be NULL, and of its fields tx_pool, seed and name
+ * may be empty. Returns its number, counted from 0.
+ */
+unsigned int sim_add(struct sim *s, const struct ql_engine_config *config);
+
+uint64_t sim_now(const struct sim *s);
+/* The simulation's pseudo-random numbers, for a test that wants to add to the chaos. */
+uint64_t *sim_seed(struct sim *s);
+struct ql_engine *sim_engine(struct sim *s, unsigned int node);
+/* To be altered at any time. */
+struct sim_link *sim_link(struct sim *s, unsigned int node);
+const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int node);
+const struct sim_stats *sim_stats(const struct sim *s);
+
+/* A path between two nodes, from a fresh port of the first to port 443 of the other. */
+struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to);
+
+/*
+ * Let all engines work until done(arg) says so, at most for so long. done may be NULL. True if it
+ * was done; then the rest of the time has not passed.
+ */
+bool sim_run(struct sim *s, uint64_t ns, bool (*done)(void *arg), void *arg);
+
+/* Hand a datagram to a node now, as if it came over path (local is the node). Runs no turn. */
+void sim_inject(struct sim *s, unsigned int node, const struct ql_path *path, const void *data,
+		size_t len);
+
+/*
+ * Make what the node would send now and give it to the test instead of the network: at most max
+ * datagrams, which the caller frees.
+ */
+unsigned int sim_take(struct sim *s, unsigned int node, struct ql_datagram *out, unsigned int max);
+
+#endif
