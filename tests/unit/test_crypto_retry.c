@@ -34,6 +34,18 @@ START_TEST(sample)
 }
 END_TEST
 
+/* Where the connection ID ends is part of what the tag covers. */
+START_TEST(cid_length_counts)
+{
+	static const uint8_t bytes[32] = "connection ID, then the packet";
+	uint8_t a[QL_TAG_LEN], b[QL_TAG_LEN];
+
+	ck_assert_int_eq(ql_retry_tag(QL_VERSION_1, bytes, 8, bytes + 8, 24, a), 0);
+	ck_assert_int_eq(ql_retry_tag(QL_VERSION_1, bytes, 9, bytes + 9, 23, b), 0);
+	ck_assert_mem_ne(a, b, sizeof(a));
+}
+END_TEST
+
 START_TEST(bounds)
 {
 	static uint8_t pkt[QL_RETRY_MAX + 1];
@@ -62,6 +74,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, sample, 0, 2);
+	tcase_add_test(tc, cid_length_counts);
 	tcase_add_test(tc, bounds);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
