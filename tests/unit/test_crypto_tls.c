@@ -121,8 +121,8 @@ struct scene {
 	bool insecure;
 	unsigned int client_suites, server_suites;
 	struct ql_proto client_protos[3], server_protos[3];
-	bool no_client_params, no_server_params;
 	bool keylog;
+	bool retry; /* the server wants another key share: HelloRetryRequest */
 	uint8_t seed;
 };
 
@@ -146,6 +146,11 @@ static struct ql_tls_ctx *make_ctx(const struct scene *s, bool is_server)
 	}
 	ctx = ql_tls_ctx_create(&c, err);
 	ck_assert_msg(ctx != NULL, "%s", err);
+	if (s->retry && is_server) {
+		int p384 = WOLFSSL_ECC_SECP384R1;
+
+		ck_assert_int_eq(wolfSSL_CTX_set_groups(ctx->wolf, &p384, 1), WOLFSSL_SUCCESS);
+	}
 	return ctx;
 }
 
@@ -322,6 +327,19 @@ START_TEST(kinds_of_keys)
 	begin(&s);
 	ck_assert_int_eq(run(STREAM_MAX), 0);
 	check_complete(QL_AES128_GCM_SHA256);
+}
+END_TEST
+
+START_TEST(other_key_share)
+{
+	struct scene s = {.retry = true};
+	size_t first;
+
+	begin(&s);
+	first = client.level[QL_LEVEL_INITIAL].sent;
+	ck_assert_int_eq(run(_i ? 7 : STREAM_MAX), 0);
+	check_complete(QL_AES128_GCM_SHA256);
+	ck_assert_uint_gt(client.level[QL_LEVEL_INITIAL].sent, first + 100);
 }
 END_TEST
 
@@ -839,6 +857,7 @@ int main(void)
 	tcase_add_test(tc, no_common_suite);
 	tcase_add_loop_test(tc, portions, 0, 7);
 	tcase_add_loop_test(tc, kinds_of_keys, 0, 2);
+	tcase_add_loop_test(tc, other_key_share, 0, 2);
 	tcase_add_loop_test(tc, verification, 0, N_BELIEFS);
 	tcase_add_loop_test(tc, sni, 0, 2);
 	tcase_add_loop_test(tc, alpn, 0, sizeof(alpns) / sizeof(alpns[0]));
