@@ -95,7 +95,7 @@ struct ql_frame_close {
 
 struct ql_frame {
 	enum ql_frame_type type; /* the family */
-	uint64_t wire_type;	 /* the type as received; also set when decoding fails behind it */
+	uint64_t wire_type;	 /* as received; set too when decoding fails behind it */
 	union {
 		struct {
 			size_t count; /* of consecutive PADDING frames */

@@ -12,13 +12,13 @@ static int parse(const uint8_t *data, size_t len, size_t short_len, struct ql_pk
 	int rc = ql_pkt_parse(in, len, short_len, h);
 
 	if (rc == 0) {
-		ck_assert_uint_gt(h->size, 0);
-		ck_assert_uint_le(h->size, len);
-		ck_assert_uint_le(h->pn_offset, h->size);
-		ck_assert(h->dcid.p >= in && h->dcid.p + h->dcid.len <= in + len);
+		REQUIRE(h->size > 0);
+		REQUIRE(h->size <= len);
+		REQUIRE(h->pn_offset <= h->size);
+		REQUIRE(h->dcid.p >= in && h->dcid.p + h->dcid.len <= in + len);
 		if (h->type != QL_PKT_SHORT) {
-			ck_assert(h->scid.p >= in && h->scid.p + h->scid.len <= in + len);
-			ck_assert(h->token >= in && h->token + h->token_len <= in + len);
+			REQUIRE(h->scid.p >= in && h->scid.p + h->scid.len <= in + len);
+			REQUIRE(h->token >= in && h->token + h->token_len <= in + len);
 		}
 	}
 	exact_free(in);
@@ -533,8 +533,8 @@ START_TEST(test_pn_window)
 		}
 		if (pn > QL_PN_MAX)
 			continue;
-		ck_assert_ptr_eq(ql_pn_put(buf, pn, len), buf + len);
-		ck_assert_uint_eq(ql_pn_decode(ql_pn_get(buf, len), len, expected), pn);
+		REQUIRE(ql_pn_put(buf, pn, len) == buf + len);
+		REQUIRE(ql_pn_decode(ql_pn_get(buf, len), len, expected) == pn);
 	}
 }
 END_TEST
@@ -551,9 +551,8 @@ START_TEST(test_pn_end_to_end)
 		pn = acked + 1 + (rnd(&seed) & ((UINT64_C(1) << (rnd(&seed) % 31)) - 1));
 		received = acked + rnd(&seed) % (pn - acked);
 		len = ql_pn_encode_len(pn, acked);
-		ck_assert_uint_eq(ql_pn_decode((uint32_t)(pn & (UINT32_MAX >> (32 - 8 * len))), len,
-					       received + 1),
-				  pn);
+		REQUIRE(ql_pn_decode((uint32_t)(pn & (UINT32_MAX >> (32 - 8 * len))), len,
+				     received + 1) == pn);
 	}
 }
 END_TEST

@@ -115,10 +115,10 @@ START_TEST(test_random_round_trip)
 		uint8_t buf[8];
 		const uint8_t *p = buf, *end = ql_varint_put(buf, v);
 
-		ck_assert_uint_eq((size_t)(end - buf), ql_varint_len(v));
-		ck_assert_int_eq(ql_varint_get(&p, end, &got), 0);
-		ck_assert_uint_eq(got, v);
-		ck_assert_ptr_eq(p, end);
+		REQUIRE((size_t)(end - buf) == ql_varint_len(v));
+		REQUIRE(ql_varint_get(&p, end, &got) == 0);
+		REQUIRE(got == v);
+		REQUIRE(p == end);
 	}
 }
 END_TEST
