@@ -17,7 +17,7 @@ fetch() { # PROTO HOST PATH...
 	"$QL_CLIENT" "${QL_EAL[@]}" -- --loopback "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
 		--ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --ca "$CERT/ca.pem" --alpn "$proto" --quiet \
 		--out out "${@/#/$base/}" >client.log 2>&1 || rc=$?
-	tail -40 client.log
+	tail -15 client.log
 	ql_no_report client.log
 	[ "$rc" -eq 0 ] || ql_fail "exit code $rc"
 	ql_same "$WWW" out "$@"

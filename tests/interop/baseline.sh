@@ -32,13 +32,13 @@ for server in ngtcp2 nginx aioquic; do
 	mapfile -t SMALL < <(peer_server_small $server)
 	for client in ngtcp2 curl aioquic; do
 		for address in 127.0.0.1 ::1; do
-			ql_test "$client-$server-$address-big" 60 fetch $client $server h3 "$address" big.bin
+			ql_test "$client-$server-$address-big" 150 fetch $client $server h3 "$address" big.bin
 		done
-		ql_test "$client-$server-small" 60 fetch $client $server h3 127.0.0.1 "${SMALL[@]}"
+		ql_test "$client-$server-small" 150 fetch $client $server h3 127.0.0.1 "${SMALL[@]}"
 	done
 done
 for server in nginx aioquic; do
-	ql_test aioquic-$server-hq-big 60 fetch aioquic $server hq-interop 127.0.0.1 big.bin
-	ql_test aioquic-$server-hq-small 60 fetch aioquic $server hq-interop 127.0.0.1 "${SMALL[@]}"
+	ql_test aioquic-$server-hq-big 150 fetch aioquic $server hq-interop 127.0.0.1 big.bin
+	ql_test aioquic-$server-hq-small 150 fetch aioquic $server hq-interop 127.0.0.1 "${SMALL[@]}"
 done
 ql_end

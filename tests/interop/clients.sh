@@ -67,12 +67,12 @@ ql_fixtures
 for client in ngtcp2 curl aioquic; do
 	for v in 4 6; do
 		address=QL_OUR$v
-		ql_test server-$client-ipv$v-100MB 90 fetch $client h3 "${!address}" big.bin
-		ql_test server-$client-ipv$v-1000-files 90 fetch $client h3 "${!address}" "${SMALL[@]}"
+		ql_test server-$client-ipv$v-100MB 120 fetch $client h3 "${!address}" big.bin
+		ql_test server-$client-ipv$v-1000-files 120 fetch $client h3 "${!address}" "${SMALL[@]}"
 	done
 done
-ql_test server-aioquic-hq-100MB 90 fetch aioquic hq-interop "$QL_OUR4" big.bin
-ql_test server-aioquic-hq-1000-files 90 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"
+ql_test server-aioquic-hq-100MB 120 fetch aioquic hq-interop "$QL_OUR4" big.bin
+ql_test server-aioquic-hq-1000-files 120 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
 ql_test server-missing-file 30 missing_file

@@ -70,13 +70,13 @@ for server in ngtcp2 nginx aioquic; do
 	mapfile -t SMALL < <(peer_server_small $server)
 	for v in 4 6; do
 		address=QL_KERNEL$v
-		ql_test client-$server-ipv$v-100MB 90 fetch $server h3 "${!address}" big.bin
-		ql_test client-$server-ipv$v-1000-files 90 fetch $server h3 "${!address}" "${SMALL[@]}"
+		ql_test client-$server-ipv$v-100MB 120 fetch $server h3 "${!address}" big.bin
+		ql_test client-$server-ipv$v-1000-files 120 fetch $server h3 "${!address}" "${SMALL[@]}"
 	done
 done
 for server in nginx aioquic; do
-	ql_test client-$server-hq-100MB 90 fetch $server hq-interop "$QL_KERNEL4" big.bin
-	ql_test client-$server-hq-1000-files 90 fetch $server hq-interop "$QL_KERNEL6" "${SMALL[@]}"
+	ql_test client-$server-hq-100MB 120 fetch $server hq-interop "$QL_KERNEL4" big.bin
+	ql_test client-$server-hq-1000-files 120 fetch $server hq-interop "$QL_KERNEL6" "${SMALL[@]}"
 done
 ql_test client-distrusts 60 distrust nginx
 ql_test client-wrong-name 60 wrong_name nginx

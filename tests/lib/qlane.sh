@@ -89,7 +89,7 @@ ql_server_stop() {
 
 # Fails when a sanitizer wrote into a log.
 ql_no_report() { # LOG
-	if grep -nE 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$1"; then
+	if grep -nE -A 45 'ERROR: [A-Za-z]+Sanitizer|runtime error:' "$1"; then
 		ql_fail "sanitizer report in $1"
 	fi
 }
@@ -100,7 +100,7 @@ ql_client() { # ARGUMENT...
 	ql_eal 1 512
 	"$QL_CLIENT" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
 		--quiet "$@" >client.log 2>&1 || rc=$?
-	tail -40 client.log
+	tail -15 client.log
 	ql_no_report client.log
 	return $rc
 }
