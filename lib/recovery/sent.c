@@ -143,8 +143,10 @@ int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame)
 		s->tail->next = chunk;
 	else
 		s->head = chunk;
-	if (!s->build_chunk)
+	if (s->build_count == 0) { /* the full one before it may be gone by the time we look */
 		s->build_chunk = chunk;
+		s->build_pos = 0;
+	}
 	s->tail = chunk;
 	s->tail_pos = 1;
 	s->build_count++;
