@@ -20,11 +20,14 @@
 /* EAL keeps and changes what it is given. */
 static void eal(const char *const args[])
 {
-	char *argv[16];
+	static char text[16][32];
+	static char *argv[16];
 	int argc = 0;
 
-	for (; args[argc]; argc++)
-		argv[argc] = strdup(args[argc]);
+	for (; args[argc]; argc++) {
+		snprintf(text[argc], sizeof(text[0]), "%s", args[argc]);
+		argv[argc] = text[argc];
+	}
 	argv[argc] = NULL;
 	if (rte_eal_init(argc, argv) < 0)
 		errx(1, "no EAL: %s", rte_strerror(rte_errno));

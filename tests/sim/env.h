@@ -16,7 +16,10 @@ struct rte_mempool;
 /* The server's name in the credentials. */
 #define SIM_NAME "server.example"
 
-/* Once a process, before it forks, on the thread that will use the engines. */
+/*
+ * Once a process, on the thread that will use the engines. Children of a fork share EAL's memory:
+ * each test that has a process of its own should have an EAL of its own, too.
+ */
 void sim_env_init(void);
 
 /* The same with a hugepage heap of so many MiB, for figures. Falls back to the above. */

@@ -4,6 +4,8 @@
  */
 #include "test_engine_util.h"
 
+#include <qlane/error.h>
+
 /* Everything there and back. */
 static void check_complete(const struct sim_pair *p, unsigned int conns)
 {
@@ -16,25 +18,265 @@ static void check_complete(const struct sim_pair *p, unsigned int conns)
 	ck_assert_uint_eq(s->connected, conns);
 	ck_assert_uint_eq(s->closed, conns);
 	ck_assert_uint_eq(c->complete, streams);
-	ck_assert_uint_eq(s->complete, streams);
 	ck_assert_uint_eq(c->received, streams * c->job.download);
+	/* The client closes when it has all; the server may still wait for the last ACKs. */
+	ck_assert_uint_eq(s->opened, streams);
+	ck_assert_uint_eq(s->ended, streams);
 	ck_assert_uint_eq(s->received, streams * c->job.upload);
+}
+
+/* One connection over a link, from start to end. Returns how long it took, ns. */
+static uint64_t transfer(uint64_t seed, const struct sim_job *job, const struct sim_link *link,
+			 const struct ql_transport *transport, bool by_reference)
+{
+	struct sim_pair p;
+	uint64_t start, took;
+
+	sim_pair_open(&p, seed, NULL, transport, job);
+	if (link)
+		sim_pair_link(&p, link);
+	p.app[SIM_SERVER].by_reference = p.app[SIM_CLIENT].by_reference = by_reference;
+	start = sim_now(p.sim);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 600 * SEC);
+	check_complete(&p, 1);
+	ck_assert_int_eq(p.app[SIM_CLIENT].close.cause, QL_CLOSE_LOCAL);
+	took = p.app[SIM_CLIENT].closed_at - start;
+	finish(&p);
+	return took;
 }
 
 START_TEST(test_handshake)
 {
 	struct sim_job job = {.streams = 1, .download = 5, .close_code = 7, .close_reason = "done"};
-	struct ql_engine_stats st;
+	struct ql_engine_stats c, s;
 	struct sim_pair p;
+	uint64_t start;
 
 	sim_pair_open(&p, 1, NULL, NULL, &job);
+	start = sim_now(p.sim);
 	ck_assert_int_eq(sim_pair_connect(&p), 0);
 	run_out(&p, 30 * SEC);
 	check_complete(&p, 1);
-	st = sim_pair_stats(&p, SIM_SERVER);
-	ck_assert_uint_eq(st.conns_accepted, 1);
-	ck_assert_uint_eq(st.handshakes_done, 1);
-	ck_assert_uint_eq(st.conns_closed, 1);
+	/* One round trip for each of: the handshake, the request. */
+	ck_assert_uint_lt(p.app[SIM_CLIENT].connected_at - start, 22 * MS);
+	ck_assert_uint_lt(p.app[SIM_CLIENT].closed_at - start, 44 * MS);
+	c = sim_pair_stats(&p, SIM_CLIENT);
+	s = sim_pair_stats(&p, SIM_SERVER);
+	ck_assert_uint_eq(c.conns_initiated, 1);
+	ck_assert_uint_eq(c.conns_accepted, 0);
+	ck_assert_uint_eq(s.conns_accepted, 1);
+	ck_assert_uint_eq(s.conns_initiated, 0);
+	ck_assert_uint_eq(c.handshakes_done, 1);
+	ck_assert_uint_eq(s.handshakes_done, 1);
+	ck_assert_uint_eq(c.conns_closed, 1);
+	ck_assert_uint_eq(s.conns_closed, 1);
+	ck_assert_uint_eq(s.rx_datagrams, c.tx_datagrams);
+	ck_assert_uint_eq(c.rx_bytes, s.tx_bytes);
+	for (unsigned int i = 0; i < QL_DROP_MAX; i++) {
+		/* The server may well close with packets of the client's on their way. */
+		if (i != QL_DROP_CLOSING && i != QL_DROP_NO_CONN)
+			ck_assert_msg(c.drops[i] + s.drops[i] == 0, "dropped: %s",
+				      ql_drop_name((enum ql_drop)i));
+	}
+	finish(&p);
+}
+END_TEST
+
+/* Both ends of the transport's room: little and much in one packet, both ways of sending. */
+START_TEST(test_transfer)
+{
+	static const struct sim_job jobs[] = {
+		{.streams = 1, .download = 0, .upload = 0},
+		{.streams = 1, .download = 1, .upload = 1},
+		{.streams = 1, .download = 10 * MB},
+		{.streams = 1, .upload = 10 * MB},
+		{.streams = 1, .download = 10 * MB, .upload = 10 * MB},
+		{.streams = 7, .download = 300 * KB, .upload = 200 * KB},
+	};
+	static const uint16_t payload[] = {1200, 1472};
+
+	for (unsigned int i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+		for (unsigned int k = 0; k < 4; k++) {
+			struct ql_transport t = {.udp_payload = payload[k / 2]};
+
+			transfer(i, &jobs[i], NULL, &t, k & 1);
+		}
+	}
+}
+END_TEST
+
+/* A gigabit for 10 MB: slow start and little more. */
+START_TEST(test_goodput)
+{
+	struct sim_job job = {.streams = 1, .download = 10 * MB};
+	struct sim_link link = {.rate = 100 * MB, .delay = 10 * MS, .queue = 200};
+	uint64_t took = transfer(1, &job, &link, NULL, true);
+
+	/* 10 MB at 100 Mbit/s are 0.8 s. */
+	ck_assert_msg(took < 1100 * MS, "%llu ms", (unsigned long long)(took / MS));
+}
+END_TEST
+
+static void lossy(const struct sim_job *job, const struct sim_link *link, unsigned int seeds)
+{
+	for (unsigned int seed = 0; seed < seeds; seed++)
+		transfer(seed, job, link, NULL, seed & 1);
+}
+
+START_TEST(test_loss_1)
+{
+	struct sim_job job = {.streams = 2, .download = 1 * MB, .upload = 1 * MB};
+	struct sim_link link = {
+		.rate = 100 * MB, .delay = 5 * MS, .queue = 100, .loss = SIM_MILLION / 100};
+
+	lossy(&job, &link, 20);
+}
+END_TEST
+
+START_TEST(test_loss_5)
+{
+	struct sim_job job = {.streams = 3, .download = 300 * KB, .upload = 300 * KB};
+	struct sim_link link = {
+		.rate = 100 * MB, .delay = 5 * MS, .queue = 100, .loss = SIM_MILLION / 20};
+
+	lossy(&job, &link, 40);
+}
+END_TEST
+
+START_TEST(test_loss_20)
+{
+	struct sim_job job = {.streams = 2, .download = 50 * KB, .upload = 50 * KB};
+	struct sim_link link = {
+		.rate = 100 * MB, .delay = 5 * MS, .queue = 100, .loss = SIM_MILLION / 5};
+
+	lossy(&job, &link, 60);
+}
+END_TEST
+
+START_TEST(test_reordering)
+{
+	struct sim_job job = {.streams = 4, .download = 500 * KB, .upload = 500 * KB};
+	struct sim_link link = {.rate = 100 * MB,
+				.delay = 5 * MS,
+				.reorder = SIM_MILLION / 10,
+				.reorder_delay = 3 * MS};
+
+	lossy(&job, &link, 20);
+}
+END_TEST
+
+START_TEST(test_duplication)
+{
+	struct sim_job job = {.streams = 4, .download = 500 * KB, .upload = 500 * KB};
+	struct sim_link link = {.rate = 100 * MB, .delay = 5 * MS, .duplicate = SIM_MILLION / 4};
+
+	lossy(&job, &link, 20);
+}
+END_TEST
+
+/* A flipped bit anywhere makes a packet fail authentication, which is a loss. */
+START_TEST(test_corruption)
+{
+	struct sim_job job = {.streams = 4, .download = 200 * KB, .upload = 200 * KB};
+	struct sim_link link = {
+		.rate = 100 * MB, .delay = 5 * MS, .queue = 100, .corrupt = SIM_MILLION / 20};
+
+	lossy(&job, &link, 30);
+}
+END_TEST
+
+START_TEST(test_all_at_once)
+{
+	struct sim_job job = {.streams = 10, .download = 50 * KB, .upload = 50 * KB};
+	struct sim_link link = {.rate = 20 * MB,
+				.delay = 15 * MS,
+				.queue = 25,
+				.loss = SIM_MILLION / 30,
+				.duplicate = SIM_MILLION / 30,
+				.corrupt = SIM_MILLION / 30,
+				.reorder = SIM_MILLION / 30,
+				.reorder_delay = 20 * MS};
+
+	lossy(&job, &link, 60);
+}
+END_TEST
+
+/* Far more streams than may be open at a time. */
+START_TEST(test_thousand_streams)
+{
+	struct sim_job job = {.streams = 1000, .download = 3000, .upload = 1000};
+	struct sim_link link = sim_link_default;
+
+	transfer(1, &job, &link, NULL, false);
+	link.loss = SIM_MILLION / 50;
+	transfer(2, &job, &link, NULL, true);
+}
+END_TEST
+
+START_TEST(test_hundreds_of_connections)
+{
+	struct sim_job job = {.streams = 2, .download = 20 * KB, .upload = 5 * KB};
+	struct sim_link link = {.rate = 1000 * MB, .delay = 10 * MS, .loss = SIM_MILLION / 200};
+	struct sim_pair p;
+
+	sim_pair_open(&p, 5, NULL, NULL, &job);
+	sim_pair_link(&p, &link);
+	for (unsigned int i = 0; i < 400; i++) {
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		if (i % 3 == 0)
+			sim_run(p.sim, 1 * MS, NULL, NULL);
+	}
+	run_out(&p, 120 * SEC);
+	check_complete(&p, 400);
+	finish(&p);
+}
+END_TEST
+
+/* Windows that are smaller than what is on its way, and credit that comes in time. */
+START_TEST(test_small_windows)
+{
+	struct sim_job job = {.streams = 5, .download = 200 * KB, .upload = 200 * KB};
+	struct ql_transport t = {.max_data = 20000,
+				 .max_stream_data = 7000,
+				 .max_streams_bidi = 2,
+				 .send_buffer = 3000};
+
+	transfer(1, &job, NULL, &t, false);
+	transfer(2, &job, NULL, &t, true);
+}
+END_TEST
+
+/* The same seed gives the same run. */
+START_TEST(test_repeatable)
+{
+	struct sim_job job = {.streams = 3, .download = 100 * KB, .upload = 100 * KB};
+	struct sim_link link = {
+		.rate = 20 * MB, .delay = 5 * MS, .queue = 30, .loss = SIM_MILLION / 20};
+	uint64_t first = transfer(9, &job, &link, NULL, false);
+
+	ck_assert_uint_eq(transfer(9, &job, &link, NULL, false), first);
+	ck_assert_uint_ne(transfer(10, &job, &link, NULL, false), first);
+}
+END_TEST
+
+/* Nothing runs that has nothing to do: not while a connection is idle, nor while it is busy. */
+START_TEST(test_turns)
+{
+	struct sim_job job = {.streams = 1, .download = 100 * KB, .keep_open = true};
+	struct sim_pair p;
+	uint64_t before;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 2 * SEC, NULL, NULL);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+	ck_assert_uint_lt(sim_stats(p.sim)->idle_turns, 100);
+	before = sim_stats(p.sim)->turns;
+	sim_run(p.sim, 20 * SEC, NULL, NULL);
+	ck_assert_uint_lt(sim_stats(p.sim)->turns - before, 30);
+	run_out(&p, 30 * SEC);
+	ck_assert_int_eq(p.app[SIM_CLIENT].close.cause, QL_CLOSE_IDLE);
 	finish(&p);
 }
 END_TEST
@@ -42,10 +284,22 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("engine/pair");
-	TCase *tc = tcase_create("pair");
+	TCase *tc = new_case(s, "pair");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_handshake);
-	suite_add_tcase(s, tc);
+	tcase_add_test(tc, test_transfer);
+	tcase_add_test(tc, test_goodput);
+	tcase_add_test(tc, test_loss_1);
+	tcase_add_test(tc, test_loss_5);
+	tcase_add_test(tc, test_loss_20);
+	tcase_add_test(tc, test_reordering);
+	tcase_add_test(tc, test_duplication);
+	tcase_add_test(tc, test_corruption);
+	tcase_add_test(tc, test_all_at_once);
+	tcase_add_test(tc, test_thousand_streams);
+	tcase_add_test(tc, test_hundreds_of_connections);
+	tcase_add_test(tc, test_small_windows);
+	tcase_add_test(tc, test_repeatable);
+	tcase_add_test(tc, test_turns);
 	return run_suite(s);
 }

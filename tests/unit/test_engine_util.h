@@ -47,13 +47,22 @@ static UNUSED void run_out(struct sim_pair *p, uint64_t ns)
 		      (unsigned long long)p->app[SIM_SERVER].received);
 }
 
-/* main() of a test: EAL first, then all of them, each in a process of its own. */
+/* A test case; each of its tests has a process and an EAL of its own. */
+static UNUSED TCase *new_case(Suite *s, const char *name)
+{
+	TCase *tc = tcase_create(name);
+
+	tcase_set_timeout(tc, 100);
+	tcase_add_checked_fixture(tc, sim_env_init, NULL);
+	suite_add_tcase(s, tc);
+	return tc;
+}
+
 static UNUSED int run_suite(Suite *s)
 {
 	SRunner *sr = srunner_create(s);
 	int failed;
 
-	sim_env_init();
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
