@@ -44,9 +44,9 @@ START_TEST(test_class_sizes)
 	for (size_t size = 1; size <= 100000; size++) {
 		size_t c = ql_mem_class_size(size);
 
-		ck_assert_uint_ge(c, size);
-		ck_assert(size <= 16 || c <= size + size / 2);
-		ck_assert_uint_eq(ql_mem_class_size(c), c);
+		CHECK(c >= size);
+		CHECK(size <= 16 || c <= size + size / 2);
+		CHECK(ql_mem_class_size(c) == c);
 	}
 }
 END_TEST
@@ -65,7 +65,7 @@ START_TEST(test_blocks_apart)
 	}
 	for (size_t i = 0; i < N; i++)
 		for (size_t j = 0; j < i; j++)
-			ck_assert_uint_eq(block[i][j], i & 0xff);
+			CHECK(block[i][j] == (i & 0xff));
 	for (size_t i = 0; i < N; i++)
 		ql_mem_free(&mem, block[i], i);
 }
@@ -221,8 +221,8 @@ START_TEST(test_random)
 
 		if (block[i].p) {
 			for (size_t j = 0; j < block[i].size; j += 7)
-				ck_assert_uint_eq(block[i].p[j], block[i].mark);
-			ck_assert_uint_eq(block[i].p[block[i].size - 1], block[i].mark);
+				CHECK(block[i].p[j] == block[i].mark);
+			CHECK(block[i].p[block[i].size - 1] == block[i].mark);
 			ql_mem_free(&mem, block[i].p, block[i].size);
 			block[i].p = NULL;
 		} else {

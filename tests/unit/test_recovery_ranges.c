@@ -262,7 +262,7 @@ START_TEST(test_max_most)
 {
 	ql_ranges_init(&rs, UINT16_MAX);
 	for (uint64_t i = 0; i < UINT16_MAX; i++)
-		ck_assert_int_eq(ql_ranges_add(&rs, &mem, 2 * i, 2 * i), 0);
+		CHECK(ql_ranges_add(&rs, &mem, 2 * i, 2 * i) == 0);
 	ck_assert_int_eq(ql_ranges_add(&rs, &mem, 1000000, 1000000), -ENOSPC);
 	ck_assert_uint_eq(ql_ranges_count(&rs), UINT16_MAX);
 	ck_assert(ql_ranges_contains(&rs, 65534));
@@ -334,16 +334,16 @@ static void check_model(const bool *in, uint64_t floor)
 	uint64_t last = 0;
 
 	for (uint64_t x = 0; x < SPAN; x++) {
-		ck_assert(ql_ranges_contains(&rs, x) == in[x]);
-		ck_assert(ql_ranges_seen(&rs, x) == (in[x] || x < floor));
+		CHECK(ql_ranges_contains(&rs, x) == in[x]);
+		CHECK(ql_ranges_seen(&rs, x) == (in[x] || x < floor));
 		runs += in[x] && (x == 0 || !in[x - 1]);
 	}
-	ck_assert_uint_eq(ql_ranges_count(&rs), runs);
+	CHECK(ql_ranges_count(&rs) == runs);
 	for (unsigned int i = 0; i < ql_ranges_count(&rs); i++) {
 		const struct ql_range *r = ql_ranges_get(&rs, i);
 
-		ck_assert_uint_le(r->start, r->end);
-		ck_assert(i == 0 || r->start > last + 1);
+		CHECK(r->start <= r->end);
+		CHECK(i == 0 || r->start > last + 1);
 		last = r->end;
 	}
 }
@@ -385,9 +385,9 @@ static void property(uint64_t seed, uint16_t max, bool failing)
 			if (rc == 0)
 				memcpy(in, next, sizeof(in));
 			else
-				ck_assert(failing ? rc == -ENOMEM || rc == -ENOSPC
-						  : rc == -ENOSPC && model_runs(next) > max);
-			ck_assert(rc || model_runs(next) <= max);
+				CHECK(failing ? rc == -ENOMEM || rc == -ENOSPC
+					      : rc == -ENOSPC && model_runs(next) > max);
+			CHECK(rc || model_runs(next) <= max);
 		} else if (what < 28) {
 			for (x = start; x <= end; x++)
 				next[x] = true;
@@ -395,9 +395,9 @@ static void property(uint64_t seed, uint16_t max, bool failing)
 			if (rc == 0)
 				memcpy(in, next, sizeof(in));
 			else
-				ck_assert(failing ? rc == -ENOMEM || rc == -ENOSPC
-						  : rc == -ENOSPC && model_runs(next) > max);
-			ck_assert(rc || model_runs(next) <= max);
+				CHECK(failing ? rc == -ENOMEM || rc == -ENOSPC
+					      : rc == -ENOSPC && model_runs(next) > max);
+			CHECK(rc || model_runs(next) <= max);
 		} else {
 			unsigned int room = max;
 
@@ -413,7 +413,7 @@ static void property(uint64_t seed, uint16_t max, bool failing)
 			memcpy(in, next, sizeof(in));
 		}
 		ql_mem_fail_at(&mem, 0);
-		ck_assert_uint_eq(rs.floor, floor);
+		CHECK(rs.floor == floor);
 		check_model(in, floor);
 	}
 }

@@ -35,6 +35,13 @@ static inline void mem_close(void)
 	free(mem_region);
 }
 
+/* ck_assert() writes to a pipe each time; this is for what is checked millions of times. */
+#define CHECK(expr)                                \
+	do {                                       \
+		if (!(expr))                       \
+			ck_abort_msg("%s", #expr); \
+	} while (0)
+
 /* SplitMix64 (Steele, Lea and Flood, 2014). */
 static inline uint64_t rnd(uint64_t *state)
 {
