@@ -6,7 +6,7 @@
  * copied into chunks of at most QL_RECVCHUNK_BYTES, each with a bit a byte for what is there, found
  * by index. So neither time nor memory depends on how the peer cuts its frames: a frame costs
  * O(its length), and the memory is at most 1.2 times the distance between the gap and the highest
- * byte seen (which flow control bounds) and 4.2 KiB; a short stream's chunk is as short as that.
+ * byte seen, which flow control bounds, and 8 KiB; the chunk of a short stream is as short as that.
  *
  * Where data overlaps, what was received first stays. Conflicts are not looked for (2.2: MAY).
  *

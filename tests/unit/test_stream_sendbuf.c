@@ -65,9 +65,9 @@ static bool send_next(size_t most, struct ql_send_span *span, bool *fin)
 	if (span->len > most)
 		span->len = most;
 	*fin = sb.fin && span->offset + span->len == sb.size;
-	ck_assert(!span->again || span->offset + span->len <= sb.sent);
-	ck_assert(span->again || span->offset == sb.sent);
-	ck_assert_uint_ge(span->offset, sb.acked);
+	MUST(!span->again || span->offset + span->len <= sb.sent);
+	MUST(span->again || span->offset == sb.sent);
+	MUST(span->offset >= sb.acked);
 	ql_sendbuf_copy_out(&sb, span->offset, buf, span->len);
 	check_pattern(ID, span->offset, buf, span->len);
 	ql_sendbuf_sent(&sb, &mem, span->offset, span->len, *fin);
@@ -192,15 +192,15 @@ START_TEST(many_ranges)
 	/* the rest arrives now */
 	for (uint64_t i = 2; i < n; i += 4)
 		ql_sendbuf_acked(&sb, &mem, i, 1, false);
-	ck_assert(!ql_sendbuf_done(&sb));
+	MUST(!ql_sendbuf_done(&sb));
 	while (send_next(1, &span, &fin))
 		seen[span.offset] = 1;
 	for (uint64_t i = 0; i < n; i += 4)
-		ck_assert(seen[i]); /* each lost byte was sent again */
+		MUST(seen[i]); /* each lost byte was sent again */
 	for (uint64_t i = 0; i < n; i++)
 		if (seen[i])
 			ql_sendbuf_acked(&sb, &mem, i, 1, false);
-	ck_assert(ql_sendbuf_done(&sb));
+	MUST(ql_sendbuf_done(&sb));
 	ck_assert_uint_eq(mem.used, 0);
 	free(seen);
 }
@@ -233,7 +233,7 @@ START_TEST(model)
 		struct ql_send_span span;
 		bool fin;
 
-		ck_assert_uint_lt(steps++, 3000000);
+		MUST(steps++ < 3000000);
 		if (steps > 100000)
 			lossy = 0;
 		if (fails && below(&seed, fails) == 0)
@@ -265,12 +265,12 @@ START_TEST(model)
 			ql_sendbuf_acked(&sb, &mem, f->offset, f->len, f->fin);
 			f->there = false;
 		}
-		ck_assert_uint_le(sb.acked, sb.sent);
-		ck_assert_uint_le(sb.sent, sb.size);
+		MUST(sb.acked <= sb.sent);
+		MUST(sb.sent <= sb.size);
 	}
 	ck_assert_uint_eq(sb.acked, total);
 	for (uint64_t i = 0; i < total; i++)
-		ck_assert(arrived[i]);
+		MUST(arrived[i]);
 	ck_assert_uint_eq(released, refs);
 	ql_mem_fail_at(&mem, 0);
 	ck_assert_uint_eq(mem.used, 0);
