@@ -65,6 +65,17 @@ static inline bool ack_due(const struct ql_space *sp, uint64_t now)
 	return sp->ack_now || sp->ack_deadline <= now;
 }
 
+/*
+ * Whether congestion control lets data of this space go, data being its word. 1-RTT packets may
+ * fill the window and are not acknowledged before the peer's handshake is complete, nor is there a
+ * probe timeout for them (RFC 9002, 6.2.1): handshake data must not wait for them. It goes as a
+ * probe would when nothing of its own space is under way.
+ */
+static inline bool window_open(const struct ql_conn *conn, enum ql_space_id id, bool data)
+{
+	return data || (id != QL_SPACE_APP && conn->rec.space[id].eliciting == 0);
+}
+
 /* Something of this space has to go into a packet now. data: the window is open. */
 static bool space_due(struct ql_conn *conn, enum ql_space_id id, bool data)
 {
@@ -74,7 +85,8 @@ static bool space_due(struct ql_conn *conn, enum ql_space_id id, bool data)
 		return false;
 	if (ack_due(sp, conn->host->now) || (conn->probes > 0 && conn->probe_space == id))
 		return true;
-	return data && (crypto_pending(conn, id) || (id == QL_SPACE_APP && app_pending(conn)));
+	return window_open(conn, id, data) &&
+	       (crypto_pending(conn, id) || (id == QL_SPACE_APP && app_pending(conn)));
 }
 
 static bool any_due(struct ql_conn *conn, bool data)
@@ -273,7 +285,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	if (sp->unacked > 0 || sp->ack_now)
 		p = put_ack(conn, id, p, end);
 	acked = p;
-	if (data || probe) {
+	if (probe || window_open(conn, id, data)) {
 		if (conn->hs)
 			p = put_crypto(conn, id, p, end);
 		if (p > acked)
