@@ -86,12 +86,18 @@ void ql_conn_drop(struct ql_conn *conn, int cause)
 
 void ql_conn_tell_closed(struct ql_conn *conn)
 {
+	const struct ql_conn_ops *ops = conn->ops;
+
 	if (conn->told)
 		return;
 	conn->told = true;
 	ql_streams_fini(&conn->streams);
-	if (conn->ops && conn->ops->closed && conn->announced)
-		conn->ops->closed(conn, &conn->close);
+	if (!conn->announced)
+		return;
+	if (!ops) /* no ALPN yet; the handshake is still there */
+		ops = conn->hs->endpoint.protos[0].ops;
+	if (ops->closed)
+		ops->closed(conn, &conn->close);
 }
 
 void ql_conn_touch_idle(struct ql_conn *conn)

@@ -10,7 +10,8 @@
  * Life: a server's connection is announced by accepted(), a client's is returned by ql_connect();
  * connected() follows when the handshake is complete, and closed() is the last callback of a
  * connection, after which its pointer is dead. Each stream that was announced or opened gets its
- * stream_closed() before that.
+ * stream_closed() before that. When a client's handshake fails before a protocol is agreed on,
+ * closed() is that of the first protocol it offered.
  */
 #ifndef QLANE_CONN_H
 #define QLANE_CONN_H
