@@ -143,10 +143,8 @@ int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame)
 		s->tail->next = chunk;
 	else
 		s->head = chunk;
-	if (s->build_count == 0) { /* the full one before it may be gone by the time we look */
+	if (!s->build_chunk)
 		s->build_chunk = chunk;
-		s->build_pos = 0;
-	}
 	s->tail = chunk;
 	s->tail_pos = 1;
 	s->build_count++;
@@ -165,6 +163,11 @@ struct ql_sent_pkt *ql_sent_commit(struct ql_sent *s, uint64_t now, uint16_t siz
 	}
 	if (flags & QL_SENT_ELICITING)
 		flags |= QL_SENT_IN_FLIGHT;
+	if (s->build_pos == QL_SENT_CHUNK && s->build_count > 0) {
+		/* That chunk holds none of its frames, and may be gone when they are asked for. */
+		s->build_chunk = s->build_chunk->next;
+		s->build_pos = 0;
+	}
 	pkt = ql_sent_at(s, s->next++);
 	pkt->time = now;
 	pkt->size = size;
@@ -234,7 +237,7 @@ static bool done(const struct ql_sent *s, const struct ql_sent_pkt *pkt, uint64_
 	if (pkt->flags & (QL_SENT_ACKED | QL_SENT_SKIPPED) || !(pkt->flags & QL_SENT_IN_FLIGHT))
 		return true;
 	return pkt->flags & QL_SENT_LOST &&
-	       (pkt->time < lost_before || s->open - s->base > QL_SENT_KEEP);
+	       (pkt->time < lost_before || s->base + QL_SENT_KEEP < s->open);
 }
 
 void ql_sent_trim(struct ql_sent *s, uint64_t lost_before)
