@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Asks over DPDK's telemetry socket, as dpdk-telemetry.py does. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+
+#include "test_observe_util.h"
+
+static char reply[16384];
+
+static const char *ask(const char *command)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = 10};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	ssize_t n;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/dpdk_telemetry.v2", rte_eal_get_runtime_dir());
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	ck_assert_msg(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0, "%s: %s", a.sun_path,
+		      strerror(errno));
+	ck_assert_int_gt(recv(fd, reply, sizeof(reply) - 1, 0), 0); /* its greeting */
+	ck_assert_int_eq(send(fd, command, strlen(command), 0), (ssize_t)strlen(command));
+	n = recv(fd, reply, sizeof(reply) - 1, 0);
+	ck_assert_int_gt(n, 0);
+	reply[n] = '\0';
+	close(fd);
+	return reply;
+}
+
+START_TEST(served)
+{
+	struct ql_observed other = t_observed;
+	char name[] = "second";
+
+	t_fill();
+	other.name = name;
+	ck_assert_int_eq(ql_telemetry_add(&t_observed), 0);
+	ck_assert_str_eq(ask("/qlane/engines"), "{\"/qlane/engines\":[\"lane-0_a\"]}");
+	ask("/qlane/stats"); /* the only one needs no name */
+	ck_assert_ptr_nonnull(strstr(reply, "\"name\":\"lane-0_a\""));
+	ck_assert_ptr_nonnull(strstr(reply, "\"engine/conns\":1013"));
+	ck_assert_ptr_nonnull(strstr(reply, "\"lane_drops/no_mbuf\":"));
+
+	ck_assert_int_eq(ql_telemetry_add(&other), 0);
+	strcpy(name, "xxxxxx"); /* the name was copied */
+	ck_assert_str_eq(ask("/qlane/engines"), "{\"/qlane/engines\":[\"lane-0_a\",\"second\"]}");
+	ask("/qlane/stats,second");
+	ck_assert_ptr_nonnull(strstr(reply, "\"name\":\"second\""));
+	ck_assert_str_eq(ask("/qlane/stats"), "{\"/qlane/stats\":null}");
+	ck_assert_str_eq(ask("/qlane/stats,nobody"), "{\"/qlane/stats\":null}");
+
+	ql_telemetry_remove("lane-0_a");
+	ql_telemetry_remove("nobody");
+	ql_telemetry_remove("");
+	ck_assert_str_eq(ask("/qlane/engines"), "{\"/qlane/engines\":[\"second\"]}");
+	ql_telemetry_remove("second");
+	ck_assert_str_eq(ask("/qlane/engines"), "{\"/qlane/engines\":[]}");
+}
+END_TEST
+
+START_TEST(errors)
+{
+	struct ql_observed what = t_observed;
+	char name[16];
+	int n = 0, rc;
+
+	what.name = "a b";
+	ck_assert_int_eq(ql_telemetry_add(&what), -EINVAL);
+	ck_assert_int_eq(ql_telemetry_add(&t_observed), 0);
+	ck_assert_int_eq(ql_telemetry_add(&t_observed), -EEXIST);
+	what.name = name;
+	do
+		snprintf(name, sizeof(name), "e%d", n++);
+	while ((rc = ql_telemetry_add(&what)) == 0 && n < 10000);
+	ck_assert_int_eq(rc, -ENOSPC);
+	ck_assert_int_eq(n, 128);
+	ql_telemetry_remove("e5");
+	ck_assert_int_eq(ql_telemetry_add(&what), 0);
+}
+END_TEST
+
+int main(void)
+{
+	char prefix[64];
+	const char *args[] = {"test", "--no-huge", "--no-pci", "--no-shconf",	    "-m",
+			      "64",   "-l",	   "0",	       "--log-level=error", prefix};
+	Suite *s = suite_create("observe/telemetry");
+	TCase *tc = tcase_create("all");
+	SRunner *sr;
+	int failed;
+
+	snprintf(prefix, sizeof(prefix), "--file-prefix=qltest%d", getpid());
+	if (rte_eal_init((int)(sizeof(args) / sizeof(args[0])), (char **)(uintptr_t)args) < 0) {
+		fprintf(stderr, "EAL does not start\n");
+		return EXIT_FAILURE;
+	}
+	tcase_set_timeout(tc, 30);
+	tcase_add_test(tc, served);
+	tcase_add_test(tc, errors);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_set_fork_status(sr, CK_NOFORK);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	rte_eal_cleanup();
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
