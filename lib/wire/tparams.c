@@ -125,14 +125,14 @@ static int get_address(const uint8_t *p, size_t len, struct ql_tp_preferred_addr
 {
 	size_t cid_len;
 
-	if (len < ADDRESS_SIZE(1))
+	if (len < ADDRESS_SIZE(1)) /* an empty connection ID is refused here */
 		return -EBADMSG;
 	memcpy(a->ipv4, p, sizeof(a->ipv4));
 	a->ipv4_port = ql_get_be16(p + 4);
 	memcpy(a->ipv6, p + 6, sizeof(a->ipv6));
 	a->ipv6_port = ql_get_be16(p + 22);
 	cid_len = p[24];
-	if (cid_len == 0 || len != ADDRESS_SIZE(cid_len) || ql_cid_set(&a->cid, p + 25, cid_len))
+	if (len != ADDRESS_SIZE(cid_len) || ql_cid_set(&a->cid, p + 25, cid_len))
 		return -EBADMSG;
 	memcpy(a->reset_token, p + 25 + cid_len, QL_RESET_TOKEN_LEN);
 	return 0;
