@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* lib/recovery/loss.c: the window, pacing, persistent congestion, delivery rate samples. */
+#include "test_recovery_loss_util.h"
+
+/* A congestion control that only listens. */
+static struct ql_cc_ack last_ack;
+static struct ql_cc_loss last_loss;
+static unsigned int acks, losses, sents, spurious;
+static uint64_t spurious_bytes;
+
+static void spy_init(struct ql_cc *cc, uint64_t when)
+{
+	CHECK(when == now);
+	cc->cwnd = 100 * MTU;
+	acks = losses = sents = spurious = 0;
+}
+
+static void spy_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
+{
+	CHECK(ack->rtt == &rec.path.rtt && cc == &rec.path.cc);
+	last_ack = *ack;
+	acks++;
+}
+
+static void spy_loss(struct ql_cc *cc, const struct ql_cc_loss *loss)
+{
+	CHECK(loss->rtt == &rec.path.rtt && cc == &rec.path.cc);
+	last_loss = *loss;
+	losses++;
+}
+
+static void spy_sent(struct ql_cc *cc, uint64_t when, uint32_t bytes, uint64_t in_flight)
+{
+	CHECK(cc == &rec.path.cc && when == now && bytes > 0);
+	CHECK(in_flight == rec.path.in_flight);
+	sents++;
+}
+
+static void spy_spurious(struct ql_cc *cc, uint64_t when, uint64_t bytes)
+{
+	CHECK(cc == &rec.path.cc && when == now);
+	spurious_bytes = bytes;
+	spurious++;
+}
+
+static const struct ql_cc_ops spy = {
+	.name = "spy",
+	.init = spy_init,
+	.on_ack = spy_ack,
+	.on_loss = spy_loss,
+	.on_sent = spy_sent,
+	.on_spurious = spy_spurious,
+};
+
+static void start_spy(void)
+{
+	start(true);
+	ql_rec_init(&rec, &mem, &rec_ops, &mem, &spy, now, MTU, 0, true);
+	rec.confirmed = true;
+}
+
+START_TEST(test_ack_event)
+{
+	start_spy();
+	sample(50 * MS);
+	ck_assert_uint_eq(acks, 1);
+	ck_assert_uint_eq(sents, 1);
+	rec.path.cc.recovery_end = now + 5;
+	send_n(APP, 2);
+	now += 10;
+	send_as(APP, 3, 700, QL_SENT_ELICITING);
+	send_as(APP, 4, 40, 0);
+	send_as(APP, 5, 500, QL_SENT_IN_FLIGHT);
+	ck_assert_uint_eq(sents, 5); /* not for what is not in flight */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 1, 4), 0);
+	ck_assert_uint_eq(acks, 2);
+	ck_assert_uint_eq(last_ack.now, now);
+	ck_assert_uint_eq(last_ack.bytes, 3100);
+	ck_assert_uint_eq(last_ack.growth_bytes, 700);
+	ck_assert_uint_eq(last_ack.prior_in_flight, 3600);
+	ck_assert_uint_eq(last_ack.in_flight, 500);
+	ck_assert_uint_eq(last_ack.largest_sent, now - 50 * MS);
+	ck_assert(!last_ack.app_limited);
+	ck_assert_int_eq(ack(APP, 1, 5), 0);
+	ck_assert_uint_eq(last_ack.bytes, 500);
+	ck_assert_uint_eq(losses, 0);
+	/* Nothing in flight acknowledged: no event. */
+	send_n(APP, 1);
+	send_as(APP, 7, 40, 0);
+	ck_assert_int_eq(ack(APP, 7, 7), 0);
+	ck_assert_uint_eq(acks, 3);
+}
+END_TEST
+
+START_TEST(test_loss_event)
+{
+	start_spy();
+	sample(50 * MS);
+	send_as(APP, 1, 500, QL_SENT_ELICITING);
+	now += 7;
+	send_as(APP, 2, 600, QL_SENT_IN_FLIGHT);
+	now += 7;
+	send_as(APP, 3, 1400, QL_SENT_ELICITING | QL_SENT_MTU_PROBE);
+	send_n(APP, 3);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 6, 6), 0);
+	ck_assert_uint_eq(rec.stats.lost, 3);
+	ck_assert_uint_eq(losses, 1);
+	ck_assert_uint_eq(last_loss.bytes, 1100);
+	ck_assert_uint_eq(last_loss.in_flight, 2400);
+	ck_assert_uint_eq(last_loss.largest_sent, now - 50 * MS - 7);
+	ck_assert_uint_eq(last_loss.now, now);
+	ck_assert(!last_loss.persistent);
+	ck_assert_uint_eq(spurious, 0);
+	ck_assert_int_eq(ack(APP, 6, 6, 1, 2), 0);
+	ck_assert_uint_eq(spurious, 1);
+	ck_assert_uint_eq(spurious_bytes, 1100);
+}
+END_TEST
+
+/* A lost probe for a larger datagram is not congestion (RFC 9000, 14.4). */
+START_TEST(test_mtu_probe)
+{
+	start_spy();
+	sample(50 * MS);
+	send_as(APP, 1, 1400, QL_SENT_ELICITING | QL_SENT_MTU_PROBE);
+	send_n(APP, 3);
+	now += 50 * MS;
+	told_len = 0;
+	ck_assert_int_eq(ack(APP, 2, 4), 0);
+	heard("a2 a3 a4 l1");
+	ck_assert_uint_eq(losses, 0);
+	ck_assert_uint_eq(rec.path.in_flight, 0);
+}
+END_TEST
+
+START_TEST(test_delivery_rate)
+{
+	start_spy();
+	sample(50 * MS);
+	ck_assert_uint_eq(last_ack.delivered, MTU);
+	ck_assert_uint_eq(last_ack.interval, 50 * MS);
+	now += 1000 * MS;
+	/* Ten packets, one each ms; acknowledged 40 ms later, in halves 7 ms apart. */
+	for (unsigned int i = 0; i < 10; i++, now += MS)
+		send_n(APP, 1);
+	now += 30 * MS;
+	ck_assert_int_eq(ack(APP, 1, 5), 0);
+	ck_assert_uint_eq(last_ack.delivered, 5 * MTU);
+	ck_assert_uint_eq(last_ack.interval, 40 * MS);
+	ck_assert_uint_eq(last_ack.prior_delivered, MTU);
+	ck_assert_uint_eq(last_ack.total_delivered, 6 * MTU);
+	now += 7 * MS;
+	ck_assert_int_eq(ack(APP, 1, 10), 0);
+	ck_assert_uint_eq(last_ack.delivered, 10 * MTU);
+	ck_assert_uint_eq(last_ack.interval, 47 * MS);
+	ck_assert(!last_ack.rate_app_limited);
+	ql_rec_app_limited(&rec);
+	send_n(APP, 1);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 1, 11), 0);
+	ck_assert(last_ack.rate_app_limited);
+	send_n(APP, 1);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 1, 12), 0);
+	ck_assert(!last_ack.rate_app_limited);
+}
+END_TEST
+
+/* ---- The window ---- */
+
+START_TEST(test_window)
+{
+	/* Before an RTT is known the initial window may go out at once, */
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 10 * MTU);
+	ck_assert_uint_eq(ql_rec_pace_time(&rec, now), now);
+	send_n(APP, 9);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), MTU);
+	send_as(APP, 9, 100, QL_SENT_ELICITING);
+	/* and what is left is less than a datagram. */
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 0);
+	ck_assert_uint_eq(ql_rec_pace_time(&rec, now), QL_NEVER);
+	send_n(APP, 4); /* probes go beyond */
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 0);
+	now += 100 * MS;
+	ck_assert_int_eq(ack(APP, 0, 8), 0);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 19 * MTU);
+	ck_assert_uint_eq(rec.path.in_flight, 4 * MTU + 100);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 9 * MTU);
+}
+END_TEST
+
+START_TEST(test_pacing)
+{
+	uint64_t t;
+
+	sample(120 * MS);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 11 * MTU);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 9 * MTU);
+	send_n(APP, 9);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 0);
+	/* slow start: 22 datagrams in 120 ms; slack gives some bytes */
+	t = ql_rec_pace_time(&rec, now);
+	ck_assert_uint_gt(t, now + 120 * MS / 22 - 100000);
+	ck_assert_uint_le(t, now + 120 * MS / 22 + 1000);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, t), MTU);
+	ck_assert_uint_eq(ql_rec_pace_time(&rec, t), t);
+	now = t;
+	send_n(APP, 1);
+	/* congestion avoidance: 1.25 windows in an RTT */
+	rec.path.cc.ssthresh = rec.path.cc.cwnd;
+	now += 60 * MS;
+	rec.path.rtt.latest = rec.path.rtt.smoothed = 120 * MS;
+	send_as(HANDS, 0, 40, QL_SENT_IN_FLIGHT);
+	ck_assert_int_eq(ack(HANDS, 0, 0), 0);
+	ql_rec_allowance(&rec, now);
+	while (ql_rec_allowance(&rec, now) > 0)
+		send_n(APP, 1);
+	ck_assert_uint_eq(ql_rec_pace_time(&rec, now), QL_NEVER);
+	rec.path.in_flight = 0;
+	t = ql_rec_pace_time(&rec, now + 120 * MS) - now;
+	ck_assert_uint_eq(t, 120 * MS);
+	rec.path.in_flight = 14 * MTU;
+	/* An algorithm with a rate of its own: 1 MB/s, a datagram each 1.2 ms. */
+	rec.path.cc.pacing_rate = 1000000;
+	send_as(HANDS, 1, 40, QL_SENT_IN_FLIGHT);
+	ck_assert_int_eq(ack(HANDS, 1, 1), 0);
+	rec.path.in_flight = 0;
+	rec.path.pacer.tokens = 0;
+	t = ql_rec_pace_time(&rec, now);
+	ck_assert_uint_ge(t, now + 1200000);
+	ck_assert_uint_le(t, now + 1200100);
+	rec.path.in_flight = 14 * MTU;
+}
+END_TEST
+
+START_TEST(test_set_mtu)
+{
+	ql_rec_set_mtu(&rec, 1400);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 14000);
+	ck_assert_uint_eq(rec.path.cc.mtu, 1400);
+	ck_assert_uint_eq(rec.path.pacer.mtu, 1400);
+}
+END_TEST
+
+/* On entering recovery one packet may go though the window has no room (7.3.2). */
+START_TEST(test_recovery_packet)
+{
+	sample(100 * MS);
+	send_n(APP, 11);
+	now += 100 * MS;
+	ck_assert_int_eq(ack(APP, 4, 4), 0); /* 1 is lost */
+	ck_assert_uint_eq(rec.stats.lost, 1);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 11 * MTU / 2);
+	ck_assert_uint_eq(rec.path.in_flight, 9 * MTU);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), MTU);
+	send_n(APP, 1);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 0);
+	now += 1;
+	ck_assert_int_eq(ack(APP, 4, 6), 0); /* 2 and 3: the same congestion */
+	ck_assert_uint_eq(rec.stats.lost, 3);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 11 * MTU / 2);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 0);
+	/* An ACK of what was sent before recovery does not let the window grow. */
+	ck_assert_int_eq(ack(APP, 4, 11), 0);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 11 * MTU / 2);
+}
+END_TEST
+
+/* 7.8 */
+START_TEST(test_app_limited)
+{
+	uint64_t cwnd;
+
+	sample(100 * MS);
+	cwnd = rec.path.cc.cwnd;
+	/* Little in flight, and nothing more to send: no growth. */
+	for (unsigned int i = 0; i < 5; i++) {
+		ql_rec_app_limited(&rec);
+		send_n(APP, 2);
+		now += 100 * MS;
+		ck_assert_int_eq(
+			ack(APP, ql_rec_next_pn(&rec, APP) - 2, ql_rec_next_pn(&rec, APP) - 1), 0);
+		ck_assert_uint_eq(rec.path.cc.cwnd, cwnd);
+	}
+	/* The mark is there, but the window was well used: growth. */
+	ql_rec_app_limited(&rec);
+	send_n(APP, 8);
+	now += 100 * MS;
+	ck_assert_int_eq(ack(APP, 11, 18), 0);
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd + 8 * MTU);
+	/* Without a mark it was pacing that held it back: growth. */
+	cwnd = rec.path.cc.cwnd;
+	send_n(APP, 1);
+	now += 100 * MS;
+	ck_assert_int_eq(ack(APP, 19, 19), 0);
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd + MTU);
+	/* In congestion avoidance half a window is not enough, */
+	cwnd = rec.path.cc.ssthresh = rec.path.cc.cwnd;
+	for (unsigned int i = 0; i < 10; i++) {
+		uint64_t pn = ql_rec_next_pn(&rec, APP);
+
+		ql_rec_app_limited(&rec);
+		send_n(APP, 14);
+		now += 100 * MS;
+		ck_assert_int_eq(ack(APP, pn, pn + 13), 0);
+	}
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd);
+	/* all but three datagrams is. */
+	for (unsigned int i = 0; i < 2; i++) {
+		uint64_t pn = ql_rec_next_pn(&rec, APP);
+
+		ql_rec_app_limited(&rec);
+		send_n(APP, 17);
+		now += 100 * MS;
+		ck_assert_int_eq(ack(APP, pn, pn + 16), 0);
+	}
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd + MTU);
+}
+END_TEST
+
+/* ---- Persistent congestion, 7.6 ---- */
+
+/* The example of 7.6.3: smoothed_rtt + max(4*rttvar, kGranularity) + max_ack_delay is 2 s. */
+static void persistent_example(void)
+{
+	sample(1000 * MS);
+	rec.max_ack_delay = 0;
+	rec.path.rtt.smoothed = rec.path.rtt.latest = rec.path.rtt.min = 1000 * MS;
+	rec.path.rtt.var = 250 * MS;
+}
+
+START_TEST(test_persistent_example)
+{
+	uint64_t t0;
+	unsigned int space;
+
+	persistent_example();
+	now += 1000 * MS;
+	t0 = now;
+	send_n(APP, 1); /* 1 at 0 */
+	now = t0 + 1000 * MS;
+	send_n(APP, 1); /* 2 at 1 */
+	now = t0 + 1200 * MS;
+	ck_assert_int_eq(ack(APP, 1, 1), 0);
+	rec.path.rtt.smoothed = 1000 * MS;
+	rec.path.rtt.var = 250 * MS;
+	for (unsigned int t = 2; t <= 7; t++) { /* 3 to 8 at 2 to 7 */
+		now = t0 + t * 1000 * MS;
+		send_n(APP, 1);
+	}
+	now = t0 + 8000 * MS; /* a probe */
+	ql_rec_on_timeout(&rec, now, &space);
+	send_n(APP, 1);
+	now = t0 + 12000 * MS; /* another */
+	ql_rec_on_timeout(&rec, now, &space);
+	send_n(APP, 1);
+	now = t0 + 12200 * MS;
+	told_len = 0;
+	ck_assert_uint_eq(rec.stats.persistent, 0);
+	/* The sample of 200 ms that now comes leads to 1 s and 250 ms. */
+	rec.path.rtt.smoothed = 1114285714;
+	rec.path.rtt.var = 28571429;
+	ck_assert_int_eq(ack(APP, 10, 10), 0);
+	/* 2 at 1 s to 9 at 8 s are lost: 7 s, more than 6. */
+	heard("a10 l2 l3 l4 l5 l6 l7 l8 l9");
+	ck_assert_uint_eq(rec.stats.persistent, 1);
+	ck_assert_uint_eq(rec.path.cc.cwnd, 2 * MTU + MTU); /* and one acknowledged, slow start */
+	ck_assert_uint_eq(rec.path.rtt.min, rec.path.rtt.latest); /* 5.2 */
+}
+END_TEST
+
+START_TEST(test_persistent_contiguous)
+{
+	static const struct {
+		uint64_t more;
+		bool between;
+		uint64_t want;
+	} cases[] = {{1, false, 1}, {0, false, 0}, {1, true, 0}};
+
+	for (size_t i = 0; i < 3; i++) {
+		struct ql_rtt rtt = {.smoothed = 1000 * MS,
+				     .latest = 1000 * MS,
+				     .min = 1000 * MS,
+				     .var = 250 * MS,
+				     .sampled = true,
+				     .first_sample = now};
+		uint64_t pn, t0;
+
+		ql_rec_fini(&rec);
+		start(true);
+		rec.max_ack_delay = 0;
+		rec.path.rtt = rtt;
+		rec.path.rtt.first_sample = now;
+		now += 1;
+		pn = ql_rec_next_pn(&rec, APP);
+		t0 = now;
+		send_n(APP, 2);
+		send_as(APP, pn + 2, 40, QL_SENT_IN_FLIGHT); /* so that there is no sample */
+		now = t0 + 6000 * MS + cases[i].more;
+		send_n(APP, 1);
+		send_as(APP, pn + 4, 40, QL_SENT_IN_FLIGHT);
+		send_as(APP, pn + 5, 40, QL_SENT_IN_FLIGHT);
+		send_as(APP, pn + 6, 40, QL_SENT_IN_FLIGHT);
+		if (cases[i].between) {
+			ck_assert_int_eq(ack(APP, pn + 6, pn + 6, pn + 2, pn + 2), 0);
+		} else {
+			ck_assert_int_eq(ack(APP, pn + 6, pn + 6), 0);
+		}
+		ck_assert_uint_eq(rec.stats.lost, cases[i].between ? 3 : 4);
+		ck_assert_uint_eq(rec.stats.persistent, cases[i].want);
+	}
+}
+END_TEST
+
+RUN("recovery/loss_cc", open_rec, close_rec, test_ack_event, test_loss_event, test_mtu_probe,
+    test_delivery_rate, test_window, test_pacing, test_set_mtu, test_recovery_packet,
+    test_app_limited, test_persistent_example, test_persistent_contiguous)
