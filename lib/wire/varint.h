@@ -56,34 +56,26 @@ static inline uint8_t *ql_varint_put(uint8_t *p, uint64_t v)
 static inline int ql_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *v)
 {
 	const uint8_t *b = *p;
-	size_t left = (size_t)(end - b);
+	size_t left = (size_t)(end - b), len;
 
 	if (__builtin_expect(left == 0, 0))
 		return -EBADMSG;
-	switch (b[0] >> 6) {
-	case 0:
+	if (b[0] < 0x40) {
 		*v = b[0];
 		*p = b + 1;
 		return 0;
-	case 1:
-		if (left < 2)
-			return -EBADMSG;
-		*v = ql_get_be16(b) & 0x3fff;
-		*p = b + 2;
-		return 0;
-	case 2:
-		if (left < 4)
-			return -EBADMSG;
-		*v = ql_get_be32(b) & 0x3fffffff;
-		*p = b + 4;
-		return 0;
-	default:
-		if (left < 8)
-			return -EBADMSG;
-		*v = ql_get_be64(b) & QL_VARINT_MAX;
-		*p = b + 8;
-		return 0;
 	}
+	len = (size_t)1 << (b[0] >> 6);
+	if (__builtin_expect(left < len, 0))
+		return -EBADMSG;
+	if (len == 2)
+		*v = ql_get_be16(b) & 0x3fff;
+	else if (len == 4)
+		*v = ql_get_be32(b) & 0x3fffffff;
+	else
+		*v = ql_get_be64(b) & QL_VARINT_MAX;
+	*p = b + len;
+	return 0;
 }
 
 #endif
