@@ -41,7 +41,7 @@ static int add(uint64_t offset, size_t len, bool fin)
 
 START_TEST(in_order)
 {
-	uint8_t data[100];
+	uint8_t data[100] = {0};
 	const uint8_t *p;
 
 	ck_assert_int_eq(ql_recvbuf_add(&rb, &mem, 0, data, 100, false), 0);
