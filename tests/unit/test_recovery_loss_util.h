@@ -55,7 +55,7 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 static const struct ql_rec_ops rec_ops = {.acked = on_acked, .lost = on_lost};
 
 /* What was told since last asked. */
-static void heard(const char *want)
+static inline void heard(const char *want)
 {
 	told[told_len] = '\0';
 	ck_assert_str_eq(told, want);
@@ -120,7 +120,7 @@ static int ack_ranges(unsigned int space, const uint64_t *r, size_t n, uint64_t 
 		   sizeof((const uint64_t[]){__VA_ARGS__}) / 16, 0)
 
 /* A first RTT sample of so much, nothing in flight afterwards. */
-static void sample(uint64_t rtt)
+static inline void sample(uint64_t rtt)
 {
 	uint64_t pn = ql_rec_next_pn(&rec, APP);
 
