@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * What QUIC costs without a network: a server's and a client's engine on one lcore that hand their
+ * datagrams to each other by pointer, as fast as they go. Prints goodput, and TSC cycles of each
+ * side for each packet; with --handshakes how many connections a second can be made.
+ *
+ * The bytes are sent by reference and not checked, as a file server does it.
+ */
+#include <err.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+
+#include "sim/app.h"
+#include "sim/env.h"
+
+#define BURST 64
+#define POOL  32767
+
+enum { SERVER, CLIENT };
+
+struct side {
+	const char *name;
+	struct ql_engine *engine;
+	struct sim_app app;
+	struct ql_tls_ctx *tls;
+	struct ql_datagram in[BURST];
+	unsigned int n_in;
+	uint64_t cycles; /* spent in the engine */
+};
+
+struct options {
+	uint64_t bytes;
+	unsigned int streams, conns, handshakes, udp_payload, runs;
+	bool upload, copy, check, json;
+};
+
+struct result {
+	double seconds;
+	uint64_t bytes, datagrams, packets, lost, handshakes;
+	uint64_t cycles[2];
+};
+
+static double cycles_per_ns;
+static uint64_t epoch;
+
+static uint64_t now_ns(void)
+{
+	return (uint64_t)((double)(rte_rdtsc() - epoch) / cycles_per_ns) + QL_NSEC_PER_SEC;
+}
+
+/* ---- The loop ---- */
+
+/* One turn: what arrived, timers, what is to be sent, which is the other side's next input. */
+static unsigned int turn(struct side *me, struct side *other)
+{
+	uint64_t start = rte_rdtsc(), now = now_ns();
+	unsigned int n_in = me->n_in, n;
+
+	ql_engine_rx(me->engine, me->in, n_in, now);
+	me->n_in = 0;
+	ql_engine_tick(me->engine, now);
+	n = ql_engine_tx(me->engine, other->in, BURST, now);
+	for (unsigned int i = 0; i < n; i++) {
+		struct ql_path *path = &other->in[i].path;
+		struct ql_addr swap = path->local;
+
+		path->local = path->remote;
+		path->remote = swap;
+	}
+	other->n_in = n;
+	if (n_in + n > 0)
+		me->cycles += rte_rdtsc() - start;
+	return n;
+}
+
+static struct ql_engine_stats stats(const struct side *side)
+{
+	struct ql_engine_stats s;
+
+	ql_engine_stats(side->engine, &s);
+	return s;
+}
+
+static void connect_one(struct side *client, const struct options *o)
+{
+	static uint32_t count;
+	struct ql_transport t = {.udp_payload = (uint16_t)o->udp_payload,
+				 .max_data = UINT64_C(64) << 20,
+				 .max_stream_data = UINT64_C(16) << 20,
+				 .initial_rtt_ns = QL_NSEC_PER_MSEC};
+	struct ql_path path = {
+		.local = {.ip = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 2}},
+		.remote = {.ip = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}, .port = 443}};
+	int rc;
+
+	path.local.port = (uint16_t)(1024 + count % 60000);
+	path.local.ip[13] = (uint8_t)(count++ / 60000);
+	rc = sim_app_connect(&client->app, client->engine, client->tls, &t, &path, now_ns());
+	if (rc < 0)
+		errx(1, "cannot connect: %s", strerror(-rc));
+}
+
+static void open_sides(struct side sides[2], const struct options *o, const struct sim_job *job,
+		       struct rte_mempool *pool)
+{
+	struct ql_transport t = {.udp_payload = (uint16_t)o->udp_payload,
+				 .max_data = UINT64_C(64) << 20,
+				 .max_stream_data = UINT64_C(16) << 20,
+				 .initial_rtt_ns = QL_NSEC_PER_MSEC};
+	struct ql_proto proto;
+
+	memset(sides, 0, 2 * sizeof(*sides));
+	for (unsigned int i = 0; i < 2; i++) {
+		struct ql_engine_config config = {.name = i == SERVER ? "server" : "client",
+						  .lcore_index = (uint16_t)i,
+						  .socket_id = -1,
+						  .tx_pool = pool,
+						  .seed = {(uint8_t)i}};
+		struct side *s = &sides[i];
+
+		s->name = config.name;
+		s->engine = ql_engine_create(&config);
+		if (!s->engine)
+			err(1, "no engine");
+		s->tls = i == SERVER ? sim_env_tls_server() : sim_env_tls_client();
+		sim_app_init(&s->app, i == CLIENT ? job : NULL);
+		s->app.by_reference = !o->copy;
+		s->app.no_check = !o->check;
+	}
+	proto = sim_app_proto(&sides[SERVER].app);
+	if (ql_listen(sides[SERVER].engine, 443, sides[SERVER].tls, &t, &proto, 1) < 0)
+		errx(1, "cannot listen");
+}
+
+static void close_sides(struct side sides[2])
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned int k = 0; k < sides[i].n_in; k++)
+			rte_pktmbuf_free(sides[i].in[k].mbuf);
+		ql_engine_free(sides[i].engine);
+		ql_tls_ctx_free(sides[i].tls);
+		if (sides[i].app.errors)
+			errx(1, "%s: %s", sides[i].name, sides[i].app.error);
+	}
+}
+
+/* ---- What is measured ---- */
+
+static void check_alive(uint64_t started, const struct side sides[2])
+{
+	if (now_ns() - started > 120 * QL_NSEC_PER_SEC)
+		errx(1, "no end in sight: %u of %u streams complete", sides[CLIENT].app.complete,
+		     sides[CLIENT].app.job.streams);
+}
+
+/* Handshakes first, then everything from the first byte to the last is counted. */
+static struct result transfer(const struct options *o, struct rte_mempool *pool)
+{
+	uint64_t each = o->bytes / o->conns / o->streams, start;
+	struct sim_job job = {.keep_open = true};
+	struct ql_engine_stats before[2], after[2];
+	struct side sides[2];
+	struct result r = {0};
+
+	job.download = o->upload ? 0 : each;
+	job.upload = o->upload ? each : 0;
+	job.streams = o->streams;
+	open_sides(sides, o, &job, pool);
+	start = now_ns();
+	for (unsigned int i = 0; i < o->conns; i++)
+		connect_one(&sides[CLIENT], o);
+	/* The first turn that moves stream data comes after the last handshake's. */
+	while (sides[CLIENT].app.connected < o->conns) {
+		turn(&sides[CLIENT], &sides[SERVER]);
+		turn(&sides[SERVER], &sides[CLIENT]);
+		check_alive(start, sides);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		sides[i].cycles = 0;
+		before[i] = stats(&sides[i]);
+	}
+	r.bytes = sides[CLIENT].app.received + sides[SERVER].app.received;
+	start = now_ns();
+	for (unsigned int n = 0; sides[CLIENT].app.complete < o->conns * o->streams; n++) {
+		turn(&sides[CLIENT], &sides[SERVER]);
+		turn(&sides[SERVER], &sides[CLIENT]);
+		if (n % 65536 == 0)
+			check_alive(start, sides);
+	}
+	r.seconds = (double)(now_ns() - start) * 1e-9;
+	r.bytes = sides[CLIENT].app.received + sides[SERVER].app.received - r.bytes;
+	for (unsigned int i = 0; i < 2; i++) {
+		after[i] = stats(&sides[i]);
+		r.cycles[i] = sides[i].cycles;
+		r.datagrams += after[i].tx_datagrams - before[i].tx_datagrams;
+		r.packets += after[i].tx_packets - before[i].tx_packets;
+		r.lost += after[i].lost_packets - before[i].lost_packets;
+	}
+	close_sides(sides);
+	return r;
+}
+
+/* Connections one after another, a few at a time, each with a request of one byte. */
+static struct result handshakes(const struct options *o, struct rte_mempool *pool)
+{
+	struct sim_job job = {.streams = 1, .download = 1};
+	unsigned int started = 0, at_a_time = 8;
+	struct side sides[2];
+	struct result r = {0};
+	uint64_t start;
+
+	open_sides(sides, o, &job, pool);
+	start = now_ns();
+	while (sides[CLIENT].app.complete < o->handshakes) {
+		while (started < o->handshakes &&
+		       started < sides[CLIENT].app.complete + at_a_time) {
+			uint64_t c = rte_rdtsc();
+
+			connect_one(&sides[CLIENT], o);
+			sides[CLIENT].cycles += rte_rdtsc() - c;
+			started++;
+		}
+		turn(&sides[CLIENT], &sides[SERVER]);
+		turn(&sides[SERVER], &sides[CLIENT]);
+		check_alive(start, sides);
+	}
+	r.seconds = (double)(now_ns() - start) * 1e-9;
+	r.handshakes = o->handshakes;
+	for (unsigned int i = 0; i < 2; i++)
+		r.cycles[i] = sides[i].cycles;
+	close_sides(sides);
+	return r;
+}
+
+/* ---- Output ---- */
+
+static void print_transfer(const struct options *o, const struct result *r)
+{
+	double packets = (double)r->packets, gbits = (double)r->bytes * 8e-9 / r->seconds;
+	/* Whoever sends the bytes, and whoever gets them. */
+	double tx = (double)r->cycles[o->upload ? CLIENT : SERVER] / packets;
+	double rx = (double)r->cycles[o->upload ? SERVER : CLIENT] / packets;
+	double kilobytes = (double)r->bytes / 1000;
+	double cycles = (double)(r->cycles[0] + r->cycles[1]);
+
+	if (o->json)
+		printf("{\"bench\": \"engine\", \"what\": \"transfer\", \"conns\": %u, "
+		       "\"streams\": %u, \"udp_payload\": %u, \"direction\": \"%s\", "
+		       "\"bytes\": %lu, \"seconds\": %.4f, \"gbit_s\": %.3f, \"packets\": %lu, "
+		       "\"datagrams\": %lu, \"lost\": %lu, \"cycles_packet\": %.1f, "
+		       "\"cycles_packet_sender\": %.1f, \"cycles_packet_receiver\": %.1f, "
+		       "\"cycles_kb\": %.1f}\n",
+		       o->conns, o->streams, o->udp_payload, o->upload ? "up" : "down", r->bytes,
+		       r->seconds, gbits, r->packets, r->datagrams, r->lost, tx + rx, tx, rx,
+		       cycles / kilobytes);
+	else
+		printf("%5u conns %5u streams %5u B %-4s %9.3f Gbit/s %10lu packets %6lu lost   "
+		       "cycles a packet: %7.1f  sender %7.1f  receiver %7.1f   a kB: %7.1f\n",
+		       o->conns, o->streams, o->udp_payload, o->upload ? "up" : "down", gbits,
+		       r->packets, r->lost, tx + rx, tx, rx, cycles / kilobytes);
+}
+
+static void print_handshakes(const struct options *o, const struct result *r)
+{
+	double n = (double)r->handshakes, rate = n / r->seconds;
+	double us[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		us[i] = (double)r->cycles[i] / cycles_per_ns / n / 1000;
+	if (o->json)
+		printf("{\"bench\": \"engine\", \"what\": \"handshakes\", \"count\": %lu, "
+		       "\"seconds\": %.4f, \"per_second\": %.0f, \"server_us\": %.1f, "
+		       "\"client_us\": %.1f}\n",
+		       r->handshakes, r->seconds, rate, us[SERVER], us[CLIENT]);
+	else
+		printf("%8lu handshakes   %8.0f a second, both sides   server %6.1f us   "
+		       "client %6.1f us\n",
+		       r->handshakes, rate, us[SERVER], us[CLIENT]);
+}
+
+static void usage(void)
+{
+	puts("bench_engine [--bytes N] [--streams N] [--conns N] [--direction up|down]\n"
+	     "             [--udp-payload N] [--handshakes N] [--runs N] [--copy] [--check] "
+	     "[--json]\n"
+	     "  bytes          of stream data in all [2000000000]; 0 for no transfer\n"
+	     "  handshakes     connections to make one after another [2000]; 0 for none\n"
+	     "  runs           of which the best is printed [3]\n"
+	     "  copy           give stream data by copy, not by reference\n"
+	     "  check          compare what arrives");
+	exit(0);
+}
+
+static struct options parse(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{"bytes", required_argument, NULL, 'b'},
+		{"streams", required_argument, NULL, 's'},
+		{"conns", required_argument, NULL, 'c'},
+		{"direction", required_argument, NULL, 'd'},
+		{"udp-payload", required_argument, NULL, 'u'},
+		{"handshakes", required_argument, NULL, 'n'},
+		{"runs", required_argument, NULL, 'r'},
+		{"copy", no_argument, NULL, 'y'},
+		{"check", no_argument, NULL, 'k'},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	struct options o = {.bytes = 2000000000,
+			    .streams = 1,
+			    .conns = 1,
+			    .handshakes = 2000,
+			    .udp_payload = 1472,
+			    .runs = 3};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		unsigned long n = optarg ? strtoul(optarg, NULL, 0) : 0;
+
+		switch (c) {
+		case 'b':
+			o.bytes = n;
+			break;
+		case 's':
+			o.streams = n ? (unsigned int)n : 1;
+			break;
+		case 'c':
+			o.conns = n ? (unsigned int)n : 1;
+			break;
+		case 'd':
+			o.upload = strcmp(optarg, "up") == 0;
+			break;
+		case 'u':
+			o.udp_payload = (unsigned int)n;
+			break;
+		case 'n':
+			o.handshakes = (unsigned int)n;
+			break;
+		case 'r':
+			o.runs = n ? (unsigned int)n : 1;
+			break;
+		case 'y':
+			o.copy = true;
+			break;
+		case 'k':
+			o.check = true;
+			break;
+		case 'j':
+			o.json = true;
+			break;
+		case 'h':
+			usage();
+			break;
+		default:
+			exit(1);
+		}
+	}
+	return o;
+}
+
+/* The best of several runs: neighbours on the machine only make it slower. */
+static struct result best(const struct options *o, struct rte_mempool *pool,
+			  struct result (*run)(const struct options *, struct rte_mempool *))
+{
+	struct result r = run(o, pool), again;
+
+	for (unsigned int i = 1; i < o->runs; i++) {
+		again = run(o, pool);
+		if (again.cycles[0] + again.cycles[1] < r.cycles[0] + r.cycles[1])
+			r = again;
+	}
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = parse(argc, argv);
+	struct rte_mempool *pool;
+	struct result r;
+
+	sim_env_init_huge(256);
+	cycles_per_ns = (double)rte_get_tsc_hz() * 1e-9;
+	epoch = rte_rdtsc();
+	pool = sim_env_pool("bench", POOL, o.udp_payload > 2048 ? o.udp_payload : 2048);
+	if (o.bytes > 0) {
+		r = best(&o, pool, transfer);
+		print_transfer(&o, &r);
+	}
+	if (o.handshakes > 0) {
+		r = best(&o, pool, handshakes);
+		print_handshakes(&o, &r);
+	}
+	return 0;
+}
