@@ -55,42 +55,42 @@ client() { # REGEX... -- ARGUMENT...
 
 bad_certificate() {
 	echo "this is not a certificate" >bad.pem
-	server 'cert' 'bad\.pem' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert bad.pem --key "$CERT/key.pem"
-	server 'none\.pem' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert none.pem --key "$CERT/key.pem"
-	server 'key' 'bad\.pem' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert "$CERT/cert.pem" --key bad.pem
+	server 'cert' 'bad\.pem' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert bad.pem --key "$CERT/key.pem"
+	server 'none\.pem' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert none.pem --key "$CERT/key.pem"
+	server 'key' 'bad\.pem' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert "$CERT/cert.pem" --key bad.pem
 }
 
 foreign_key() {
 	ql_make_cert other qlane.test
-	server 'key' 'match|belong|fit|pair' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" \
+	server 'key' 'match|belong|fit|pair' -- "${QL_TAP_ARGS[@]}" --root "$WWW" \
 		--cert "$CERT/cert.pem" --key other/key.pem
 }
 
 missing_directory() {
-	server 'no-such-dir' -- -- "${QL_TAP_ARGS[@]}" --root no-such-dir --cert "$CERT/cert.pem" --key "$CERT/key.pem"
+	server 'no-such-dir' -- "${QL_TAP_ARGS[@]}" --root no-such-dir --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 	echo >file
-	server 'file' 'directory' -- -- "${QL_TAP_ARGS[@]}" --root file --cert "$CERT/cert.pem" --key "$CERT/key.pem"
+	server 'file' 'directory' -- "${QL_TAP_ARGS[@]}" --root file --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 }
 
 missing_arguments() {
-	server 'root' -- -- "${QL_TAP_ARGS[@]}" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
-	server 'cert' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" --key "$CERT/key.pem"
-	server 'key' -- -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert "$CERT/cert.pem"
-	server 'ip' -- -- --root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
-	client 'url' -- -- "${QL_TAP_ARGS[@]}" --insecure
+	server 'root' -- "${QL_TAP_ARGS[@]}" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
+	server 'cert' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --key "$CERT/key.pem"
+	server 'key' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --cert "$CERT/cert.pem"
+	server 'ip' -- --root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
+	client 'url' -- "${QL_TAP_ARGS[@]}" --insecure
 }
 
 bad_arguments() {
 	local rest=(--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem")
-	server 'ip' '10\.9\.0\.999' -- -- --ip 10.9.0.999/24 "${rest[@]}"
-	server 'ip' '10\.9\.0\.2/33' -- -- --ip 10.9.0.2/33 "${rest[@]}"
-	server 'port' '70000' -- -- "${QL_TAP_ARGS[@]}" --port 70000 "${rest[@]}"
-	server 'port' '44x' -- -- "${QL_TAP_ARGS[@]}" --port 44x "${rest[@]}"
-	server 'gateway' 'nowhere' -- -- "${QL_TAP_ARGS[@]}" --gateway nowhere "${rest[@]}"
-	server 'alpn' 'h9' -- -- "${QL_TAP_ARGS[@]}" --alpn h9 "${rest[@]}"
-	server 'frobnicate' -- -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
-	client 'url|scheme|https' 'ftp://' -- -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
-	client 'none\.pem' -- -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"
+	server 'ip' '10\.9\.0\.999' -- --ip 10.9.0.999/24 "${rest[@]}"
+	server 'ip' '10\.9\.0\.2/33' -- --ip 10.9.0.2/33 "${rest[@]}"
+	server 'port' '70000' -- "${QL_TAP_ARGS[@]}" --port 70000 "${rest[@]}"
+	server 'port' '44x' -- "${QL_TAP_ARGS[@]}" --port 44x "${rest[@]}"
+	server 'gateway' 'nowhere' -- "${QL_TAP_ARGS[@]}" --gateway nowhere "${rest[@]}"
+	server 'alpn' 'h9' -- "${QL_TAP_ARGS[@]}" --alpn h9 "${rest[@]}"
+	server 'frobnicate' -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
+	client 'url|scheme|https' 'ftp://' -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
+	client 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"
 }
 
 no_port() {
@@ -102,14 +102,14 @@ no_port() {
 
 bad_config() {
 	printf '[server]\nport = many\n' >bad.ini
-	server 'bad\.ini' -- -- --config bad.ini
-	server 'none\.ini' -- -- --config none.ini
+	server 'bad\.ini' -- --config bad.ini
+	server 'none\.ini' -- --config none.ini
 }
 
 # A second server of the same TAP, or of the same addresses on another one.
 in_use() {
 	ql_server_start
-	server "$QL_IFACE" 'use|busy|exist' -- -- "${QL_TAP_ARGS[@]}" --port $((QL_PORT + 1)) \
+	server "$QL_IFACE" 'use|busy|exist' -- "${QL_TAP_ARGS[@]}" --port $((QL_PORT + 1)) \
 		--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 	kill -0 "$SERVER_PID" || ql_fail "the first server is gone"
 	ping -n -c 1 -W 2 "$QL_OUR4"
@@ -132,20 +132,12 @@ no_permission() {
 		--root "$here" --cert "$here/cert.pem" --key "$here/key.pem"
 }
 
-# The kernel's hugepage directory seen empty, and seen with no page free, in this test's own
-# mount namespace.
+# A kernel without hugepages, as seen in this test's own mount namespace.
 no_hugepages() {
-	local size
 	mount -t tmpfs tmpfs /sys/kernel/mm/hugepages || ql_skip "cannot hide the machine's hugepages"
-	for size in none 2048; do
-		if [ "$size" != none ]; then
-			mkdir /sys/kernel/mm/hugepages/"hugepages-${size}kB"
-			echo 0 | tee /sys/kernel/mm/hugepages/"hugepages-${size}kB"/{nr,free,resv}_hugepages
-		fi
-		refused 'hugepage' 'no-huge|nr_hugepages|setup\.sh' -- "$QL_SERVER" -l 0 --no-pci \
-			--in-memory --vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
-			--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
-	done
+	refused 'hugepage' 'no-huge|hugepages\.sh' -- "$QL_SERVER" -l 0 --no-pci --in-memory \
+		--vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
+		--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 	umount /sys/kernel/mm/hugepages
 }
 
@@ -159,9 +151,9 @@ no_huge_works() {
 
 # The client alone: nobody has the address; nobody has the port.
 nobody_there() {
-	client 'time|answer|reach|resol' '10\.9\.0\.77' -- -- "${QL_TAP_ARGS[@]}" --insecure \
+	client 'time|answer|reach|resol' '10\.9\.0\.77' -- "${QL_TAP_ARGS[@]}" --insecure \
 		--out out https://10.9.0.77:4433/file
-	client 'time|answer|reach|refused' -- -- "${QL_TAP_ARGS[@]}" --insecure \
+	client 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure \
 		--out out "https://$QL_KERNEL4:4433/file"
 }
 

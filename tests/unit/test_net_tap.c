@@ -74,10 +74,12 @@ static uint16_t tap_id;
 /* Turn until the socket has something, or give up. Returns what recv() does. */
 static ssize_t await(int fd, void *buf, size_t len)
 {
+	uint64_t end = ql_lane_now() + 10 * QL_NSEC_PER_SEC;
 	ssize_t n;
 
-	for (unsigned int i = 0; i < 300000; i++) {
-		ql_lane_poll(lane, ql_lane_now());
+	for (uint64_t now = 0; now < end;) {
+		now = ql_lane_now();
+		ql_lane_poll(lane, now);
 		n = recv(fd, buf, len, MSG_DONTWAIT);
 		if (n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
 			return n;

@@ -108,6 +108,8 @@ int main(void)
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
+	snprintf(reply, sizeof(reply), "%s", rte_eal_get_runtime_dir());
 	rte_eal_cleanup();
+	rmdir(reply); /* the EAL leaves it */
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -287,11 +287,11 @@ static UNUSED bool build(struct ql_conn *c, struct packet *pkt, size_t room)
 	pkt->len = 0;
 	if (ql_sent_begin(&c->sent, ql_sent_next(&c->sent)))
 		return false;
-	memset(pkt->data, 0xee, sizeof(pkt->data));
+	memset(pkt->data + room, 0xee, 32); /* not to be touched */
 	p = ql_streams_send(&c->ss, pkt->data, pkt->data + room, &c->sent);
 	MUST(p >= pkt->data && p <= pkt->data + room);
 	pkt->len = (size_t)(p - pkt->data);
-	for (size_t i = room; i < sizeof(pkt->data); i++)
+	for (size_t i = room; i < room + 32; i++)
 		MUST(pkt->data[i] == 0xee);
 	if (pkt->len == 0) {
 		ql_sent_abort(&c->sent);
