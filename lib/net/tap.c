@@ -12,11 +12,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#define LOCAL_WAIT_MS 1000
+
 struct request {
 	struct nlmsghdr nh;
 	union {
 		struct ifinfomsg link;
 		struct ifaddrmsg addr;
+		struct rtmsg route;
 	};
 	uint8_t attrs[64];
 };
@@ -31,12 +34,18 @@ static void put_attr(struct request *r, uint16_t type, const void *data, uint16_
 	r->nh.nlmsg_len = NLMSG_ALIGN(r->nh.nlmsg_len) + RTA_ALIGN(a->rta_len);
 }
 
-/* Send a request and wait for its acknowledgement. 0 or the kernel's negative errno. */
-static int talk(int fd, struct request *r)
+/*
+ * Send a request and wait for its acknowledgement, or for an answer of the given type, whose route
+ * type is returned. Else the kernel's negative errno.
+ */
+static int talk(int fd, struct request *r, uint16_t type)
 {
 	struct {
 		struct nlmsghdr nh;
-		struct nlmsgerr err;
+		union {
+			struct nlmsgerr err;
+			struct rtmsg route;
+		};
 		uint8_t rest[512];
 	} answer;
 	ssize_t n;
@@ -47,9 +56,10 @@ static int talk(int fd, struct request *r)
 		n = recv(fd, &answer, sizeof(answer), 0);
 		if (n < 0)
 			return -errno;
-	} while (n < (ssize_t)NLMSG_LENGTH(sizeof(answer.err)) ||
-		 answer.nh.nlmsg_type != NLMSG_ERROR || answer.nh.nlmsg_seq != r->nh.nlmsg_seq);
-	return answer.err.error;
+	} while (n < (ssize_t)NLMSG_LENGTH(sizeof(answer.route)) ||
+		 answer.nh.nlmsg_seq != r->nh.nlmsg_seq ||
+		 (answer.nh.nlmsg_type != NLMSG_ERROR && answer.nh.nlmsg_type != type));
+	return answer.nh.nlmsg_type == NLMSG_ERROR ? answer.err.error : answer.route.rtm_type;
 }
 
 static int link_up(int fd, unsigned int if_index, uint32_t seq)
@@ -62,7 +72,7 @@ static int link_up(int fd, unsigned int if_index, uint32_t seq)
 		.link = {.ifi_index = (int)if_index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP},
 	};
 
-	return talk(fd, &r);
+	return talk(fd, &r, NLMSG_ERROR);
 }
 
 static int add_addr(int fd, unsigned int if_index, const struct ql_ifaddr *a, uint32_t seq)
@@ -83,8 +93,29 @@ static int add_addr(int fd, unsigned int if_index, const struct ql_ifaddr *a, ui
 
 	put_attr(&r, IFA_LOCAL, a->addr.ip + 16 - len, len);
 	put_attr(&r, IFA_ADDRESS, a->addr.ip + 16 - len, len);
-	rc = talk(fd, &r);
+	rc = talk(fd, &r, NLMSG_ERROR);
 	return rc == -EEXIST ? 0 : rc;
+}
+
+/*
+ * The kernel makes an IPv6 address local some time after it has acknowledged it; until then it
+ * drops what comes for it, answers of neighbour discovery first of all, and asks again only after
+ * a second. Best effort: without it the first packets take that second.
+ */
+static void wait_until_local(int fd, const struct ql_ifaddr *a, uint32_t seq)
+{
+	struct request r = {
+		.nh = {.nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST, .nlmsg_seq = seq},
+		.route = {.rtm_family = AF_INET6, .rtm_dst_len = 128},
+	};
+
+	for (unsigned int ms = 0; ms < LOCAL_WAIT_MS; ms++) {
+		r.nh.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg));
+		put_attr(&r, RTA_DST, a->addr.ip, 16);
+		if (talk(fd, &r, RTM_NEWROUTE) == RTN_LOCAL)
+			return;
+		usleep(1000);
+	}
 }
 
 static const char *cure(int rc, bool ip6)
@@ -130,6 +161,9 @@ int ql_tap_setup_kernel(unsigned int if_index, const struct ql_ifaddr *addrs, un
 				 ql_addr_format(&addrs[i].addr, text), addrs[i].prefix, name,
 				 strerror(-rc), cure(rc, !ql_addr_is_ip4(&addrs[i].addr)));
 	}
+	for (unsigned int i = 0; rc == 0 && i < n; i++)
+		if (!ql_addr_is_ip4(&addrs[i].addr))
+			wait_until_local(fd, &addrs[i], n + i + 2);
 	close(fd);
 	return rc;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The kernel's end of a net_tap device, by rtnetlink: addresses and "up". IPv6 addresses skip
- * duplicate address detection (nodad), so that they work at once.
+ * duplicate address detection (nodad) and are waited for, so that they work at once.
  */
 #ifndef QL_NET_TAP_H
 #define QL_NET_TAP_H
