@@ -173,7 +173,8 @@ static bool make_tls(struct client *c)
 		.server = true, .cert_file = c->o.cert, .key_file = c->o.key};
 	char err[QL_TLS_ERRLEN];
 
-	if (!ql_stack_keylog(&c->o.net, &c->keylog))
+	if (!ql_stack_readable("ca", c->o.ca) || !ql_stack_readable("cert", c->o.cert) ||
+	    !ql_stack_readable("key", c->o.key) || !ql_stack_keylog(&c->o.net, &c->keylog))
 		return false;
 	if (c->keylog) { /* one end is enough */
 		tls.keylog = ql_keylog_write;

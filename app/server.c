@@ -118,6 +118,8 @@ static bool prepare(struct server *s)
 	struct ql_tls_config tls = {.server = true, .cert_file = s->o.cert, .key_file = s->o.key};
 	char err[QL_TLS_ERRLEN];
 
+	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
+		return false;
 	s->www = ql_www_open(s->o.root);
 	if (!s->www) {
 		ql_complain("--root %s: %s", s->o.root, strerror(errno));

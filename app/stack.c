@@ -95,26 +95,40 @@ static bool tap_in_use(const char *name)
 	return carrier == '1';
 }
 
+/* Pages that can be had: free ones, or such as the kernel would make when asked. */
 static bool free_hugepages(void)
 {
+	static const char *const counts[] = {"free_hugepages", "nr_overcommit_hugepages"};
 	DIR *dir = opendir(HUGEPAGES);
 	unsigned long long pages = 0, n;
-	char path[sizeof(HUGEPAGES) + 256 + 16];
+	char path[sizeof(HUGEPAGES) + 256 + 32];
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)) != NULL) {
-		FILE *f;
+		for (int i = 0; i < 2; i++) {
+			FILE *f;
 
-		snprintf(path, sizeof(path), HUGEPAGES "/%s/free_hugepages", e->d_name);
-		f = fopen(path, "r");
-		if (f && fscanf(f, "%llu", &n) == 1)
-			pages += n;
-		if (f)
-			fclose(f);
+			snprintf(path, sizeof(path), HUGEPAGES "/%s/%s", e->d_name, counts[i]);
+			f = fopen(path, "r");
+			if (f && fscanf(f, "%llu", &n) == 1)
+				pages += n;
+			if (f)
+				fclose(f);
+		}
 	}
 	if (dir)
 		closedir(dir);
 	return pages > 0;
+}
+
+static bool has_memory(int argc, char **argv)
+{
+	if (has_arg(argc, argv, "--no-huge") || free_hugepages())
+		return true;
+	ql_complain("there are no free hugepages: reserve some with drivers-cfg/hugepages.sh, or "
+		    "run without them by these EAL arguments: %s",
+		    WITHOUT_HUGE);
+	return false;
 }
 
 /* Another primary process holds a lock on the configuration of its file prefix. */
@@ -173,11 +187,6 @@ static void explain_eal(int argc, char **argv, int error)
 		ql_complain("another DPDK process runs with the same --file-prefix (%s); it has "
 			    "locked %s. Give this one another: --file-prefix NAME, or --in-memory",
 			    prefix, path);
-	else if (huge && !free_hugepages())
-		ql_complain("there are no free hugepages: reserve some with "
-			    "drivers-cfg/hugepages.sh, or run without them by these EAL arguments: "
-			    "%s",
-			    WITHOUT_HUGE);
 	else if (error == EACCES || error == EPERM || geteuid() != 0)
 		ql_complain("EAL did not start (%s), which may be a matter of permission: run it "
 			    "with sudo, or with %s",
@@ -190,7 +199,7 @@ static void explain_eal(int argc, char **argv, int error)
 
 bool ql_stack_eal(int argc, char **argv)
 {
-	if (!taps_free(argc, argv))
+	if (!taps_free(argc, argv) || !has_memory(argc, argv))
 		return false;
 	/* greetings are not for people; --log-level brings them back */
 	rte_log_set_level_pattern("lib.eal", RTE_LOG_WARNING);
@@ -215,6 +224,14 @@ int ql_stack_port(int eal_argc, char **eal_argv)
 			    ? ": the --vdev could not be made, its messages are above"
 			    : "");
 	return -1;
+}
+
+bool ql_stack_readable(const char *option, const char *path)
+{
+	if (!path || access(path, R_OK) == 0)
+		return true;
+	ql_complain("--%s %s: %s", option, path, strerror(errno));
+	return false;
 }
 
 bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **keylog)

@@ -64,6 +64,9 @@ struct ql_stack {
 	unsigned int lcore;
 };
 
+/* A file that an option names can be read; NULL is fine. False after a message. */
+bool ql_stack_readable(const char *option, const char *path);
+
 /* NULL, or where the secrets go. False after a message. */
 bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **keylog);
 
@@ -74,8 +77,8 @@ bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **ke
 bool ql_stack_eal(int argc, char **argv);
 
 /*
- * Open DPDK port port_id with an engine of its own for the calling lcore. lane: one that another
- * stack has, or NULL for a new one. False after a message, with nothing left behind.
+ * Open DPDK port port_id with an engine and a lane for the calling lcore. False after a message,
+ * with nothing left behind.
  */
 bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options, uint16_t port_id,
 		   uint32_t max_conns);
