@@ -69,6 +69,7 @@ struct ql_stream {
 	bool dead : 1;		/* in the list of those to be freed */
 };
 
+/* A block of ql_mem is 256 or 384 bytes. */
 _Static_assert(sizeof(struct ql_stream) <= 384, "a stream has grown");
 
 static inline bool ql_stream_send_ended(const struct ql_stream *s)

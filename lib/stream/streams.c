@@ -68,7 +68,7 @@ void ql_streams_set_peer_limits(struct ql_streams *ss, const struct ql_tparams *
 
 void ql_streams_wake(struct ql_streams *ss)
 {
-	if (ss->dead || ql_streams_pending(ss))
+	if ((ss->dead && !ss->closing) || ql_streams_pending(ss))
 		ss->hooks.wake(ss->conn);
 }
 

@@ -11,12 +11,6 @@
 
 #include "stream/streams.h"
 
-/* May a callback run? False once the connection is closing. */
-static inline bool ql_streams_live(const struct ql_streams *ss)
-{
-	return !ss->closing;
-}
-
 /* The local or the peer's type of stream. */
 static inline struct ql_stream_type *ql_streams_type(struct ql_streams *ss, bool local, bool uni)
 {
