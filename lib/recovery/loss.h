@@ -200,7 +200,8 @@ unsigned int ql_rec_on_timeout(struct ql_recovery *r, uint64_t now, unsigned int
 
 /*
  * Give the frames of the oldest packet in flight that was not asked for yet to ops->lost(), without
- * counting it as lost. False when there is none: send new data or a PING.
+ * counting it as lost. False when there is none. What it gives may be nothing that still matters:
+ * where no ack-eliciting frame comes of it, send new data or a PING.
  */
 bool ql_rec_probe_frames(struct ql_recovery *r, unsigned int space);
 

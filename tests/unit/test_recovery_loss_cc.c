@@ -403,11 +403,10 @@ START_TEST(test_persistent_contiguous)
 		send_as(APP, pn + 4, 40, QL_SENT_IN_FLIGHT);
 		send_as(APP, pn + 5, 40, QL_SENT_IN_FLIGHT);
 		send_as(APP, pn + 6, 40, QL_SENT_IN_FLIGHT);
-		if (cases[i].between) {
+		if (cases[i].between)
 			ck_assert_int_eq(ack(APP, pn + 6, pn + 6, pn + 2, pn + 2), 0);
-		} else {
+		else
 			ck_assert_int_eq(ack(APP, pn + 6, pn + 6), 0);
-		}
 		ck_assert_uint_eq(rec.stats.lost, cases[i].between ? 3 : 4);
 		ck_assert_uint_eq(rec.stats.persistent, cases[i].want);
 	}
