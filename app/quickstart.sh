@@ -149,7 +149,7 @@ eal_arguments() {
 	cores=$(awk '/^Cpus_allowed_list/ { n = split($2, a, /[-,]/); print a[n] }' /proc/self/status)
 	eal=(-l "$cores" --no-pci --vdev="net_tap0,iface=$iface")
 	free=$(awk '/^HugePages_Free/ { n = $2 } /^Hugepagesize/ { print int(n * $2 / 1024) }' /proc/meminfo)
-	if [ "${free:-0}" -ge 512 ]; then
+	if [ "${free:-0}" -ge 384 ]; then
 		eal+=(--in-memory)
 	else
 		eal+=(--no-huge --no-shconf -m 512)

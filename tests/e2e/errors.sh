@@ -39,7 +39,7 @@ server() { # REGEX... -- ARGUMENT... : a server whose arguments are these alone
 		want+=("$1")
 		shift
 	done
-	ql_eal 0 512
+	ql_eal 0
 	refused "${want[@]}" -- "$QL_SERVER" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" "$@"
 }
 
@@ -49,7 +49,7 @@ client() { # REGEX... -- ARGUMENT...
 		want+=("$1")
 		shift
 	done
-	ql_eal 0 512
+	ql_eal 0
 	refused "${want[@]}" -- "$QL_CLIENT" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" "$@"
 }
 
@@ -95,7 +95,7 @@ bad_arguments() {
 
 no_port() {
 	local QL_EAL
-	ql_eal 0 512
+	ql_eal 0
 	refused 'port|device|vdev' -- "$QL_SERVER" "${QL_EAL[@]}" -- --ip "$QL_OUR4/24" \
 		--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 }
@@ -118,7 +118,7 @@ in_use() {
 
 no_permission() {
 	local QL_EAL here
-	ql_eal 0 512
+	ql_eal 0
 	mkdir home
 	cp "$QL_SERVER" "$CERT"/*.pem home
 	chmod -R a+rX home

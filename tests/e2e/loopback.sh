@@ -13,7 +13,7 @@
 fetch() { # PROTO HOST PATH...
 	local proto=$1 base=https://$2:$QL_PORT QL_EAL rc=0
 	shift 2
-	ql_eal 0 512
+	ql_eal 0
 	"$QL_CLIENT" "${QL_EAL[@]}" -- --loopback "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
 		--ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --ca "$CERT/ca.pem" --alpn "$proto" --quiet \
 		--out out "${@/#/$base/}" >client.log 2>&1 || rc=$?

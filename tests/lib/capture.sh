@@ -31,6 +31,11 @@ ql_capture_count() { # FILE KEYLOG FILTER
 	wc -l <tshark.out
 }
 
+# The values of a field in a capture, one a line.
+ql_capture_fields() { # FILE KEYLOG FIELD
+	tshark -r "$1" -o "tls.keylog_file:$2" -T fields -e "$3" -Y "$3" 2>tshark.log | tr , '\n'
+}
+
 # The capture must be readable with the key log to the last packet: nothing malformed, nothing
 # that did not decrypt, no protocol error, and from our address only right checksums.
 ql_capture_check() { # FILE KEYLOG OUR-ADDRESS...

@@ -27,14 +27,13 @@ ql_hugepages() { # MEGABYTES
 		END { exit pages * kb < want * 1024 }' /proc/meminfo
 }
 
-# EAL arguments for a program with no port of its own, into the array QL_EAL. MB is what the
-# program may need when there are no hugepages.
-ql_eal() { # LCORES MB
+# EAL arguments for a program, into the array QL_EAL. A program takes some 280 MB.
+ql_eal() { # LCORES
 	QL_EAL=(-l "$1" --no-pci)
-	if [ -z "${QL_EAL_NO_HUGE:-}" ] && ql_hugepages "$2"; then
+	if [ -z "${QL_EAL_NO_HUGE:-}" ] && ql_hugepages 384; then
 		QL_EAL+=(--in-memory)
 	else
-		QL_EAL+=(--no-huge --no-shconf -m "$2")
+		QL_EAL+=(--no-huge --no-shconf -m 512)
 	fi
 }
 
@@ -59,7 +58,7 @@ ql_need_programs() {
 # server.log, its process id to SERVER_PID. Arguments are added to the server's own.
 ql_server_start() { # ARGUMENT...
 	local QL_EAL
-	ql_eal 0 512
+	ql_eal 0
 	"$QL_SERVER" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
 		--port $QL_PORT --root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
 		--keylog "$PWD/keys.log" "$@" >server.log 2>&1 &
@@ -97,7 +96,7 @@ ql_no_report() { # LOG
 # Runs qlane-client on a TAP; its output goes to client.log too.
 ql_client() { # ARGUMENT...
 	local QL_EAL rc=0
-	ql_eal 1 512
+	ql_eal 1
 	"$QL_CLIENT" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
 		--quiet "$@" >client.log 2>&1 || rc=$?
 	tail -15 client.log
