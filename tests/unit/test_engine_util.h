@@ -73,8 +73,7 @@ static UNUSED size_t make_packet(struct sim_pair *p, unsigned int side, enum ql_
 	ck_assert(sp && sp->tx.ready && len < 1900);
 	ck_assert_int_eq(ql_rec_begin(&conn->rec, id, pn), 0);
 	if (id == QL_SPACE_APP)
-		q = ql_pkt_put_short(buf, ql_peer_cid(&conn->peer_cids), false, conn->key_phase,
-				     4);
+		q = ql_pkt_put_short(buf, ql_peer_cid(&conn->peer_cids), false, conn->key_phase, 4);
 	else
 		q = ql_pkt_put_long(buf, buf + 100,
 				    id == QL_SPACE_INITIAL ? QL_PKT_INITIAL : QL_PKT_HANDSHAKE,
