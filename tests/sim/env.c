@@ -77,7 +77,7 @@ struct rte_mempool *sim_env_pool(const char *name, unsigned int n, unsigned int 
 {
 	struct rte_mempool *pool;
 
-	pool = rte_pktmbuf_pool_create(name, n, 256, 0,
+	pool = rte_pktmbuf_pool_create(name, n, n > 1024 ? 256 : 0, 0,
 				       (uint16_t)(RTE_PKTMBUF_HEADROOM + udp_payload),
 				       (int)rte_socket_id());
 	if (!pool)
