@@ -65,6 +65,31 @@ restart() {
 	done
 }
 
+# The same options from an INI file.
+config_file() {
+	local QL_EAL
+	cat >server.ini <<-INI
+	; a comment
+	[server]
+	root = $WWW
+	cert = $CERT/cert.pem
+	key = $CERT/key.pem
+	port = 8443
+	ip = $QL_OUR4/24, $QL_OUR6/64
+	tap-ip = $QL_KERNEL4/24, $QL_KERNEL6/64
+	INI
+	ql_eal 0
+	"$QL_SERVER" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" -- --config server.ini \
+		>server.log 2>&1 &
+	SERVER_PID=$!
+	ql_wait_line 20 "$SERVER_PID" server.log "^qlane-server: ready" || ql_fail "$(cat server.log)"
+	peer_client_fetch curl h3 "$QL_OUR4" 8443 "$CERT/ca.pem" out4 one.bin
+	ql_same "$WWW" out4 one.bin
+	peer_client_fetch curl h3 "$QL_OUR6" 8443 "$CERT/ca.pem" out6 one.bin
+	ql_same "$WWW" out6 one.bin
+	ql_server_stop
+}
+
 # 40 connections one after the other, and some at once.
 connections() {
 	local i pids=()
@@ -139,6 +164,7 @@ ql_test tap-neighbours 40 neighbours
 ql_test tap-capture-ipv4 90 capture ngtcp2 "$QL_OUR4"
 ql_test tap-capture-ipv6 90 capture curl "$QL_OUR6"
 ql_test tap-restart 60 restart
+ql_test tap-config-file 60 config_file
 ql_test tap-connections 90 connections
 ql_test tap-client-killed 60 abandoned
 ql_test tap-noise 60 noise

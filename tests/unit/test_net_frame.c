@@ -562,6 +562,11 @@ START_TEST(icmp_and_arp)
 		 sizeof(echo));
 	ck_assert_int_eq(parse(f.b, f.n, 0), QL_FRAME_ICMP6);
 
+	/* of the sources that nobody has, a group may hear "::" only */
+	tf_icmp6(&f, (const uint8_t[]){0x33, 0x33, 0, 0, 0, 1}, "fd00::2", "ff02::1", 255, echo,
+		 sizeof(echo));
+	ck_drop(f, 0, QL_NET_DROP_SOURCE);
+
 	tf_arp(&f, t_all, 1, t_peer_mac, "10.9.0.1", t_all, "10.9.0.2");
 	tf_put(&f, "eighteen pad bytes", 18);
 	m = make(f.b, f.n);
