@@ -93,3 +93,4 @@ openssl pkey -in server.key -aes128 -passout pass:secret -out encrypted.key
 	done
 	printf '\n#endif\n'
 } >"$out"
+clang-format -i "$out"

@@ -8,8 +8,8 @@
 #ifndef QL_TEST_TLS_CERTS_H
 #define QL_TEST_TLS_CERTS_H
 
-#define CERT_CA \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_CA                                                              \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIBZTCCAQqgAwIBAgICEAAwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowGDEWMBQG\n" \
 	"A1UEAwwNUWxhbmUgdGVzdCBjYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLrK\n" \
@@ -17,11 +17,11 @@
 	"ovxCZNDWVg78FxKH4yCjQjBAMA8GA1UdEwEB/wQFMAMBAf8wDgYDVR0PAQH/BAQD\n" \
 	"AgIEMB0GA1UdDgQWBBQ+RdffzoGgyC42x5eb11hMVFeCYzAKBggqhkjOPQQDAgNJ\n" \
 	"ADBGAiEAvnX+sPacN5k1+5FJ51FtQDAwr8k8FK7uIzVS4sgj/UACIQD9khcGaNUs\n" \
-	"GDdftz/ewpMPLS3YaDVFGX8PEuP7URNPJw==\n" \
+	"GDdftz/ewpMPLS3YaDVFGX8PEuP7URNPJw==\n"                             \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_CN_ONLY \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_CN_ONLY                                                         \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIBkjCCATigAwIBAgICEAUwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowGTEXMBUG\n" \
 	"A1UEAwwOc2VydmVyLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARp\n" \
@@ -30,11 +30,11 @@
 	"HSUEDDAKBggrBgEFBQcDATAfBgNVHSMEGDAWgBQ+RdffzoGgyC42x5eb11hMVFeC\n" \
 	"YzAdBgNVHQ4EFgQU0Mil7AzJEZIYmHknVWu2IL6zIagwCgYIKoZIzj0EAwIDSAAw\n" \
 	"RQIhAPEDN9qr3ufqW69H8WH35H1O4rDPLEhPdomGyaZmpQGFAiB5qyj90IFExxq8\n" \
-	"DAwn3gvmM1BOtLAro2Avcw7BTjoP4w==\n" \
+	"DAwn3gvmM1BOtLAro2Avcw7BTjoP4w==\n"                                 \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_ED25519 \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_ED25519                                                         \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIBsDCCAVegAwIBAgICEAQwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowGTEXMBUG\n" \
 	"A1UEAwwOc2VydmVyLmV4YW1wbGUwKjAFBgMrZXADIQCBf58DcyM8JZ4Lk90N5RPK\n" \
@@ -44,11 +44,11 @@
 	"B3NlcnZlcjGHBMAAAgGHECABDbgAAAAAAAAAAAAAAAEwHQYDVR0OBBYEFJyLvnQn\n" \
 	"OJ/Jl3Vrskh5nSRpy7GmMAoGCCqGSM49BAMCA0cAMEQCIGc6xDwyso5xwvSLVN6K\n" \
 	"2QI4GnQcoPGG0FqX3OFdgqKLAiAQvrHNi+fu0txQOK4GzvUzd3tnCRlzfdmqxApv\n" \
-	"qOpsIQ==\n" \
+	"qOpsIQ==\n"                                                         \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_EXPIRED \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_EXPIRED                                                         \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIB3zCCAYSgAwIBAgICEAcwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAeFw0yMDAxMDEwMDAwMDBaFw0yMDAxMDIwMDAwMDBaMBkxFzAVBgNV\n" \
 	"BAMMDnNlcnZlci5leGFtcGxlMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMpaS\n" \
@@ -59,11 +59,11 @@
 	"cnZlcjGHBMAAAgGHECABDbgAAAAAAAAAAAAAAAEwHQYDVR0OBBYEFOZqRscuq4OS\n" \
 	"9LU/JGdJ7C8emwh1MAoGCCqGSM49BAMCA0kAMEYCIQChfdAeqYDdSn12Hrlcpm10\n" \
 	"mn+0Ii7zA+obIixtLHs38QIhAKzUTN0U34o6QuKHT74xa2Sdt0QV5s/dqJ6ph/qR\n" \
-	"qCmQ\n" \
+	"qCmQ\n"                                                             \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_NAMELESS \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_NAMELESS                                                        \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIBizCCATCgAwIBAgICEAYwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowETEPMA0G\n" \
 	"A1UECgwGbm9ib2R5MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEAklu9uHIz2NN\n" \
@@ -72,11 +72,11 @@
 	"KwYBBQUHAwEwHwYDVR0jBBgwFoAUPkXX386BoMguNseXm9dYTFRXgmMwHQYDVR0O\n" \
 	"BBYEFP/SaE0dd2a9CUCC67IyUK3NwWiTMAoGCCqGSM49BAMCA0kAMEYCIQCToUcw\n" \
 	"Tc3Jh9uE2B9gSPIyBGGi3RzWWHYIxvQAiFvGZAIhAO6uJPVeJiG57K3k5Tn1hKe5\n" \
-	"P4n3H/us75q7XGLjspMK\n" \
+	"P4n3H/us75q7XGLjspMK\n"                                             \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_OTHER_CA \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_OTHER_CA                                                        \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIBcTCCARagAwIBAgICEAEwCgYIKoZIzj0EAwIwHjEcMBoGA1UEAwwTUWxhbmUg\n" \
 	"dGVzdCBvdGhlcl9jYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVow\n" \
 	"HjEcMBoGA1UEAwwTUWxhbmUgdGVzdCBvdGhlcl9jYTBZMBMGByqGSM49AgEGCCqG\n" \
@@ -84,11 +84,11 @@
 	"hQXXh1HF0mgNZnSn4j9rv0KaM7/tv+nHxI2jQjBAMA8GA1UdEwEB/wQFMAMBAf8w\n" \
 	"DgYDVR0PAQH/BAQDAgIEMB0GA1UdDgQWBBRizKeJtFHkLU5fw6Tq6hX35guELjAK\n" \
 	"BggqhkjOPQQDAgNJADBGAiEArTkNDAA/0CieIFzQIoWvHmplX4Lp8cnJFX/nbOUl\n" \
-	"QD0CIQC8qN7BIEnxYSKhgzsaIRRx9CzhYJaiV2RxMXq1byC6HQ==\n" \
+	"QD0CIQC8qN7BIEnxYSKhgzsaIRRx9CzhYJaiV2RxMXq1byC6HQ==\n"             \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_RSA \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_RSA                                                             \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIICqzCCAlGgAwIBAgICEAMwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowGTEXMBUG\n" \
 	"A1UEAwwOc2VydmVyLmV4YW1wbGUwggEiMA0GCSqGSIb3DQEBAQUAA4IBDwAwggEK\n" \
@@ -103,11 +103,11 @@
 	"ZC5leGFtcGxlggdzZXJ2ZXIxhwTAAAIBhxAgAQ24AAAAAAAAAAAAAAABMB0GA1Ud\n" \
 	"DgQWBBQG6G8UtJiqmHeKdyFmZ+DfzuYg0zAKBggqhkjOPQQDAgNIADBFAiBDLItA\n" \
 	"mxRA3QdKd6O3QWjww/9NxJzI0zlwmkU5Fimz9AIhALnUiVJ8uigUyfh8/t6AhwqC\n" \
-	"FMOk5US7z83G1NoSQsh0\n" \
+	"FMOk5US7z83G1NoSQsh0\n"                                             \
 	"-----END CERTIFICATE-----\n"
 
-#define CERT_SERVER \
-	"-----BEGIN CERTIFICATE-----\n" \
+#define CERT_SERVER                                                          \
+	"-----BEGIN CERTIFICATE-----\n"                                      \
 	"MIIB4TCCAYagAwIBAgICEAIwCgYIKoZIzj0EAwIwGDEWMBQGA1UEAwwNUWxhbmUg\n" \
 	"dGVzdCBjYTAgFw0yMDAxMDEwMDAwMDBaGA8yMDk4MTIzMTIzNTk1OVowGTEXMBUG\n" \
 	"A1UEAwwOc2VydmVyLmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARn\n" \
@@ -118,23 +118,23 @@
 	"c2VydmVyMYcEwAACAYcQIAENuAAAAAAAAAAAAAAAATAdBgNVHQ4EFgQU5LhsI696\n" \
 	"SF9uGVuuvBr3AD6joVAwCgYIKoZIzj0EAwIDSQAwRgIhAKUPTpXwDqnkG9GMVZcB\n" \
 	"43g2qCWuQlJIgzFlGr8hbaTwAiEAkVOLArzXnfXw95YIsb4Es/sGoZ/0ura8asjP\n" \
-	"B5iYY3Y=\n" \
+	"B5iYY3Y=\n"                                                         \
 	"-----END CERTIFICATE-----\n"
 
-#define KEY_CN_ONLY \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_CN_ONLY                                                          \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgL2ZhaWpeefGFzr8T\n" \
 	"EeCSUN6ZTb8shXg5fVa1hqVHmmuhRANCAARp2pjC6vjFnwENXPS/j7w1puPTQR9M\n" \
-	"PLIiUqD89OWmlHLH9Lj5Zs7Etgs0sCiEa9Iw8CkHVTYFgSLlEZxVYyh2\n" \
+	"PLIiUqD89OWmlHLH9Lj5Zs7Etgs0sCiEa9Iw8CkHVTYFgSLlEZxVYyh2\n"         \
 	"-----END PRIVATE KEY-----\n"
 
-#define KEY_ED25519 \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_ED25519                                                          \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MC4CAQAwBQYDK2VwBCIEIEpCdDp9PpPtYVHV3/N/i5QqAfXICyQHV45Y9LMDTrTa\n" \
 	"-----END PRIVATE KEY-----\n"
 
-#define KEY_ENCRYPTED \
-	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" \
+#define KEY_ENCRYPTED                                                        \
+	"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"                            \
 	"MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjaNMJa1tlzcwICCAAw\n" \
 	"DAYIKoZIhvcNAgkFADAdBglghkgBZQMEAQIEEF+LhqHP5Er886oKj9cmNMwEgZBB\n" \
 	"JeGOHSfzW8rpphSVqgcO0aLXbTyk2xK6MdbH53VOh16sytOWlVmt0yHiutd6nbkF\n" \
@@ -142,22 +142,22 @@
 	"bnzab8aoIaavaskpafvheRjnjVDQ4htRTPkb+USo0wSnyvKQDTbgV7Ie2XwnHSQ=\n" \
 	"-----END ENCRYPTED PRIVATE KEY-----\n"
 
-#define KEY_EXPIRED \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_EXPIRED                                                          \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7A+O2ORhh0ReKIAI\n" \
 	"z6S/mhO94vkTeBOJoZCM6J+9dBehRANCAAQylpJhgYF+Bfhnf7UWl9IWyi9bF7d6\n" \
-	"OBoULqYdV36WdUVbYezBhtLFQlE1PmIPjJMsUtUtk1hlP1rFqugUdPty\n" \
+	"OBoULqYdV36WdUVbYezBhtLFQlE1PmIPjJMsUtUtk1hlP1rFqugUdPty\n"         \
 	"-----END PRIVATE KEY-----\n"
 
-#define KEY_NAMELESS \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_NAMELESS                                                         \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg+SI37fxr8zSNmu+m\n" \
 	"RV83tgUx30zuIF7dE7ZVkYTXD2WhRANCAAQCSW724cjPY03gAr9ljXuah/m1eYr2\n" \
-	"xvC5zFwZ/TYbBJykwMfLooMfqGN5ISIR5BQgk0z9n357zD0dTenQUpC3\n" \
+	"xvC5zFwZ/TYbBJykwMfLooMfqGN5ISIR5BQgk0z9n357zD0dTenQUpC3\n"         \
 	"-----END PRIVATE KEY-----\n"
 
-#define KEY_RSA \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_RSA                                                              \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQCRiKKDwueMCtIk\n" \
 	"l+FdmaNyXA4AHcrkVSPQ5JiFWNrHmzmdVYFo0KF3Th8mSAK1o04JR8JoRZThHDxU\n" \
 	"lbEXzdC//rDd3ngkBz0ggTrdoEKaWE7LiBlzdCU9IzFCa8vcLwNj+LkWi/fC4dzp\n" \
@@ -183,14 +183,14 @@
 	"vfwihcWPOuRVUkg3hIPsgEFlfdW1h4IySUC8bf25AoGBAKK8GD0umhXhhI6jQOp6\n" \
 	"8JtwW5+vh+pUMgeDMjvAFdDnPfQm7OMgT6wQH5lmvt3jiH8gdLtuLEIxE6meQ8K/\n" \
 	"F6ysUO7hBIrHL2sX5q/ku7935b4G6HmpiggQzoM8jO1c2d0nGFpsjGKVaTdbn9Hu\n" \
-	"tL8cKjcnlVoJ6UAIoC4UDDXa\n" \
+	"tL8cKjcnlVoJ6UAIoC4UDDXa\n"                                         \
 	"-----END PRIVATE KEY-----\n"
 
-#define KEY_SERVER \
-	"-----BEGIN PRIVATE KEY-----\n" \
+#define KEY_SERVER                                                           \
+	"-----BEGIN PRIVATE KEY-----\n"                                      \
 	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgbtQYdZzmjUgtWxZV\n" \
 	"ifqJAfp3AJZozv+9qPQzCTHlljqhRANCAARnlAyl8DmawaCfNbkG/CLWQxlu+oN0\n" \
-	"9snMWUECQ4cXp7kG+kXTUmBmKKkm7dJW7OyH62Qy31gDmZgHhL27MFOW\n" \
+	"9snMWUECQ4cXp7kG+kXTUmBmKKkm7dJW7OyH62Qy31gDmZgHhL27MFOW\n"         \
 	"-----END PRIVATE KEY-----\n"
 
 #endif
