@@ -171,9 +171,7 @@ static void find_route(struct ql_lane *lane, const struct ql_path *path)
 		if (!ql_netif_owns(nif, path->local.ip) ||
 		    ql_addr_is_ip4(&path->local) != ql_addr_is_ip4(&path->remote))
 			continue;
-		r->hop = ql_netif_next_hop(nif, path->remote.ip);
-		if (r->hop == path->remote.ip) /* ours lasts, the caller's may not */
-			r->hop = r->path.remote.ip;
+		r->hop = ql_netif_next_hop(nif, r->path.remote.ip); /* ours lasts */
 		if (r->hop) {
 			r->port = lane->ports[i];
 			return;
