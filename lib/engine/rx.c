@@ -69,7 +69,13 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		drop(e, QL_DROP_HEADER);
 		return;
 	}
-	conn = find_local(e, pkt + 1, &g->seqs[i]);
+	/* Packets of a connection mostly come in a row. */
+	if (i > 0 && memcmp(pkt + 1, g->jobs[i - 1].pkt + 1, QL_LOCAL_CID_LEN) == 0) {
+		conn = g->conns[i - 1];
+		g->seqs[i] = g->seqs[i - 1];
+	} else {
+		conn = find_local(e, pkt + 1, &g->seqs[i]);
+	}
 	if (!conn) {
 		drop(e, QL_DROP_NO_CONN);
 		return;
