@@ -52,6 +52,7 @@ struct sim {
 	struct delivery *heap; /* the next one first */
 	size_t n_heap, max_heap;
 	uint64_t seq;
+	uint64_t turn; /* ns at least from one turn to the next */
 	struct sim_stats stats;
 };
 
@@ -298,6 +299,8 @@ bool sim_run(struct sim *s, uint64_t ns, bool (*done)(void *arg), void *arg)
 		/* Something stuck in the past must not stop the clock. */
 		if (t <= s->now)
 			t = s->now + TICK_NS;
+		if (t < s->now + s->turn)
+			t = s->now + s->turn;
 		s->now = t;
 		turns(s);
 	}
@@ -421,6 +424,11 @@ const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int no
 const struct sim_stats *sim_stats(const struct sim *s)
 {
 	return &s->stats;
+}
+
+void sim_set_turn(struct sim *s, uint64_t ns)
+{
+	s->turn = ns;
 }
 
 struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to)

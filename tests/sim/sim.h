@@ -81,6 +81,12 @@ struct sim_link *sim_link(struct sim *s, unsigned int node);
 const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int node);
 const struct sim_stats *sim_stats(const struct sim *s);
 
+/*
+ * Let the engines' loops take at least so long for a turn, 0 at first: what arrives meanwhile is
+ * one burst for them.
+ */
+void sim_set_turn(struct sim *s, uint64_t ns);
+
 /* A path between two nodes, from a fresh port of the first to port 443 of the other. */
 struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to);
 

@@ -214,22 +214,54 @@ START_TEST(test_thousand_streams)
 }
 END_TEST
 
+/* Turns of an instant, where datagrams come one by one, and of 200 us, where they come in bursts.
+ */
 START_TEST(test_hundreds_of_connections)
 {
-	struct sim_job job = {.streams = 2, .download = 20 * KB, .upload = 5 * KB};
-	struct sim_link link = {.rate = 1000 * MB, .delay = 10 * MS, .loss = SIM_MILLION / 200};
-	struct sim_pair p;
+	static const uint64_t turns[] = {0, 200 * QL_NSEC_PER_USEC};
 
-	sim_pair_open(&p, 5, NULL, NULL, &job);
-	sim_pair_link(&p, &link);
-	for (unsigned int i = 0; i < 400; i++) {
-		ck_assert_int_eq(sim_pair_connect(&p), 0);
-		if (i % 3 == 0)
-			sim_run(p.sim, 1 * MS, NULL, NULL);
+	for (unsigned int k = 0; k < 2; k++) {
+		struct sim_job job = {.streams = 2, .download = 20 * KB, .upload = 5 * KB};
+		struct sim_link link = {
+			.rate = 1000 * MB, .delay = 10 * MS, .loss = SIM_MILLION / 200};
+		struct sim_pair p;
+
+		sim_pair_open(&p, 5, NULL, NULL, &job);
+		sim_pair_link(&p, &link);
+		sim_set_turn(p.sim, turns[k]);
+		for (unsigned int i = 0; i < 400; i++) {
+			ck_assert_int_eq(sim_pair_connect(&p), 0);
+			if (i % 3 == 0)
+				sim_run(p.sim, 1 * MS, NULL, NULL);
+		}
+		run_out(&p, 120 * SEC);
+		check_complete(&p, 400);
+		finish(&p);
 	}
-	run_out(&p, 120 * SEC);
-	check_complete(&p, 400);
-	finish(&p);
+}
+END_TEST
+
+/* The loop of an lcore is slow, or fast: all the same. */
+START_TEST(test_bursts)
+{
+	for (uint64_t us = 5; us < 20000; us *= 3) {
+		struct sim_job job = {.streams = 4, .download = 300 * KB, .upload = 300 * KB};
+		struct sim_link link = {.rate = 1000 * MB,
+					.delay = 3 * MS,
+					.loss = SIM_MILLION / 100,
+					.reorder = SIM_MILLION / 50,
+					.reorder_delay = 1 * MS};
+		struct sim_pair p;
+
+		sim_pair_open(&p, us, NULL, NULL, &job);
+		sim_pair_link(&p, &link);
+		sim_set_turn(p.sim, us * QL_NSEC_PER_USEC);
+		for (unsigned int i = 0; i < 5; i++)
+			ck_assert_int_eq(sim_pair_connect(&p), 0);
+		run_out(&p, 60 * SEC);
+		check_complete(&p, 5);
+		finish(&p);
+	}
 }
 END_TEST
 
@@ -298,6 +330,7 @@ int main(void)
 	tcase_add_test(tc, test_all_at_once);
 	tcase_add_test(tc, test_thousand_streams);
 	tcase_add_test(tc, test_hundreds_of_connections);
+	tcase_add_test(tc, test_bursts);
 	tcase_add_test(tc, test_small_windows);
 	tcase_add_test(tc, test_repeatable);
 	tcase_add_test(tc, test_turns);
