@@ -263,11 +263,17 @@ static void on_reset(struct ql_stream *stream, uint64_t app_error)
 	req->read_end = true;
 	req->peer_code = app_error;
 	hc->version->read_ended(req);
-	/* a client's response has failed; a server's request will never be complete */
-	if (!req->error)
-		req->error = -ECONNRESET;
-	req->code = hc->server ? QL_H3_REQUEST_INCOMPLETE : QL_H3_REQUEST_CANCELLED;
-	ql_http_request_todo(req, QL_HTTP_TODO_RESET | (hc->server ? 0 : QL_HTTP_TODO_DONE));
+	/*
+	 * A client's response has failed. A server's request will never be complete, which does not
+	 * matter to a response that is (RFC 9114, 4.1).
+	 */
+	if (!hc->server || !req->fin_sent) {
+		if (!req->error)
+			req->error = -ECONNRESET;
+		req->code = hc->server ? QL_H3_REQUEST_INCOMPLETE : QL_H3_REQUEST_CANCELLED;
+		ql_http_request_todo(req, (req->fin_sent ? 0 : QL_HTTP_TODO_RESET) |
+						  (hc->server ? 0 : QL_HTTP_TODO_DONE));
+	}
 	ql_http_leave(hc);
 }
 
@@ -319,8 +325,7 @@ static void on_stream_closed(struct ql_stream *stream)
 			if (hc->out[i] == stream)
 				hc->out[i] = NULL;
 		}
-		if (hc->peer_control == stream)
-			hc->peer_control = NULL;
+		free(ql_stream_user(stream)); /* h3.c's ql_http_uni */
 		if (!hc->closing && hc->version)
 			hc->version->stream_closed(hc, id, QL_H3_NO_ERROR);
 	}

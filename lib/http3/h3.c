@@ -6,9 +6,11 @@
  * and the order on the wire is decided by the streams' priorities alone.
  */
 #include "http3/http.h"
+#include "http3/uni.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define QPACK_TABLE   4096 /* bytes of dynamic table for what we receive */
@@ -36,7 +38,7 @@ static int on_begin_headers(nghttp3_conn *h3, int64_t id, void *conn_arg, void *
 	struct ql_http_request *req = request(hc, id, stream_arg);
 
 	if (!req)
-		return give_up(hc, QL_H3_INTERNAL_ERROR);
+		return 0;
 	nghttp3_conn_set_stream_user_data(h3, id, req);
 	/* of a client's interim responses only the fields of the last, final one remain */
 	ql_http_fields_clear(&req->fields);
@@ -160,30 +162,15 @@ static int on_end_stream(nghttp3_conn *h3, int64_t id, void *conn_arg, void *str
 	return 0;
 }
 
-static int on_stop_sending(nghttp3_conn *h3, int64_t id, uint64_t code, void *conn_arg,
-			   void *stream_arg)
+/* nghttp3 has found the message malformed, or rejects the request: it skips the rest of it. */
+static int on_give_up(nghttp3_conn *h3, int64_t id, uint64_t code, void *conn_arg, void *stream_arg)
 {
 	struct ql_http_request *req = request(conn_arg, id, stream_arg);
 
 	(void)h3;
-	/* else it is a unidirectional stream of a type that nobody knows: nghttp3 skips its data */
-	if (req) {
-		req->code = code;
-		ql_http_request_todo(req, QL_HTTP_TODO_STOP);
-	}
-	return 0;
-}
-
-static int on_reset_stream(nghttp3_conn *h3, int64_t id, uint64_t code, void *conn_arg,
-			   void *stream_arg)
-{
-	struct ql_http_request *req = request(conn_arg, id, stream_arg);
-
-	(void)h3;
-	if (req) {
-		req->code = code;
-		ql_http_request_todo(req, QL_HTTP_TODO_RESET);
-	}
+	/* without a request it is a unidirectional stream of a type that nobody knows */
+	if (req)
+		ql_http_request_abort(req, -EPROTO, code);
 	return 0;
 }
 
@@ -214,8 +201,8 @@ static const nghttp3_callbacks callbacks = {
 	.recv_data = on_body,
 	.deferred_consume = on_consume,
 	.end_stream = on_end_stream,
-	.stop_sending = on_stop_sending,
-	.reset_stream = on_reset_stream,
+	.stop_sending = on_give_up,
+	.reset_stream = on_give_up,
 	.shutdown = on_shutdown,
 };
 
@@ -293,7 +280,7 @@ static ssize_t send_vecs(struct ql_stream *stream, struct ql_http_request *req,
 			return taken;
 	}
 	if (req && fin)
-		req->fin_sent = req->write_end = true;
+		req->fin_sent = true;
 	return taken;
 }
 
@@ -436,32 +423,71 @@ static bool only_stream(int rc)
 	       rc == NGHTTP3_ERR_MALFORMED_HTTP_MESSAGING;
 }
 
+static void read_request(struct ql_http_conn *hc, struct ql_http_request *req, const uint8_t *data,
+			 size_t len, bool fin)
+{
+	bool in_body = req->headers && !fin;
+	nghttp3_ssize n = nghttp3_conn_read_stream(hc->h3, req->id, data, len, fin);
+
+	if (n >= 0)
+		ql_stream_credit(req->stream, n);
+	else if (only_stream((int)n))
+		ql_http_request_abort(req, -EPROTO, QL_H3_MESSAGE_ERROR);
+	else
+		fail(hc, (int)n);
+	/* a response or QPACK's acknowledgement may be due: not for the bytes of a body */
+	hc->dirty = hc->dirty || !in_body;
+}
+
+/* On control and QPACK streams nghttp3 consumes everything, or fails. */
+static void read_uni(struct ql_http_conn *hc, struct ql_stream *stream, struct ql_http_uni *uni,
+		     const uint8_t *data, size_t len, bool fin)
+{
+	size_t all = len;
+	const uint8_t *out;
+	nghttp3_ssize rc = 0;
+	ssize_t n;
+
+	while ((n = ql_http_uni_next(uni, &data, &len, &out)) > 0 && rc >= 0)
+		rc = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), out, n, false);
+	if (n >= 0 && rc >= 0 && fin)
+		rc = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), NULL, 0, true);
+	if (n < 0) {
+		ql_http_fail(hc, n == -EMSGSIZE ? QL_H3_EXCESSIVE_LOAD : QL_H3_FRAME_ERROR,
+			     "control stream");
+		return;
+	}
+	if (rc < 0) {
+		fail(hc, (int)rc);
+		return;
+	}
+	ql_stream_credit(stream, all);
+	hc->dirty = true;
+}
+
 static void h3_data(struct ql_http_conn *hc, struct ql_stream *stream, const uint8_t *data,
 		    size_t len, bool fin)
 {
-	bool uni = ql_stream_id_is_uni(ql_stream_id(stream));
-	struct ql_http_request *req = uni ? NULL : ql_stream_user(stream);
-	bool in_body = req && req->headers && !fin;
-	nghttp3_ssize n;
+	struct ql_http_request *req;
+	struct ql_http_uni *uni;
 
-	if (uni && !ql_stream_user(stream) && len > 0) {
-		ql_stream_set_user(stream, hc); /* its first byte has been seen: its type */
-		if (data[0] == 0x00)		/* of a control stream; its number has one form */
-			hc->peer_control = stream;
-	}
-	n = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), data, len, fin);
-	if (n >= 0) {
-		ql_stream_credit(stream, n);
-	} else if (req && only_stream((int)n)) {
-		ql_stream_credit(stream, len);
-		ql_http_request_abort(req, -EPROTO, QL_H3_MESSAGE_ERROR);
-	} else {
-		fail(hc, (int)n);
+	if (!ql_stream_id_is_uni(ql_stream_id(stream))) {
+		req = ql_stream_user(stream);
+		if (req)
+			read_request(hc, req, data, len, fin);
 		return;
 	}
-	/* a response or QPACK's acknowledgement may be due: not for the bytes of a body */
-	hc->dirty = hc->dirty || !in_body;
-	if (hc->server && stream == hc->peer_control) {
+	uni = ql_stream_user(stream);
+	if (!uni) {
+		uni = calloc(1, sizeof(*uni));
+		if (!uni) {
+			ql_http_fail(hc, QL_H3_INTERNAL_ERROR, "no memory");
+			return;
+		}
+		ql_stream_set_user(stream, uni);
+	}
+	read_uni(hc, stream, uni, data, len, fin);
+	if (hc->server && !hc->closing && ql_http_uni_is_control(uni)) {
 		TAILQ_FOREACH (req, &hc->requests, in_conn)
 			update_priority(hc, req);
 	}
@@ -490,8 +516,11 @@ static void allow_streams(struct ql_http_conn *hc)
 
 static void h3_stream_closed(struct ql_http_conn *hc, uint64_t id, uint64_t code)
 {
-	int rc = nghttp3_conn_close_stream(hc->h3, id, code);
+	int rc;
 
+	/* a stream that waits for QPACK's table lives on in nghttp3, and its request does not */
+	nghttp3_conn_set_stream_user_data(hc->h3, id, NULL);
+	rc = nghttp3_conn_close_stream(hc->h3, id, code);
 	if (rc != 0 && rc != NGHTTP3_ERR_STREAM_NOT_FOUND)
 		fail(hc, rc);
 	allow_streams(hc);
@@ -508,7 +537,6 @@ static int open_streams(struct ql_http_conn *hc)
 			return QL_H3_GENERAL_PROTOCOL_ERROR;
 		if (rc < 0)
 			return rc;
-		ql_stream_set_user(hc->out[i], hc);
 		ql_stream_set_priority(hc->out[i], 0, false);
 	}
 	if (nghttp3_conn_bind_control_stream(hc->h3, ql_stream_id(hc->out[0])) != 0 ||

@@ -41,13 +41,13 @@ static void send_body(struct ql_http_request *req)
 	bool last = false;
 	int rc = 0;
 
-	while (rc == 0 && !req->write_end) {
+	while (rc == 0 && !req->fin_sent && !req->write_end) {
 		rc = ql_http_next_piece(req, &piece, &last);
 		if (rc == 0 && piece) {
 			rc = ql_http_send_piece(req, piece, last);
 		} else if (rc == 0) {
 			rc = (int)ql_stream_send(req->stream, NULL, 0, QL_FIN);
-			req->fin_sent = req->write_end = rc == 0;
+			req->fin_sent = rc == 0;
 		}
 	}
 	if (rc < 0 && rc != -EAGAIN)
@@ -108,7 +108,7 @@ static int hq_submit(struct ql_http_request *req, const struct ql_http_submit *s
 	if (sent < len)
 		return sent < 0 ? (int)sent : -ENOMEM;
 	req->sent = len;
-	req->fin_sent = req->write_end = true;
+	req->fin_sent = true;
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  *	conn.c	  QUIC's callbacks in, dispatched to the version in use; connections, both roles
  *	request.c requests: life, sending of bodies, received fields; most of the public calls
  *	h3.c	  HTTP/3 on nghttp3 (RFC 9114, 9204, 9218)
+ *	uni.c	  what h3.c has to do with the peer's unidirectional streams before nghttp3
  *	hq.c	  HTTP/0.9
  *
  * A request lives from the opening of its stream until the stream's stream_closed(); the
@@ -78,8 +79,8 @@ struct ql_http_request {
 	bool has_body : 1;  /* body.release is still to be called */
 	bool body_end : 1;  /* the last piece was made */
 	bool waiting : 1;   /* for read() to have something, or for held to sink */
-	bool fin_sent : 1;
-	bool write_end : 1; /* nothing more can be sent: FIN, reset, or stopped */
+	bool fin_sent : 1;  /* QUIC has all of our message */
+	bool write_end : 1; /* our direction was reset, by us or because it was stopped */
 	bool received : 1;  /* the peer's whole message is here */
 	bool read_end : 1;  /* nothing more will be read: received, reset, or stopped */
 	bool headers : 1;   /* the peer's header section is here */
@@ -129,9 +130,8 @@ struct ql_http_conn {
 	bool closing;
 
 	nghttp3_conn *h3;
-	struct ql_stream *out[3];	/* control, QPACK encoder and decoder stream */
-	struct ql_stream *peer_control; /* the peer's control stream */
-	uint64_t fail_code;		/* what a callback of nghttp3 wants to close with */
+	struct ql_stream *out[3]; /* control, QPACK encoder and decoder stream */
+	uint64_t fail_code;	  /* what a callback of nghttp3 wants to close with */
 };
 
 struct ql_http_server {

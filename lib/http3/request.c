@@ -192,7 +192,7 @@ int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece,
 	piece->end = req->sent;
 	req->unsent = STAILQ_NEXT(piece, next);
 	if (fin)
-		req->fin_sent = req->write_end = true;
+		req->fin_sent = true;
 	return 0;
 }
 
@@ -245,7 +245,7 @@ void ql_http_got_end(struct ql_http_request *req)
 	}
 	/* a response that did not wait for the end of the request: nobody wants the rest */
 	req->code = QL_H3_NO_ERROR;
-	ql_http_request_todo(req, QL_HTTP_TODO_DONE | QL_HTTP_TODO_RESET);
+	ql_http_request_todo(req, QL_HTTP_TODO_DONE | (req->fin_sent ? 0 : QL_HTTP_TODO_RESET));
 }
 
 /* Fields. */

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "test_http3_util.h"
+
+START_TEST(alpn_lists)
+{
+	static const struct {
+		const char *list;
+		int n;
+		const char *first;
+	} cases[] = {
+		{NULL, 2, "h3"},
+		{"h3", 1, "h3"},
+		{"hq-interop", 1, "hq-interop"},
+		{"h3,hq-interop", 2, "h3"},
+		{"hq-interop,h3", 2, "hq-interop"},
+		{"", -EINVAL, NULL},
+		{"h2", -EINVAL, NULL},
+		{"h3,", -EINVAL, NULL},
+		{",h3", -EINVAL, NULL},
+		{"h3,h3", -EINVAL, NULL},
+		{"h3,hq-interop,h3", -EINVAL, NULL},
+		{"h3 ", -EINVAL, NULL},
+	};
+	struct ql_proto protos[2];
+
+	rig_server(NULL, NULL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ck_assert_int_eq(ql_http_server_protos(rig.server, NULL, cases[i].list, protos),
+				 cases[i].n);
+		if (cases[i].n > 0) {
+			ck_assert_str_eq(protos[0].alpn, cases[i].first);
+			ck_assert_ptr_eq(protos[0].arg, rig.server);
+		}
+	}
+}
+END_TEST
+
+START_TEST(create_and_listen)
+{
+	const struct ql_http_server_ops nothing = {0};
+	struct ql_http_server *s;
+
+	errno = 0;
+	ck_assert_ptr_null(ql_http_server_create(NULL, NULL, NULL));
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_ptr_null(ql_http_server_create(&nothing, NULL, NULL));
+	s = ql_http_server_create(&server_ops, NULL, NULL);
+	ck_assert_int_eq(ql_http_listen(s, NULL, 1, NULL, NULL, "smtp"), -EINVAL);
+	fake.listen_error = -ENOMEM;
+	ck_assert_int_eq(ql_http_listen(s, NULL, 1, NULL, NULL, NULL), -ENOMEM);
+	fake.listen_error = 0;
+	ck_assert_int_eq(ql_http_listen(s, NULL, 1, NULL, NULL, NULL), 0);
+	ck_assert_int_eq(ql_http_listen(s, NULL, 1, NULL, NULL, NULL), -EEXIST);
+	ql_http_server_free(s);
+}
+END_TEST
+
+START_TEST(connect_errors)
+{
+	const struct ql_path path = {0};
+	const struct ql_http_client_ops nothing = {0};
+	struct ql_http_conn *c = NULL;
+
+	ck_assert_int_eq(
+		ql_http_connect(NULL, &path, NULL, "a", NULL, NULL, NULL, NULL, NULL, 0, &c),
+		-EINVAL);
+	ck_assert_int_eq(
+		ql_http_connect(NULL, &path, NULL, "a", NULL, NULL, &nothing, NULL, NULL, 0, &c),
+		-EINVAL);
+	ck_assert_int_eq(
+		ql_http_connect(NULL, &path, NULL, "a", NULL, "h4", &client_ops, NULL, NULL, 0, &c),
+		-EINVAL);
+	fake.connect_error = -ENOSPC;
+	ck_assert_int_eq(
+		ql_http_connect(NULL, &path, NULL, "a", NULL, NULL, &client_ops, NULL, NULL, 0, &c),
+		-ENOSPC);
+	ck_assert_ptr_null(c);
+}
+END_TEST
+
+/* The version is the one that both have, by the server's preference. */
+START_TEST(agreement)
+{
+	rig_server(NULL, _i ? "hq-interop,h3" : "h3,hq-interop");
+	rig_client(NULL, NULL);
+	ck_assert_str_eq(ql_conn_alpn(rig.client), _i ? "hq-interop" : "h3");
+	ck_assert_uint_eq(ql_http_server_conns(rig.server), 1);
+	ck_assert_int_eq(rig_get(0, "/x"), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[0].status, 200);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+}
+END_TEST
+
+START_TEST(before_and_after)
+{
+	const struct ql_path path = {0};
+
+	rig_server(NULL, NULL);
+	ck_assert_int_eq(ql_http_connect(NULL, &path, NULL, "a", NULL, NULL, &client_ops, &rig,
+					 NULL, 0, &rig.http),
+			 0);
+	rig.client = ql_http_quic(rig.http);
+	ck_assert_int_eq(rig_get(0, "/"), -ENOTCONN);
+	rig.peer = fake_join(rig.client);
+	fake_run(rig.client);
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	ql_http_close(rig.http);
+	ck_assert_int_eq(rig_get(1, "/"), -ENOTCONN);
+	ql_http_close(rig.http);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.closed, 1);
+	ck_assert_int_eq(rig.at_client[0].error, -ECONNABORTED);
+	ck_assert_uint_eq(rig.at_client[1].done, 0);
+}
+END_TEST
+
+/* A client whose handshake fails: closed() is the only callback. */
+START_TEST(never_connected)
+{
+	const struct ql_path path = {0};
+
+	rig_server(NULL, NULL);
+	ck_assert_int_eq(ql_http_connect(NULL, &path, NULL, "a", NULL, NULL, &client_ops, &rig,
+					 NULL, 0, &rig.http),
+			 0);
+	rig.client = ql_http_quic(rig.http);
+	rig.client->closed = true;
+	rig.client->info.cause = QL_CLOSE_HANDSHAKE;
+	rig.peer = rig.client->peer = fake_conn(true, &fake.protos[0], rig.server);
+	rig.peer->peer = rig.client;
+	fake_end(rig.client);
+	ck_assert_uint_eq(rig.connected, 0);
+	ck_assert_uint_eq(rig.closed, 1);
+	ck_assert_int_eq(rig.info.cause, QL_CLOSE_HANDSHAKE);
+}
+END_TEST
+
+/* RFC 9114, 6.2: a peer must allow three unidirectional streams. */
+START_TEST(too_few_streams)
+{
+	fake.limit[0] = (uint64_t)_i;
+	rig_server(NULL, "h3");
+	rig_client(NULL, "h3");
+	fake_run(rig.client);
+	if (_i < 3) {
+		ck_assert_uint_eq(rig.closed, 1);
+		ck_assert_uint_eq(rig.connected, 0);
+		ck_assert_uint_eq(rig.info.error, QL_H3_GENERAL_PROTOCOL_ERROR);
+	} else {
+		ck_assert_uint_eq(rig.connected, 1);
+		ck_assert(!rig.client->closed);
+	}
+}
+END_TEST
+
+START_TEST(available)
+{
+	fake.limit[1] = 2;
+	rig_server(NULL, _i ? "h3" : "hq-interop");
+	rig_client(NULL, _i ? "h3" : "hq-interop");
+	fake_run(rig.client);
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	ck_assert_int_eq(rig_get(1, "/"), 0);
+	fake_allow(rig.client, 1); /* nobody has asked */
+	ck_assert_uint_eq(rig.available, 0);
+	ck_assert_int_eq(rig_get(2, "/"), 0);
+	ck_assert_int_eq(rig_get(3, "/"), -EAGAIN);
+	fake_allow(rig.client, 1);
+	ck_assert_uint_eq(rig.available, 1);
+	fake_allow(rig.client, 1);
+	ck_assert_uint_eq(rig.available, 1);
+	ck_assert_int_eq(rig_get(3, "/"), 0);
+	fake_run(rig.client);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(rig.at_client[i].error, 0);
+}
+END_TEST
+
+/* Without callbacks for them, bodies are dropped and their credit given back. */
+static void only_respond(struct ql_http_request *req, void *arg)
+{
+	(void)arg;
+	ql_http_respond(req, 200, NULL, 0, NULL);
+}
+
+static unsigned int dones;
+
+static void count_done(struct ql_http_request *req, int error)
+{
+	(void)req;
+	ck_assert_int_eq(error, 0);
+	dones++;
+}
+
+START_TEST(least_callbacks)
+{
+	static const struct ql_http_server_ops ops = {.request = only_respond};
+	static const struct ql_http_response_ops response = {.done = count_done};
+	uint8_t *bytes = pattern(100000);
+	const struct ql_http_body body = {.data = bytes, .len = 100000};
+	const struct ql_http_submit s = {
+		.method = "POST", .authority = "a", .path = "/", .body = &body};
+	struct ql_http_server *server = ql_http_server_create(&ops, NULL, NULL);
+
+	dones = 0;
+	ck_assert_int_eq(ql_http_listen(server, NULL, 1, NULL, NULL, "h3"), 0);
+	rig_client(NULL, "h3");
+	fake_run(rig.client);
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response, NULL, NULL), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(dones, 1);
+	ck_assert_uint_eq(rig_stream(rig.peer, 0)->credited, rig_stream(rig.peer, 0)->received);
+	ck_assert_uint_gt(rig_stream(rig.peer, 0)->received, 100000);
+	fake_free(rig.client);
+	rig.client = NULL;
+	ql_http_server_free(server);
+	free(bytes);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("http3/conn");
+	TCase *t = tcase_create("conn");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, rig_setup, rig_teardown);
+	tcase_add_test(t, alpn_lists);
+	tcase_add_test(t, create_and_listen);
+	tcase_add_test(t, connect_errors);
+	tcase_add_loop_test(t, agreement, 0, 2);
+	tcase_add_test(t, before_and_after);
+	tcase_add_test(t, never_connected);
+	tcase_add_loop_test(t, too_few_streams, 0, 4);
+	tcase_add_loop_test(t, available, 0, 2);
+	tcase_add_test(t, least_callbacks);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
