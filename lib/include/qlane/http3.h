@@ -130,9 +130,7 @@ QL_PUBLIC void ql_http_resume(struct ql_http_request *req);
 /** Give up a request in both directions; done() follows with -ECANCELED. */
 QL_PUBLIC void ql_http_cancel(struct ql_http_request *req, uint64_t h3_error);
 
-/**
- * After a failed request, in done(): the error code of the peer's reset or of the connection's end.
- */
+/** In done() with -ECONNRESET: the peer's error code. Why a connection ended, closed() tells. */
 QL_PUBLIC uint64_t ql_http_error_code(const struct ql_http_request *req);
 
 QL_PUBLIC struct ql_http_conn *ql_http_request_conn(const struct ql_http_request *req);
