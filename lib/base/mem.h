@@ -4,11 +4,16 @@
  *
  * Everything of an engine that is not an mbuf or a TLS handshake in progress lives here:
  * connections, streams, records of sent packets, reassembly. Blocks have no header (the size comes
- * back with ql_mem_free), are aligned to 64 bytes from 64 bytes up and to 16 below, and go back to
- * the list of their class, last in first out. Allocation and free are O(1), without lock and
- * without heap; one thread at a time. A block's content is undefined, ql_mem_zalloc clears it.
+ * back with ql_mem_free), are aligned to 64 bytes from 64 bytes up and to 16 below. Allocation and
+ * free are O(1), without lock and without heap; one thread at a time. A block's content is
+ * undefined, ql_mem_zalloc clears it.
  *
  * Classes are 16 * 2^n and 24 * 2^n (n >= 0), up to QL_MEM_MAX. A larger request fails.
+ *
+ * The region is cut into slabs. A slab holds blocks of one class, and goes back to the region when
+ * its last block does (one a class is kept), so that no crowd of one kind of object keeps the
+ * memory from the next. Blocks of more than half a slab take slabs side by side: for these,
+ * the search is linear in the size of the region, and a fragmented region may have no place.
  *
  * Under AddressSanitizer every block is an allocation of its own, so that overruns and uses after
  * free are seen; the budget is kept all the same.
@@ -23,11 +28,18 @@
 
 #define QL_MEM_MAX     ((size_t)1 << 20)
 #define QL_MEM_CLASSES 34
+#define QL_MEM_SLAB    ((size_t)16 << 10)
+
+struct ql_mem_slab;
 
 struct ql_mem {
-	void *free[QL_MEM_CLASSES]; /* heads of the free lists */
-	uint8_t *next, *end;	    /* what has never been given out */
-	size_t used;		    /* bytes in blocks that are out, rounded to their classes */
+	uint32_t partial[QL_MEM_CLASSES]; /* slabs with both free and used blocks: heads of lists */
+	struct ql_mem_slab *slabs;	  /* what each slab holds */
+	uint8_t *first;			  /* slab */
+	uint64_t *vacant;		  /* a bit for each slab */
+	uint32_t n_slabs;
+	uint32_t hint; /* no slab is vacant in the words of vacant below this one */
+	size_t used;   /* bytes in blocks that are out, rounded to their classes */
 	size_t peak;
 	size_t budget;
 	uint64_t fail_at; /* tests: this allocation from now fails; 0 for none */
@@ -35,7 +47,7 @@ struct ql_mem {
 
 /*
  * Use [base, base + size), which stays the caller's and must outlive the ql_mem. It is touched only
- * as it is first used. base must be aligned to 64 bytes.
+ * as it is first used, but for some 0.2 % of it. base must be aligned to 64 bytes.
  */
 void ql_mem_init(struct ql_mem *mem, void *base, size_t size);
 

@@ -125,29 +125,30 @@ END_TEST
 /* The region ends, and what comes back can be had again, but no more. */
 START_TEST(test_exhaustion)
 {
-	static const size_t sizes[] = {16, 24, 64, 96, 1000, 4096, 20000};
-	uint8_t *region = aligned_alloc(64, 65536);
+	static const size_t sizes[] = {16, 24, 64, 96, 1000, 4096, 12000, 20000};
+	const size_t size = 1000000 - 5; /* an end that is no multiple of anything */
+	uint8_t *region = aligned_alloc(64, 1000000);
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		size_t bytes = ql_mem_class_size(sizes[i]), n = 0, again = 0;
 		void *list = NULL, *p;
 		struct ql_mem m;
 
-		/* An end that is no multiple of anything. */
-		ql_mem_init(&m, region, 65536 - 5);
+		ql_mem_init(&m, region, size);
 		while ((p = ql_mem_alloc(&m, sizes[i])) != NULL) {
 			memset(p, 0xee, sizes[i]);
 			if (!OWN_BLOCKS) {
 				ck_assert((uint8_t *)p >= region);
-				ck_assert((uint8_t *)p + sizes[i] <= region + 65536 - 5);
+				ck_assert((uint8_t *)p + sizes[i] <= region + size);
 			}
 			*(void **)p = list;
 			list = p;
 			n++;
 		}
-		ck_assert_uint_le(n * bytes, 65536 - 5);
-		/* At most half is lost to alignment (24 in 32, 96 in 128) and the last block. */
-		ck_assert_uint_ge((n + 1) * (bytes + 32), 65536 - 5);
+		ck_assert_uint_le(n * bytes, size);
+		/* What is lost: alignment (24 in 32, 96 in 128), a quarter of slabs, the last ones.
+		 */
+		ck_assert_uint_ge(n * (bytes + 32) / 3 * 4 + 3 * QL_MEM_SLAB, size);
 		ck_assert_uint_eq(m.used, n * bytes);
 		while (list) {
 			void *next = *(void **)list;
@@ -169,6 +170,44 @@ START_TEST(test_exhaustion)
 			ql_mem_free(&m, list, sizes[i]);
 			list = next;
 		}
+	}
+	free(region);
+}
+END_TEST
+
+/*
+ * A crowd of objects of one size takes all there is and leaves: then there is as much for objects
+ * of any other size as there was at first.
+ */
+START_TEST(test_crowds)
+{
+	static const size_t sizes[] = {24, 300, 64, 4096, 100000, 16, 1500, 8192, 200, 30000};
+	enum { SIZES = sizeof(sizes) / sizeof(sizes[0]), REGION = 4 << 20 };
+	uint8_t *region = aligned_alloc(64, REGION);
+	size_t first[SIZES] = {0};
+	struct ql_mem m;
+
+	ql_mem_init(&m, region, REGION);
+	for (unsigned int round = 0; round < 3 * SIZES; round++) {
+		unsigned int i = round * 7 % SIZES;
+		void *list = NULL, *p;
+		size_t n = 0;
+
+		while ((p = ql_mem_alloc(&m, sizes[i])) != NULL) {
+			*(void **)p = list;
+			list = p;
+			n++;
+		}
+		CHECK(n > 0);
+		if (round < SIZES)
+			first[i] = n;
+		ck_assert_uint_eq(n, first[i]);
+		while (list) {
+			p = list;
+			list = *(void **)p;
+			ql_mem_free(&m, p, sizes[i]);
+		}
+		ck_assert_uint_eq(m.used, 0);
 	}
 	free(region);
 }
@@ -239,4 +278,5 @@ START_TEST(test_random)
 END_TEST
 
 RUN("base/mem", mem_open, mem_close, test_class_sizes, test_blocks_apart, test_accounts,
-    test_last_in_first_out, test_zalloc, test_exhaustion, test_no_region, test_fail_at, test_random)
+    test_last_in_first_out, test_zalloc, test_exhaustion, test_crowds, test_no_region, test_fail_at,
+    test_random)

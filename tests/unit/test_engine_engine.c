@@ -266,6 +266,12 @@ START_TEST(test_little_memory)
 	run_out(&p, 60 * SEC);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].closed, started);
 	ck_assert_uint_eq(p.app[SIM_SERVER].closed, p.app[SIM_SERVER].accepted);
+
+	/* The crowd has left nothing behind: the next one is served. */
+	p.app[SIM_CLIENT].complete = 0;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, job.streams);
 	finish(&p);
 }
 END_TEST
