@@ -205,12 +205,32 @@ static const char *set(const struct ql_option *option, void *to, const char *val
 	return option->set(option, (char *)to + option->offset, value);
 }
 
+/* Values of INI files: options keep pointers to them, and the library's copies go with the file. */
+struct kept {
+	struct kept *next;
+	char value[];
+};
+
+static struct kept *kept_values;
+
+static const char *keep(const char *value)
+{
+	size_t size = strlen(value) + 1;
+	struct kept *k = malloc(sizeof(*k) + size);
+
+	if (!k)
+		return NULL;
+	memcpy(k->value, value, size);
+	k->next = kept_values;
+	kept_values = k;
+	return k->value;
+}
+
 static int read_entry(const struct ql_option *table, void *to, const char *file,
 		      const char *section, const struct rte_cfgfile_entry *entry)
 {
 	const struct ql_option *o = find(table, entry->name, strlen(entry->name));
-	const char *wrong;
-	char *value;
+	const char *wrong, *value;
 
 	if (!o) {
 		ql_complain("%s: [%s] has a key '%s', which nothing here knows; --help lists the "
@@ -218,15 +238,13 @@ static int read_entry(const struct ql_option *table, void *to, const char *file,
 			    file, section, entry->name);
 		return -1;
 	}
-	/* options keep pointers to their values; the library's copy goes with the file */
-	value = strdup(entry->value);
+	value = keep(entry->value);
 	if (!value)
 		return -1;
 	wrong = set(o, to, value);
 	if (!wrong)
 		return 0;
 	ql_complain("%s: [%s] %s = %s: expected %s", file, section, entry->name, value, wrong);
-	free(value);
 	return -1;
 }
 

@@ -27,6 +27,7 @@ class Server(QuicConnectionProtocol):
         super().__init__(*args, **kwargs)
         self.h3 = None
         self.requests = {}
+        self.answered = set()
 
     def quic_event_received(self, event):
         if isinstance(event, ProtocolNegotiated):
@@ -48,10 +49,14 @@ class Server(QuicConnectionProtocol):
             self.h3.send_data(stream, data, end_stream=True)
 
     def answer_hq(self, event):
+        # the end of a stream is reported again when the packet with it comes a second time
+        if event.stream_id in self.answered:
+            return
         request = self.requests.setdefault(event.stream_id, bytearray())
         request += event.data
         if not event.end_stream:
             return
+        self.answered.add(event.stream_id)
         words = self.requests.pop(event.stream_id).decode().split()
         data = read(words[1]) if len(words) == 2 and words[0] == "GET" else None
         if data is None:
