@@ -97,7 +97,7 @@ START_TEST(no_memory)
 	struct ql_mem mem;
 	unsigned int n = 0;
 
-	mem_open(&mem, 4096);
+	mem_open(&mem, 64 << 10);
 	ql_stream_map_init(&m);
 	for (; n < 16; n++) {
 		all[n].id = n;

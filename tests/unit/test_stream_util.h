@@ -56,19 +56,33 @@ static UNUSED void check_pattern(uint64_t id, uint64_t offset, const uint8_t *p,
 				     (unsigned long long)(offset + i));
 }
 
-static void *mem_base;
+/* The regions of the memories that are open. */
+static struct {
+	struct ql_mem *mem;
+	void *base;
+} mem_regions[8];
 
 static UNUSED void mem_open(struct ql_mem *mem, size_t size)
 {
-	mem_base = aligned_alloc(64, size);
-	ck_assert_ptr_nonnull(mem_base);
-	ql_mem_init(mem, mem_base, size);
+	unsigned int i = 0;
+
+	while (mem_regions[i].mem)
+		i++;
+	mem_regions[i].mem = mem;
+	mem_regions[i].base = aligned_alloc(64, size);
+	ck_assert_ptr_nonnull(mem_regions[i].base);
+	ql_mem_init(mem, mem_regions[i].base, size);
 }
 
 static UNUSED void mem_close(struct ql_mem *mem)
 {
+	unsigned int i = 0;
+
 	ck_assert_uint_eq(mem->used, 0);
-	free(mem_base);
+	while (mem_regions[i].mem != mem)
+		i++;
+	free(mem_regions[i].base);
+	mem_regions[i].mem = NULL;
 }
 
 /* What the application was told of one stream. */
