@@ -197,15 +197,50 @@ static void explain_eal(int argc, char **argv, int error)
 			    rte_strerror(error));
 }
 
+/*
+ * DPDK's drivers greet and grumble as they start, also when all is well. What they say is held
+ * back, and shown when something fails, or when --log-level asks for it.
+ */
+static struct {
+	FILE *file;
+	char *text;
+	size_t size;
+	bool wanted;
+} quiet;
+
+static void quiet_begin(void)
+{
+	if (quiet.wanted)
+		return;
+	quiet.file = open_memstream(&quiet.text, &quiet.size);
+	if (quiet.file)
+		rte_openlog_stream(quiet.file);
+}
+
+static void quiet_end(bool show)
+{
+	if (!quiet.file)
+		return;
+	rte_openlog_stream(NULL);
+	fclose(quiet.file);
+	if (show)
+		fwrite(quiet.text, 1, quiet.size, stderr);
+	free(quiet.text);
+	quiet.file = NULL;
+}
+
 bool ql_stack_eal(int argc, char **argv)
 {
+	int rc;
+
 	if (!taps_free(argc, argv) || !has_memory(argc, argv))
 		return false;
-	/* greetings are not for people; --log-level brings them back */
-	rte_log_set_level_pattern("lib.eal", RTE_LOG_WARNING);
-	rte_log_set_level_pattern("lib.telemetry", RTE_LOG_WARNING);
-	rte_log_set_level_pattern("pmd.net.tap", RTE_LOG_WARNING);
-	if (rte_eal_init(argc, argv) < 0) {
+	for (int i = 0; i < argc; i++)
+		quiet.wanted |= strncmp(argv[i], "--log-level", 11) == 0;
+	quiet_begin();
+	rc = rte_eal_init(argc, argv);
+	quiet_end(rc < 0);
+	if (rc < 0) {
 		explain_eal(argc, argv, rte_errno);
 		return false;
 	}
@@ -263,7 +298,9 @@ static bool open_port(struct ql_stack *stack, const struct ql_net_options *o, ui
 	memcpy(config.addrs, o->ip.at, sizeof(config.addrs));
 	memcpy(config.gateways, o->gateway.at, sizeof(config.gateways));
 	memcpy(config.kernel_addrs, o->tap_ip.at, sizeof(config.kernel_addrs));
+	quiet_begin();
 	stack->port = ql_port_open(&config, err);
+	quiet_end(!stack->port);
 	if (!stack->port)
 		ql_complain("%s", err);
 	return stack->port != NULL;
