@@ -33,7 +33,7 @@ static void conn_init(struct ql_http_conn *hc, const struct ql_http_limits *limi
 	hc->is_conn = true;
 	hc->limits = limits_of(limits);
 	TAILQ_INIT(&hc->requests);
-	TAILQ_INIT(&hc->todo);
+	TAILQ_INIT(&hc->due);
 }
 
 /* NULL for a connection that never got its ql_http_conn. */
@@ -53,22 +53,22 @@ static void settle(struct ql_http_conn *hc)
 {
 	struct ql_http_request *req;
 
-	while ((req = TAILQ_FIRST(&hc->todo)) != NULL) {
-		unsigned int todo = req->todo;
+	while ((req = TAILQ_FIRST(&hc->due)) != NULL) {
+		unsigned int due = req->due;
 
-		TAILQ_REMOVE(&hc->todo, req, in_todo);
-		req->todo = 0;
-		if (todo & QL_HTTP_TODO_DONE)
+		TAILQ_REMOVE(&hc->due, req, in_todo);
+		req->due = 0;
+		if (due & QL_HTTP_DUE_DONE)
 			ql_http_request_done(req);
 		/* each of these may be the end of the stream, and of the request */
 		hc->current = req;
-		if (todo & QL_HTTP_TODO_STOP && !req->read_end) {
+		if (due & QL_HTTP_DUE_STOP && !req->read_end) {
 			req->read_end = true;
 			if (!hc->closing)
 				hc->version->read_ended(req);
 			ql_stream_stop(req->stream, req->code);
 		}
-		if (hc->current && todo & QL_HTTP_TODO_RESET && !req->write_end) {
+		if (hc->current && due & QL_HTTP_DUE_RESET && !req->write_end) {
 			req->write_end = true;
 			if (!hc->closing)
 				hc->version->write_ended(req);
@@ -87,7 +87,7 @@ void ql_http_leave(struct ql_http_conn *hc)
 				hc->dirty = false;
 				hc->version->pump(hc);
 			}
-		} while (!TAILQ_EMPTY(&hc->todo));
+		} while (!TAILQ_EMPTY(&hc->due));
 	}
 	hc->depth--;
 }
@@ -271,8 +271,8 @@ static void on_reset(struct ql_stream *stream, uint64_t app_error)
 		if (!req->error)
 			req->error = -ECONNRESET;
 		req->code = hc->server ? QL_H3_REQUEST_INCOMPLETE : QL_H3_REQUEST_CANCELLED;
-		ql_http_request_todo(req, (req->fin_sent ? 0 : QL_HTTP_TODO_RESET) |
-						  (hc->server ? 0 : QL_HTTP_TODO_DONE));
+		ql_http_request_due(req, (req->fin_sent ? 0 : QL_HTTP_DUE_RESET) |
+						 (hc->server ? 0 : QL_HTTP_DUE_DONE));
 	}
 	ql_http_leave(hc);
 }
@@ -298,7 +298,7 @@ static void on_stopped(struct ql_stream *stream, uint64_t app_error)
 		req->code = QL_H3_REQUEST_CANCELLED;
 		if (!req->error)
 			req->error = -ECONNRESET;
-		ql_http_request_todo(req, QL_HTTP_TODO_STOP);
+		ql_http_request_due(req, QL_HTTP_DUE_STOP);
 	}
 	ql_http_leave(hc);
 }

@@ -117,7 +117,7 @@ static int on_end_headers(nghttp3_conn *h3, int64_t id, int fin, void *conn_arg,
 		}
 		ql_http_respond(req, 431, NULL, 0, NULL);
 		req->code = QL_H3_NO_ERROR;
-		ql_http_request_todo(req, fin ? 0 : QL_HTTP_TODO_STOP);
+		ql_http_request_due(req, fin ? 0 : QL_HTTP_DUE_STOP);
 		return 0;
 	}
 	if (hc->server) {

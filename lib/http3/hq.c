@@ -87,7 +87,7 @@ static int hq_respond(struct ql_http_request *req, unsigned int status,
 	/* there is no other way to tell, and an error's page must not pass for the content */
 	req->code = status;
 	req->error = -ECANCELED;
-	ql_http_request_todo(req, QL_HTTP_TODO_STOP | QL_HTTP_TODO_RESET);
+	ql_http_request_due(req, QL_HTTP_DUE_STOP | QL_HTTP_DUE_RESET);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
  *
  * A request lives from the opening of its stream until the stream's stream_closed(); the
  * application sees it from request()/submit to done(), which is inside that span. Whatever a call
- * or callback wants done to streams is noted in request.todo and carried out by ql_http_leave() of
+ * or callback wants done to streams is noted in request.due and carried out by ql_http_leave() of
  * the outermost call, so that nothing is closed or freed while nghttp3 or a loop is working on it.
  */
 #ifndef QL_HTTP3_HTTP_H
@@ -45,10 +45,10 @@ struct ql_http_fields {
 	size_t counted; /* as RFC 9114, 4.2.2 counts; goes on when the fields are over the limit */
 };
 
-/* ql_http_request.todo */
-#define QL_HTTP_TODO_STOP  0x1u /* STOP_SENDING with .code */
-#define QL_HTTP_TODO_RESET 0x2u /* RESET_STREAM with .code */
-#define QL_HTTP_TODO_DONE  0x4u /* done() with .error */
+/* ql_http_request.due */
+#define QL_HTTP_DUE_STOP  0x1u /* STOP_SENDING with .code */
+#define QL_HTTP_DUE_RESET 0x2u /* RESET_STREAM with .code */
+#define QL_HTTP_DUE_DONE  0x4u /* done() with .error */
 
 struct ql_http_request {
 	struct ql_http_conn *hc;
@@ -60,7 +60,7 @@ struct ql_http_request {
 	TAILQ_ENTRY(ql_http_request) in_conn;
 	LIST_ENTRY(ql_http_request) in_bucket;
 	TAILQ_ENTRY(ql_http_request) in_todo;
-	unsigned int todo;
+	unsigned int due;
 	uint64_t code; /* to stop and reset with */
 	uint64_t peer_code;
 	int error; /* first failure, negative errno */
@@ -121,7 +121,7 @@ struct ql_http_conn {
 	LIST_ENTRY(ql_http_conn) in_server;
 	TAILQ_HEAD(, ql_http_request) requests;
 	LIST_HEAD(ql_http_bucket, ql_http_request) buckets[QL_HTTP_BUCKETS];
-	TAILQ_HEAD(, ql_http_request) todo;
+	TAILQ_HEAD(, ql_http_request) due;
 	struct ql_http_request *current; /* that ql_http_leave() works on */
 	unsigned int depth;		 /* of calls between enter and leave */
 	bool dirty;			 /* there may be something to pump */
@@ -158,7 +158,7 @@ struct ql_http_request *ql_http_request_new(struct ql_http_conn *hc, struct ql_s
 struct ql_http_request *ql_http_request_find(struct ql_http_conn *hc, uint64_t id);
 /* done() if that is still to come, body.release(), free. */
 void ql_http_request_free(struct ql_http_request *req);
-void ql_http_request_todo(struct ql_http_request *req, unsigned int todo);
+void ql_http_request_due(struct ql_http_request *req, unsigned int due);
 /* Give it up: stop and reset with code, done() with error. */
 void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code);
 void ql_http_request_done(struct ql_http_request *req);

@@ -69,18 +69,18 @@ void ql_http_request_free(struct ql_http_request *req)
 		free_piece(req, piece);
 	release_body(req);
 	ql_http_fields_clear(&req->fields);
-	if (req->todo)
-		TAILQ_REMOVE(&hc->todo, req, in_todo);
+	if (req->due)
+		TAILQ_REMOVE(&hc->due, req, in_todo);
 	TAILQ_REMOVE(&hc->requests, req, in_conn);
 	LIST_REMOVE(req, in_bucket);
 	free(req);
 }
 
-void ql_http_request_todo(struct ql_http_request *req, unsigned int todo)
+void ql_http_request_due(struct ql_http_request *req, unsigned int due)
 {
-	if (!req->todo && todo)
-		TAILQ_INSERT_TAIL(&req->hc->todo, req, in_todo);
-	req->todo |= todo;
+	if (!req->due && due)
+		TAILQ_INSERT_TAIL(&req->hc->due, req, in_todo);
+	req->due |= due;
 }
 
 void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code)
@@ -88,7 +88,7 @@ void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code
 	if (!req->error)
 		req->error = error;
 	req->code = code;
-	ql_http_request_todo(req, QL_HTTP_TODO_STOP | QL_HTTP_TODO_RESET | QL_HTTP_TODO_DONE);
+	ql_http_request_due(req, QL_HTTP_DUE_STOP | QL_HTTP_DUE_RESET | QL_HTTP_DUE_DONE);
 }
 
 void ql_http_request_done(struct ql_http_request *req)
@@ -221,7 +221,7 @@ void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t l
 	const struct ql_http_server *server = req->hc->server;
 
 	/* the application may have cancelled within this turn, too */
-	if (req->finished || req->todo & QL_HTTP_TODO_DONE || (server && !req->announced))
+	if (req->finished || req->due & QL_HTTP_DUE_DONE || (server && !req->announced))
 		ql_stream_credit(req->stream, len);
 	else if (server && server->ops->data)
 		server->ops->data(req, data, len, server->arg);
@@ -236,7 +236,7 @@ void ql_http_got_end(struct ql_http_request *req)
 	const struct ql_http_server *server = req->hc->server;
 
 	req->received = req->read_end = true;
-	if (req->finished || req->todo & QL_HTTP_TODO_DONE)
+	if (req->finished || req->due & QL_HTTP_DUE_DONE)
 		return;
 	if (server) {
 		if (req->announced && server->ops->complete)
@@ -245,7 +245,7 @@ void ql_http_got_end(struct ql_http_request *req)
 	}
 	/* a response that did not wait for the end of the request: nobody wants the rest */
 	req->code = QL_H3_NO_ERROR;
-	ql_http_request_todo(req, QL_HTTP_TODO_DONE | (req->fin_sent ? 0 : QL_HTTP_TODO_RESET));
+	ql_http_request_due(req, QL_HTTP_DUE_DONE | (req->fin_sent ? 0 : QL_HTTP_DUE_RESET));
 }
 
 /* Fields. */
@@ -400,7 +400,7 @@ int ql_http_respond(struct ql_http_request *req, unsigned int status,
 		return -EINVAL;
 	if (req->submitted)
 		return -EALREADY;
-	if (req->write_end || req->todo & QL_HTTP_TODO_RESET || hc->closing)
+	if (req->write_end || req->due & QL_HTTP_DUE_RESET || hc->closing)
 		return -EPIPE;
 	ql_http_enter(hc);
 	set_body(req, body);
