@@ -3,18 +3,7 @@
 
 #include "ql_build.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define OWN_BLOCKS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OWN_BLOCKS 1
-#endif
-#endif
-#ifndef OWN_BLOCKS
-#define OWN_BLOCKS 0
-#endif
-
-#if OWN_BLOCKS
+#if QL_MEM_OWN_BLOCKS
 #include <stdlib.h>
 #endif
 
@@ -39,7 +28,7 @@ size_t ql_mem_class_size(size_t size)
 	return size > QL_MEM_MAX ? 0 : class_bytes(class_of(size));
 }
 
-#if OWN_BLOCKS
+#if QL_MEM_OWN_BLOCKS
 
 void ql_mem_init(struct ql_mem *mem, void *base, size_t size)
 {

@@ -26,6 +26,18 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Whether every block is an allocation of its own, for AddressSanitizer's sake. */
+#if defined(__SANITIZE_ADDRESS__)
+#define QL_MEM_OWN_BLOCKS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define QL_MEM_OWN_BLOCKS 1
+#endif
+#endif
+#ifndef QL_MEM_OWN_BLOCKS
+#define QL_MEM_OWN_BLOCKS 0
+#endif
+
 #define QL_MEM_MAX     ((size_t)1 << 20)
 #define QL_MEM_CLASSES 34
 #define QL_MEM_SLAB    ((size_t)16 << 10)

@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "test_recovery_util.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define OWN_BLOCKS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OWN_BLOCKS 1
-#endif
-#endif
-#ifndef OWN_BLOCKS
-#define OWN_BLOCKS 0
-#endif
-
 START_TEST(test_class_sizes)
 {
 	static const size_t cases[][2] = {
@@ -99,7 +88,7 @@ START_TEST(test_last_in_first_out)
 
 	ql_mem_free(&mem, a, 200);
 	ql_mem_free(&mem, b, 256);
-	if (!OWN_BLOCKS) {
+	if (!QL_MEM_OWN_BLOCKS) {
 		ck_assert_ptr_eq(ql_mem_alloc(&mem, 250), b);
 		ck_assert_ptr_eq(ql_mem_alloc(&mem, 193), a);
 		ql_mem_free(&mem, a, 193);
@@ -137,7 +126,7 @@ START_TEST(test_exhaustion)
 		ql_mem_init(&m, region, size);
 		while ((p = ql_mem_alloc(&m, sizes[i])) != NULL) {
 			memset(p, 0xee, sizes[i]);
-			if (!OWN_BLOCKS) {
+			if (!QL_MEM_OWN_BLOCKS) {
 				ck_assert((uint8_t *)p >= region);
 				ck_assert((uint8_t *)p + sizes[i] <= region + size);
 			}
