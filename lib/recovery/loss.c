@@ -33,6 +33,8 @@ void ql_rec_fini(struct ql_recovery *r)
 {
 	for (unsigned int i = 0; i < QL_REC_SPACES; i++)
 		ql_sent_clear(&r->space[i].sent);
+	for (unsigned int i = 0; i < QL_REC_PARKED; i++)
+		ql_mem_free(r->space[0].sent.mem, r->parked[i], sizeof(*r->parked[i]));
 }
 
 /* ---- Sending ---- */
@@ -147,9 +149,26 @@ static void tell_lost(struct ql_recovery *r, unsigned int space, const struct ql
 static void leave_flight(struct ql_recovery *r, struct ql_rec_space *sp, uint64_t bytes,
 			 uint32_t eliciting)
 {
+	struct ql_path_rec *path = &r->path;
+
 	sp->in_flight -= bytes;
 	sp->eliciting -= eliciting;
-	r->path.in_flight -= bytes;
+	/* Packets of a path that had this id before are not in its sum. */
+	path->in_flight -= bytes < path->in_flight ? bytes : path->in_flight;
+}
+
+/* A packet of another path than the one in use. */
+static void leave_other(struct ql_recovery *r, struct ql_rec_space *sp,
+			const struct ql_sent_pkt *pkt)
+{
+	sp->in_flight -= pkt->size;
+	for (unsigned int i = 0; i < QL_REC_PARKED; i++) {
+		struct ql_path_rec *path = r->parked[i];
+
+		if (path && path->id == pkt->path)
+			path->in_flight -=
+				pkt->size < path->in_flight ? pkt->size : path->in_flight;
+	}
 }
 
 /* Move sent.open to the next packet in flight. */
@@ -221,6 +240,13 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 		}
 		any = true;
 		r->stats.lost++;
+		if (pkt->path != path->id) {
+			leave_other(r, sp, pkt);
+			sp->eliciting -= pkt->flags & QL_SENT_ELICITING ? 1 : 0;
+			pkt->flags |= QL_SENT_LOST;
+			tell_lost(r, space, pkt);
+			continue;
+		}
 		leave_flight(r, sp, pkt->size, pkt->flags & QL_SENT_ELICITING ? 1 : 0);
 		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
 			loss.bytes += pkt->size;
@@ -268,10 +294,13 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 
 	if (__builtin_expect(flags & QL_SENT_LOST, 0)) {
 		n->late++;
-		n->late_bytes += pkt->size;
+		if (pkt->path == r->path.id)
+			n->late_bytes += pkt->size;
 	} else {
 		n->packets++;
-		if (flags & QL_SENT_IN_FLIGHT) {
+		if (flags & QL_SENT_IN_FLIGHT && __builtin_expect(pkt->path != r->path.id, 0)) {
+			leave_other(r, &r->space[space], pkt);
+		} else if (flags & QL_SENT_IN_FLIGHT) {
 			n->bytes += pkt->size;
 			if (pkt->time >= r->path.cc.recovery_end)
 				n->growth += pkt->size;
@@ -386,7 +415,7 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	if (sp->discarded)
 		return 0;
 	largest = ql_sent_get(s, ack->largest);
-	sample = largest && !(largest->flags & QL_SENT_DONE);
+	sample = largest && !(largest->flags & QL_SENT_DONE) && largest->path == path->id;
 	if (sample)
 		sent_at = largest->time;
 	if (sp->largest_acked == QL_PN_NONE || ack->largest > sp->largest_acked)
@@ -410,7 +439,7 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 			      r->confirmed ? r->max_ack_delay : UINT64_MAX);
 	if (n.late) {
 		sp->run = false;
-		if (path->cc.ops->on_spurious)
+		if (n.late_bytes && path->cc.ops->on_spurious)
 			path->cc.ops->on_spurious(&path->cc, now, n.late_bytes);
 	}
 	limited = n.newest && underused(path, prior, &n);

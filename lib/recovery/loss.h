@@ -58,8 +58,11 @@ struct ql_rec_space {
 	uint64_t run_start; /* an ack-eliciting packet's time */
 };
 
+#define QL_REC_PARKED 2 /* paths not in use whose state is kept */
+
 /* All that belongs to the network path. */
 struct ql_path_rec {
+	uint8_t id; /* what its packets are marked with; the first path's is 0 */
 	struct ql_rtt rtt;
 	struct ql_cc cc;
 	struct ql_pacer pacer;
@@ -80,7 +83,8 @@ struct ql_rec_stats {
 
 struct ql_recovery {
 	struct ql_rec_space space[QL_REC_SPACES];
-	struct ql_path_rec path;
+	struct ql_path_rec path; /* the one in use */
+	struct ql_path_rec *parked[QL_REC_PARKED];
 	const struct ql_rec_ops *ops;
 	void *arg;
 	uint64_t last_pto; /* when the last one fired: the next counts from there at least */
@@ -165,6 +169,25 @@ void ql_rec_app_limited(struct ql_recovery *r);
 
 /* The maximum datagram size of the path has changed. */
 void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu);
+
+/* ---- Paths (RFC 9000, 9.4) ---- */
+
+/*
+ * Packets go another way from now on. Those under way say nothing about the new path, but their
+ * frames count as before. What is known of the old path is parked, if there is memory for that;
+ * what was parked of the new one is taken up again, else it starts from the initial values.
+ * id is the caller's choice; one that packets in flight still have may be used again.
+ */
+void ql_rec_use_path(struct ql_recovery *r, uint8_t id, uint64_t initial_rtt, uint64_t now);
+
+/* Forget a path that is not in use; nothing happens if it is not known. */
+void ql_rec_drop_path(struct ql_recovery *r, uint8_t id);
+
+/*
+ * As ql_rec_on_sent(), for a packet that went over a path that is not in use: nobody waits for its
+ * acknowledgement, and it is in nobody's window.
+ */
+void ql_rec_on_sent_aside(struct ql_recovery *r, unsigned int space, uint16_t size, uint64_t now);
 
 /* ---- Receiving ---- */
 

@@ -174,7 +174,7 @@ struct ql_sent_pkt *ql_sent_commit(struct ql_sent *s, uint64_t now, uint16_t siz
 	pkt->flags = flags;
 	pkt->frames = s->build_count;
 	pkt->first = s->build_pos;
-	pkt->path = 0;
+	pkt->path = s->path;
 	pkt->chunk = s->build_chunk;
 	s->building = NOTHING;
 	if (flags & QL_SENT_IN_FLIGHT)

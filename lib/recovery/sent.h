@@ -99,7 +99,7 @@ struct ql_sent_pkt {
 	uint16_t flags;
 	uint8_t frames; /* how many */
 	uint8_t first;	/* where they start in chunk */
-	uint8_t path;	/* which path; always 0 yet */
+	uint8_t path;	/* ql_sent.path when it was sent */
 	uint8_t unused;
 	struct ql_sent_chunk *chunk; /* of the first frame */
 	/* State of the path when it was sent, for delivery rate samples. */
@@ -136,6 +136,7 @@ struct ql_sent {
 	struct ql_sent_chunk *build_chunk; /* where the packet being built starts */
 	uint8_t head_pos, tail_pos;
 	uint8_t build_pos, build_count;
+	uint8_t path; /* that packets are sent on, 0 at first; its owner's */
 };
 
 /* max: records it may hold, 0 for QL_SENT_MAX. Takes no memory. The struct may not be moved. */
