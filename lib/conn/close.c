@@ -104,6 +104,8 @@ void ql_conn_touch_idle(struct ql_conn *conn)
 {
 	uint64_t least = 3 * ql_conn_pto(conn), timeout = conn->idle_timeout;
 
+	if (conn->keep_alive > 0)
+		conn->keep_alive_at = conn->host->now + conn->keep_alive;
 	if (timeout == 0) {
 		conn->idle_deadline = QL_NEVER;
 		return;

@@ -47,7 +47,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->ack_delay_exponent = QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;
-	conn->pace_deadline = QL_NEVER;
+	conn->pace_deadline = conn->path_deadline = conn->keep_alive_at = QL_NEVER;
 
 	init_space(&conn->early[QL_SPACE_INITIAL]);
 	init_space(&conn->early[QL_SPACE_HANDSHAKE]);
@@ -170,6 +170,7 @@ void ql_conn_fini(struct ql_conn *conn)
 	ql_ranges_fini(&conn->app.received, mem);
 	ql_recvbuf_drop(&conn->late.in, mem);
 	ql_rec_fini(&conn->rec);
+	ql_paths_fini(conn);
 	ql_wipe(&conn->rx_secret, sizeof(conn->rx_secret));
 	ql_wipe(&conn->tx_secret, sizeof(conn->tx_secret));
 	if (conn->on_ready) {
@@ -195,6 +196,8 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn)
 	t = earlier(conn->idle_deadline, ql_rec_deadline(&conn->rec));
 	t = earlier(t, conn->app.ack_deadline);
 	t = earlier(t, conn->pace_deadline);
+	t = earlier(t, conn->path_deadline);
+	t = earlier(t, conn->keep_alive_at);
 	if (conn->early) {
 		t = earlier(t, conn->early[QL_SPACE_INITIAL].ack_deadline);
 		t = earlier(t, conn->early[QL_SPACE_HANDSHAKE].ack_deadline);
@@ -224,6 +227,12 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 	}
 	if (conn->rx_old.schedule && now >= conn->rx_old_until)
 		ql_aead_fini(&conn->rx_old, conn->host->mem);
+	if (now >= conn->path_deadline)
+		ql_paths_on_deadline(conn);
+	if (now >= conn->keep_alive_at) {
+		conn->keep_alive_at = now + conn->keep_alive;
+		conn->ping = true;
+	}
 	ql_handshake_settle(conn);
 	if (ql_rec_deadline(&conn->rec) > now)
 		return;

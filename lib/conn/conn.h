@@ -10,6 +10,7 @@
  *	send.c		from what is pending to packets ready for sealing
  *	sent.c		what acknowledgement and loss of a frame mean
  *	close.c		closing, draining, time-outs
+ *	path.c		paths: validation, migration
  *	cid.c		connection IDs
  *
  * The engine drives it, always in this order, on one thread:
@@ -33,6 +34,7 @@
 
 #include "conn/cid.h"
 #include "conn/host.h"
+#include "conn/path.h"
 #include "crypto/protect.h"
 #include "crypto/secret.h"
 #include "crypto/tls.h"
@@ -109,6 +111,7 @@ struct ql_handshake {
 	uint64_t started;
 	uint64_t deadline;	     /* of the handshake */
 	uint64_t rx_bytes, tx_bytes; /* for the amplification limit (8.1) */
+	struct ql_addr preferred;    /* the server's other address, to go to; port 0: none */
 };
 
 /* CRYPTO bytes at 1-RTT, for which TLS is no longer there: looked at, and not used. */
@@ -129,13 +132,18 @@ struct ql_conn {
 	uint64_t ack_delay;  /* ns that an ACK may wait */
 	bool peer_validated; /* address (8.1): no amplification limit */
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
-	uint16_t udp_payload; /* bytes of a full datagram */
-	struct ql_path path;
+	bool ping;	     /* send a PING if there is nothing else to acknowledge */
+	bool path_due;	     /* paths have something to send */
+	uint16_t udp_payload;  /* bytes of a full datagram */
+	struct ql_path path;   /* in use */
+	uint64_t path_cid_seq; /* of our ID that the peer uses there */
 	struct ql_space app;
 	struct ql_peer_cids peer_cids;
 	struct ql_local_cids local_cids;
 	uint64_t idle_deadline;
 	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
+	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
+	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
 	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
 	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
 	struct ql_recovery rec;
@@ -145,6 +153,9 @@ struct ql_conn {
 	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
 	void *user;
 	struct ql_handshake *hs; /* NULL once done */
+	struct ql_paths *paths;	 /* NULL while there is only the first one */
+	uint64_t keep_alive;	 /* ns of silence; 0: none */
+	bool no_migration;	 /* the server does not want it (18.2) */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
 	uint32_t version;
 	uint32_t slot;
@@ -160,8 +171,6 @@ struct ql_conn {
 	bool announced;	   /* the application knows of it and is owed closed() */
 	uint8_t probes;	   /* to send now, whatever the window says (RFC 9002, 6.2.4) */
 	uint8_t probe_space;
-	uint8_t n_path_responses;
-	uint8_t path_responses[4][QL_PATH_DATA_LEN];
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;
@@ -223,10 +232,9 @@ static inline void ql_conn_wake(struct ql_conn *conn)
 /*
  * Prepare a short-header packet of this connection for the burst: fills all that ql_unmask_burst()
  * asks for. cid_seq comes from ql_local_cids_find().
- * 0, or -(1 + enum ql_drop) when it is to be dropped (no keys yet, wrong path, closing).
+ * 0, or -(1 + enum ql_drop) when it is to be dropped (no keys yet, closing).
  */
-int ql_conn_open_job(struct ql_conn *conn, const struct ql_path *path, uint8_t *pkt, size_t len,
-		     struct ql_open_job *job);
+int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_open_job *job);
 
 /* Between unmasking and opening: choose the key by the key phase bit (RFC 9001, 6). */
 void ql_conn_open_phase(struct ql_conn *conn, struct ql_open_job *job);

@@ -139,6 +139,45 @@ void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id id)
 
 /* ---- Transport parameters (7.4) ---- */
 
+/* The server's other addresses, with an ID to use there, our second one (9.6.1). */
+static void write_preferred(struct ql_conn *conn, struct ql_tparams *tp)
+{
+	const struct ql_transport *t = &conn->hs->endpoint.transport;
+	struct ql_local_cid *e = &conn->local_cids.e[1];
+	struct ql_tp_preferred_address *a = &tp->preferred_address;
+
+	ql_local_cid_make(&conn->host->cid_key, conn->host->rng, conn->host->lcore_index,
+			  conn->slot, &e->cid);
+	e->seq = conn->local_cids.next_seq++;
+	e->used = true;
+	ql_tp_set(tp, QL_TP_PREFERRED_ADDRESS);
+	memcpy(a->ipv4, t->preferred_ip4.ip + 12, sizeof(a->ipv4));
+	a->ipv4_port = t->preferred_ip4.port;
+	memcpy(a->ipv6, t->preferred_ip6.ip, sizeof(a->ipv6));
+	a->ipv6_port = t->preferred_ip6.port;
+	a->cid = e->cid;
+	ql_reset_token(&conn->host->cid_key, &e->cid, a->reset_token);
+}
+
+/* The client notes the address of its own family, if it is to go there. */
+static uint64_t take_preferred(struct ql_conn *conn, const struct ql_tp_preferred_address *a)
+{
+	struct ql_addr *to = &conn->hs->preferred;
+	struct ql_frame_new_cid f = {.seq = 1, .cid = a->cid, .reset_token = a->reset_token};
+
+	if (conn->hs->endpoint.transport.use_preferred) {
+		if (!ql_addr_is_ip4(&conn->path.local)) {
+			memcpy(to->ip, a->ipv6, sizeof(a->ipv6));
+			to->port = a->ipv6_port;
+		} else {
+			to->ip[10] = to->ip[11] = 0xff;
+			memcpy(to->ip + 12, a->ipv4, sizeof(a->ipv4));
+			to->port = a->ipv4_port;
+		}
+	}
+	return ql_peer_cids_add(&conn->peer_cids, &f);
+}
+
 static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 {
 	const struct ql_transport *t = &conn->hs->endpoint.transport;
@@ -156,7 +195,6 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	tp.initial_max_streams_uni = t->max_streams_uni;
 	tp.max_ack_delay = (t->ack_delay_ns + QL_NSEC_PER_MSEC - 1) / QL_NSEC_PER_MSEC;
 	tp.active_connection_id_limit = QL_PEER_CIDS;
-	ql_tp_set(&tp, QL_TP_DISABLE_ACTIVE_MIGRATION);
 	ql_tp_set(&tp, QL_TP_INITIAL_SCID);
 	tp.initial_scid = conn->local_cids.e[0].cid;
 	if (conn->server) {
@@ -164,6 +202,8 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 		tp.original_dcid = conn->hs->original_dcid;
 		ql_tp_set(&tp, QL_TP_STATELESS_RESET_TOKEN);
 		ql_reset_token(&conn->host->cid_key, &tp.initial_scid, tp.stateless_reset_token);
+		if (t->preferred_ip4.port || t->preferred_ip6.port)
+			write_preferred(conn, &tp);
 	}
 	end = ql_tparams_encode(&tp, conn->server, NULL, buf, buf + len);
 	return end ? (size_t)(end - buf) : 0;
@@ -210,6 +250,10 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 		first->has_token = true;
 		memcpy(first->token, tp.stateless_reset_token, QL_RESET_TOKEN_LEN);
 	}
+	conn->no_migration = ql_tp_has(&tp, QL_TP_DISABLE_ACTIVE_MIGRATION);
+	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) &&
+	    take_preferred(conn, &tp.preferred_address) != 0)
+		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
 	return 0;
 }
 
@@ -286,6 +330,17 @@ void ql_handshake_issue_cids(struct ql_conn *conn)
 	}
 }
 
+/* Often enough for the smaller of both ends' idle time-outs (10.1.2). */
+static void set_keep_alive(struct ql_conn *conn)
+{
+	uint64_t t = conn->hs->endpoint.transport.keep_alive_ns;
+
+	if (conn->idle_timeout > 0 && t > conn->idle_timeout / 2)
+		t = conn->idle_timeout / 2;
+	conn->keep_alive = t;
+	ql_conn_touch_idle(conn);
+}
+
 static void complete(struct ql_conn *conn)
 {
 	struct ql_handshake *hs = conn->hs;
@@ -308,6 +363,7 @@ static void complete(struct ql_conn *conn)
 	conn->alpn = proto->alpn;
 	conn->ops = proto->ops;
 	ql_streams_set_ops(&conn->streams, proto->ops);
+	set_keep_alive(conn);
 	ql_handshake_issue_cids(conn);
 	if (conn->server) {
 		conn->user = proto->arg;
@@ -338,6 +394,11 @@ void ql_handshake_confirmed(struct ql_conn *conn)
 	conn->late.messages = ql_tls_messages(conn->hs->tls);
 	ql_tls_free(conn->hs->tls);
 	conn->hs->tls = NULL;
+	if (conn->hs->preferred.port) { /* if it cannot be, we stay (9.6.1) */
+		struct ql_path path = {.local = conn->path.local, .remote = conn->hs->preferred};
+
+		ql_paths_move(conn, &path, false);
+	}
 }
 
 void ql_handshake_settle(struct ql_conn *conn)

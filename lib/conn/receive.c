@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <rte_mbuf.h>
+
 #include "conn/conn.h"
 
 #define ACK_EVERY 2 /* ack-eliciting packets; all of a burst are acknowledged together (13.2.2) */
@@ -47,21 +49,9 @@ static uint64_t recv_retire_cid(struct ql_conn *conn, uint64_t seq)
 	return 0;
 }
 
-/* Keep the latest few: a flood costs nothing more (21.8). */
-static void recv_path_challenge(struct ql_conn *conn, const uint8_t *data)
-{
-	unsigned int n = sizeof(conn->path_responses) / sizeof(conn->path_responses[0]);
-
-	if (conn->n_path_responses == n) {
-		memmove(conn->path_responses[0], conn->path_responses[1],
-			(n - 1) * QL_PATH_DATA_LEN);
-		conn->n_path_responses--;
-	}
-	memcpy(conn->path_responses[conn->n_path_responses++], data, QL_PATH_DATA_LEN);
-}
-
 /* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
-static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f)
+static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f,
+			   const struct ql_datagram *dgram)
 {
 	switch (f->type) {
 	case QL_FRAME_CRYPTO:
@@ -81,9 +71,10 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 	case QL_FRAME_RETIRE_CONNECTION_ID:
 		return recv_retire_cid(conn, f->retire_cid.seq);
 	case QL_FRAME_PATH_CHALLENGE:
-		recv_path_challenge(conn, f->path_challenge.data);
+		ql_paths_on_challenge(conn, &dgram->path, f->path_challenge.data);
 		return 0;
-	case QL_FRAME_PATH_RESPONSE: /* we have asked for none */
+	case QL_FRAME_PATH_RESPONSE:
+		ql_paths_on_response(conn, f->path_response.data);
 		return 0;
 	case QL_FRAME_CONNECTION_CLOSE:
 		ql_conn_on_peer_close(conn, &f->close);
@@ -104,14 +95,15 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 
 /*
  * Handle the frames of a packet. A transport error code or 0; *bad_type is the frame at fault.
- * *eliciting: the packet asks for an acknowledgement.
+ * *any, *all: the properties (QL_FRAME_F_) that some of them have, and that all of them have.
  */
 static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum ql_pkt_type type,
-			    const uint8_t *p, size_t len, struct rte_mbuf *m, bool *eliciting,
-			    uint64_t *bad_type)
+			    const uint8_t *p, size_t len, const struct ql_datagram *dgram,
+			    unsigned int *any, unsigned int *all, uint64_t *bad_type)
 {
 	const uint8_t *end = p + len;
 	struct ql_frame f;
+	unsigned int flags;
 	uint64_t err = 0;
 	int rc;
 
@@ -124,13 +116,15 @@ static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum q
 			return ql_frame_err(rc);
 		if (!ql_frame_allowed(f.wire_type, type))
 			return QL_ERR_PROTOCOL_VIOLATION;
-		*eliciting |= (ql_frame_flags(f.wire_type) & QL_FRAME_F_ACKED) != 0;
+		flags = ql_frame_flags(f.wire_type);
+		*any |= flags;
+		*all &= flags;
 		if (f.type == QL_FRAME_STREAM)
-			err = (uint64_t)ql_streams_recv(&conn->streams, &f, m);
+			err = (uint64_t)ql_streams_recv(&conn->streams, &f, dgram->mbuf);
 		else if (f.type == QL_FRAME_ACK)
 			err = recv_ack(conn, space, &f.ack);
 		else if (f.type != QL_FRAME_PADDING)
-			err = recv_frame(conn, space, &f);
+			err = recv_frame(conn, space, &f, dgram);
 		if (err)
 			return err;
 		if (conn->state >= QL_CONN_CLOSING)
@@ -178,7 +172,9 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 {
 	struct ql_space *sp = ql_conn_space(conn, id);
 	uint64_t err, frame_type = 0;
-	bool eliciting = false;
+	bool same_path = ql_path_eq(&conn->path, &dgram->path);
+	bool highest = job->pn >= sp->expected, eliciting;
+	unsigned int any = 0, all = QL_FRAME_F_PROBE;
 	uint8_t reserved = type == QL_PKT_SHORT ? QL_PKT_RESERVED_SHORT : QL_PKT_RESERVED_LONG;
 
 	conn->host->stats->rx_packets++;
@@ -191,10 +187,16 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 		count_drop(conn, QL_DROP_DUPLICATE);
 		return;
 	}
+	if (__builtin_expect(same_path, 1)) {
+		conn->path_cid_seq = conn->rx_cid_seq;
+	} else if (!ql_paths_accept(conn, &dgram->path)) {
+		count_drop(conn, QL_DROP_PATH);
+		return;
+	}
 	conn->idle_restarted = false;
 	ql_conn_touch_idle(conn);
 	ql_conn_wake(conn);
-	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram->mbuf, &eliciting,
+	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram, &any, &all,
 			  &frame_type);
 	if (err) {
 		const struct ql_tls *tls = conn->hs ? conn->hs->tls : NULL;
@@ -205,8 +207,12 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 		return;
 	}
 	sp = ql_conn_space(conn, id);
+	eliciting = any & QL_FRAME_F_ACKED;
 	if (sp)
 		note_received(conn, sp, id, job->pn, eliciting, dgram->ecn);
+	if (__builtin_expect(!same_path || !conn->peer_validated, 0) && id == QL_SPACE_APP)
+		ql_paths_on_packet(conn, &dgram->path, dgram->mbuf->data_len,
+				   highest && !(all & QL_FRAME_F_PROBE));
 }
 
 /* Too many forgeries under our keys would help to break them (RFC 9001, 6.6). */
@@ -217,8 +223,7 @@ static void count_forgery(struct ql_conn *conn)
 		ql_conn_fail(conn, QL_ERR_AEAD_LIMIT_REACHED, 0, "too many forged packets");
 }
 
-int ql_conn_open_job(struct ql_conn *conn, const struct ql_path *path, uint8_t *pkt, size_t len,
-		     struct ql_open_job *job)
+int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_open_job *job)
 {
 	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
 		ql_conn_recv_closing(conn);
@@ -227,8 +232,6 @@ int ql_conn_open_job(struct ql_conn *conn, const struct ql_path *path, uint8_t *
 	/* A server has the keys before it may use them (RFC 9001, 5.7). */
 	if (!conn->app.rx.ready || conn->state == QL_CONN_HANDSHAKE)
 		return drop(QL_DROP_NO_KEYS);
-	if (!ql_path_eq(&conn->path, path))
-		return drop(QL_DROP_PATH);
 	*job = (struct ql_open_job){
 		.aead = &conn->app.rx.aead,
 		.hp = &conn->app.rx.hp,

@@ -28,9 +28,15 @@ struct assembly {
 	uint8_t *base, *p, *end;
 	struct packet packets[QL_SPACES];
 	unsigned int n;
-	bool pad; /* to QL_INITIAL_MIN */
+	struct ql_conn_path *path; /* other than the one in use; NULL */
+	bool pad;		   /* to QL_INITIAL_MIN */
 	bool in_flight;
 };
+
+static inline bool burst_full(const struct ql_tx_burst *burst)
+{
+	return burst->n == burst->max || burst->max_jobs - burst->n_jobs < QL_SPACES;
+}
 
 /* ---- What there is to send ---- */
 
@@ -56,8 +62,8 @@ static bool cids_pending(const struct ql_conn *conn)
 static inline bool app_pending(const struct ql_conn *conn)
 {
 	return conn->state >= QL_CONN_COMPLETE &&
-	       (ql_streams_pending(&conn->streams) || conn->send_handshake_done ||
-		conn->n_path_responses > 0 || cids_pending(conn));
+	       (ql_streams_pending(&conn->streams) || conn->send_handshake_done || conn->ping ||
+		cids_pending(conn));
 }
 
 static inline bool ack_due(const struct ql_space *sp, uint64_t now)
@@ -186,8 +192,7 @@ static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 }
 
 /* Everything that 1-RTT packets carry before stream data. */
-static uint8_t *put_app_control(struct ql_conn *conn, struct assembly *a, uint8_t *p,
-				const uint8_t *end)
+static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
 	uint8_t *q;
 
@@ -199,15 +204,6 @@ static uint8_t *put_app_control(struct ql_conn *conn, struct assembly *a, uint8_
 			conn->send_handshake_done = false;
 			p = q;
 		}
-	}
-	while (conn->n_path_responses > 0) {
-		q = ql_frame_put_path_response(p, end,
-					       conn->path_responses[conn->n_path_responses - 1]);
-		if (!q)
-			break;
-		conn->n_path_responses--;
-		a->pad = true; /* 8.2.2 */
-		p = q;
 	}
 	return cids_pending(conn) ? put_cids(conn, p, end) : p;
 }
@@ -291,8 +287,11 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 		if (p > acked)
 			flags |= QL_SENT_HAS_CRYPTO;
 		if (id == QL_SPACE_APP && conn->state >= QL_CONN_COMPLETE) {
-			p = put_app_control(conn, a, p, end);
+			p = put_app_control(conn, p, end);
 			p = ql_streams_send(&conn->streams, p, end, &conn->rec.space[id].sent);
+			if (conn->ping && p == acked)
+				p = ql_frame_put_ping(p, end);
+			conn->ping = false;
 		}
 	}
 	if (probe) {
@@ -334,7 +333,10 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 		if (k->length)
 			ql_pkt_put_length(k->length, (size_t)k->job->pn_len + k->job->payload_len +
 							     QL_TAG_LEN);
-		ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags, conn->host->now);
+		if (a->path)
+			ql_rec_on_sent_aside(&conn->rec, k->id, bytes, conn->host->now);
+		else
+			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags, conn->host->now);
 		eliciting |= (k->flags & QL_SENT_ELICITING) != 0;
 		if (k->id == QL_SPACE_HANDSHAKE && !conn->server)
 			conn->initial_done = true;
@@ -345,13 +347,13 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 	}
 	a->m->data_len = (uint16_t)size;
 	a->m->pkt_len = (uint32_t)size;
-	burst->out[burst->n++] =
-		(struct ql_datagram){.mbuf = a->m, .path = conn->path, .ecn = QL_ECN_NOT_ECT};
+	burst->out[burst->n++] = (struct ql_datagram){
+		.mbuf = a->m, .path = a->path ? a->path->addr : conn->path, .ecn = QL_ECN_NOT_ECT};
 	conn->stats.tx_packets += a->n;
 	conn->stats.tx_bytes += size;
 	conn->host->stats->tx_packets += a->n;
-	if (!conn->peer_validated && conn->hs)
-		conn->hs->tx_bytes += size;
+	if (a->path || !conn->peer_validated)
+		ql_path_count_tx(conn, a->path, size);
 	return size;
 }
 
@@ -361,7 +363,14 @@ static size_t anti_amplification(struct ql_conn *conn)
 	const struct ql_handshake *hs = conn->hs;
 	uint64_t left;
 
-	if (conn->peer_validated || !hs)
+	if (conn->peer_validated)
+		return conn->udp_payload;
+	if (conn->paths) {
+		size_t room = ql_path_room(conn, conn->paths->active);
+
+		return room < QL_INITIAL_MIN ? 0 : room; /* PATH_CHALLENGE does with less */
+	}
+	if (!hs)
 		return conn->udp_payload;
 	left = 3 * hs->rx_bytes > hs->tx_bytes ? 3 * hs->rx_bytes - hs->tx_bytes : 0;
 	/* Three full datagrams, rather than two larger ones and a rest that is too small. */
@@ -371,6 +380,7 @@ static size_t anti_amplification(struct ql_conn *conn)
 static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
 {
 	a->n = 0;
+	a->path = NULL;
 	a->pad = a->in_flight = false;
 	a->m = rte_pktmbuf_alloc(conn->host->tx_pool);
 	if (!a->m) {
@@ -408,6 +418,53 @@ static size_t send_datagram(struct ql_conn *conn, struct ql_tx_burst *burst, boo
 	}
 	*in_flight = a.in_flight;
 	return finish(conn, &a, burst);
+}
+
+/* ---- PATH_CHALLENGE and PATH_RESPONSE, in datagrams of their own (8.2) ---- */
+
+static void send_path(struct ql_conn *conn, struct ql_tx_burst *burst, struct ql_conn_path *path,
+		      size_t room)
+{
+	bool active = path == conn->paths->active, full = room >= QL_INITIAL_MIN;
+	uint64_t pn = ql_rec_next_pn(&conn->rec, QL_SPACE_APP);
+	uint8_t *p, *payload, *end;
+	struct assembly a;
+
+	if (!start(conn, &a, room))
+		return;
+	if (ql_rec_begin(&conn->rec, QL_SPACE_APP, pn) < 0) {
+		rte_pktmbuf_free(a.m);
+		return;
+	}
+	if (!active)
+		a.path = path;
+	end = a.end - QL_TAG_LEN;
+	p = ql_pkt_put_short(a.p, ql_path_cid(conn, path), false, conn->key_phase, QL_PN_MAX_LEN);
+	payload = ql_pn_put(p, pn, QL_PN_MAX_LEN);
+	p = ql_path_put(conn, path, payload, end, full);
+	/* In use: more than a probe, so that nobody thinks that we have left (9.3.3). */
+	if (active && p < end)
+		p = ql_frame_put_ping(p, end);
+	if (full && (size_t)(p - a.base) < QL_INITIAL_MIN - QL_TAG_LEN) {
+		uint8_t *padded = a.base + QL_INITIAL_MIN - QL_TAG_LEN;
+
+		memset(p, QL_FRAME_PADDING, (size_t)(padded - p));
+		p = padded;
+	}
+	add_packet(conn, &a, burst, QL_SPACE_APP, pn, QL_PN_MAX_LEN, NULL, payload, p,
+		   QL_SENT_ELICITING | QL_SENT_IN_FLIGHT);
+	finish(conn, &a, burst);
+}
+
+static void send_paths(struct ql_conn *conn, struct ql_tx_burst *burst, bool window)
+{
+	struct ql_conn_path *path;
+	unsigned int i = 0;
+	size_t room;
+
+	while (!burst_full(burst) && (path = ql_paths_next_due(conn, &i, window, &room)) != NULL)
+		send_path(conn, burst, path, room);
+	conn->path_due = ql_paths_waiting(conn);
 }
 
 /* ---- The end (10.2) ---- */
@@ -465,11 +522,6 @@ static void send_closing(struct ql_conn *conn, struct ql_tx_burst *burst)
 
 /* ---- */
 
-static inline bool burst_full(const struct ql_tx_burst *burst)
-{
-	return burst->n == burst->max || burst->max_jobs - burst->n_jobs < QL_SPACES;
-}
-
 bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 {
 	uint64_t now = conn->host->now;
@@ -488,6 +540,8 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		return false;
 	}
 	credit = ql_rec_allowance(&conn->rec, now);
+	if (__builtin_expect(conn->path_due, 0))
+		send_paths(conn, burst, credit > 0);
 	for (unsigned int n = 0; n < QL_CONN_BURST; n++) {
 		if (burst_full(burst))
 			return true;
@@ -495,7 +549,7 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (size == 0) {
 			if (credit > 0)
 				ql_rec_app_limited(&conn->rec);
-			else if (any_due(conn, true))
+			else if (conn->path_due || any_due(conn, true))
 				conn->pace_deadline = ql_rec_pace_time(&conn->rec, now);
 			return false;
 		}

@@ -202,7 +202,9 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 		t->udp_payload = def->udp_payload;
 	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
 	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
-	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX)
+	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
+	    (t->preferred_ip4.port && !ql_addr_is_ip4(&t->preferred_ip4)) ||
+	    (t->preferred_ip6.port && ql_addr_is_ip4(&t->preferred_ip6)))
 		return -EINVAL;
 	return 0;
 }

@@ -80,7 +80,7 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		drop(e, QL_DROP_NO_CONN);
 		return;
 	}
-	rc = ql_conn_open_job(conn, &dgram->path, pkt, len, &g->jobs[i]);
+	rc = ql_conn_open_job(conn, pkt, len, &g->jobs[i]);
 	if (rc < 0) {
 		drop(e, (enum ql_drop)(-rc - 1));
 		return;

@@ -79,6 +79,12 @@ struct ql_conn_ops {
 	void (*stream_closed)(struct ql_stream *stream);
 	/** The peer raised the number of streams that we may open (4.6). */
 	void (*streams_available)(struct ql_conn *conn, bool bidi);
+	/**
+	 * Another path is in use, and ql_conn_path() tells which: a client has moved, or one that
+	 * seemed to have moved has not (RFC 9000, 9.3.2). With @p error -ETIMEDOUT nothing has
+	 * changed: the address given to ql_conn_migrate() does not reach the server.
+	 */
+	void (*path_changed)(struct ql_conn *conn, int error);
 };
 
 /** An application protocol that an endpoint speaks. */
@@ -116,6 +122,19 @@ QL_PUBLIC int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream *
 
 /** The protocol agreed on by ALPN, zero-terminated; "" before that. */
 QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);
+/**
+ * A client moves to another address of ours (RFC 9000, 9.2): the path from there is probed, and
+ * used once the server has answered; path_changed() tells, either way. Streams go on as they are.
+ * Congestion window and RTT start anew unless only the port differs. The caller sees to it that
+ * datagrams to @p local reach the connection's engine.
+ * @return 0; -EINVAL for a server's connection, or when @p local is in use already, has no port or
+ * is of another family than the server's address; -ENOTCONN before the handshake is confirmed or
+ * when closing; -EALREADY while the client moves already; -EPERM when the server does not allow it;
+ * -ENOTSUP when the server has connection IDs of no length; -EAGAIN when it has not given one that
+ * is unused yet; -ENOMEM.
+ */
+QL_PUBLIC int ql_conn_migrate(struct ql_conn *conn, const struct ql_addr *local);
+
 /** The path in use. */
 QL_PUBLIC const struct ql_path *ql_conn_path(const struct ql_conn *conn);
 QL_PUBLIC void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats);

@@ -47,6 +47,18 @@ struct ql_transport {
 	uint64_t initial_rtt_ns;       /**< before the first sample [333 ms, RFC 9002 6.2.2] */
 	uint64_t ack_delay_ns;	       /**< longest deliberate delay of an ACK [5 ms] */
 	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
+	/**
+	 * Send a PING after so long a silence, so that neither end's idle time-out comes nor a NAT
+	 * forgets the connection; at most half of the idle time-out is used. [no PING]
+	 */
+	uint64_t keep_alive_ns;
+	/**
+	 * A server's other addresses, which its clients may move to when they have connected (RFC
+	 * 9000, 9.6): of each family at most one. Datagrams to them must reach the same engine.
+	 * [none]
+	 */
+	struct ql_addr preferred_ip4, preferred_ip6;
+	bool use_preferred; /**< a client moves to the server's preferred address [false] */
 };
 
 struct ql_engine_config {
