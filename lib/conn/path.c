@@ -223,14 +223,24 @@ static struct ql_conn_path *add_peers(struct ql_conn *conn, const struct ql_path
 
 /* ---- Validation (8.2) ---- */
 
+/* When it has failed (8.2.4). */
+static uint64_t give_up(const struct ql_conn *conn)
+{
+	uint64_t pto = ql_conn_pto(conn), first = initial_pto(conn);
+
+	return conn->host->now + 3 * (pto > first ? pto : first);
+}
+
 static void validate(struct ql_conn *conn, struct ql_conn_path *p)
 {
 	uint64_t pto = ql_conn_pto(conn), first = initial_pto(conn);
 
 	p->challenging = p->challenge_due = true;
 	p->n_challenges = 0;
+	/* The peer is no farther away than it was, we guess. */
+	p->pto = pto < first ? pto : first;
 	p->next_challenge = QL_NEVER;
-	p->deadline = conn->host->now + 3 * (pto > first ? pto : first); /* 8.2.4 */
+	p->deadline = give_up(conn);
 	conn->path_due = true;
 	update(conn);
 	ql_conn_wake(conn);
@@ -302,13 +312,13 @@ static void follow(struct ql_conn *conn, struct ql_conn_path *p)
 		paths->target = p;
 		return;
 	}
-	use(conn, p);
 	if (!p->full && !p->challenging)
 		validate(conn, p);
+	if (!old->challenging)
+		validate(conn, old); /* 9.3.3 */
+	use(conn, p);
 	if (!old->full && old != paths->fallback)
 		forget(conn, old);
-	else if (!old->challenging)
-		validate(conn, old); /* 9.3.3 */
 	update(conn);
 }
 
@@ -372,6 +382,8 @@ int ql_paths_move(struct ql_conn *conn, const struct ql_path *addr, bool asked)
 	conn->paths->target = p;
 	conn->paths->asked = asked;
 	validate(conn, p);
+	p->deadline = QL_NEVER; /* until it begins: between turns it is not known when that is */
+	update(conn);
 	return 0;
 }
 
@@ -566,9 +578,10 @@ uint8_t *ql_path_put(struct ql_conn *conn, struct ql_conn_path *p, uint8_t *q, c
 		if (!next)
 			return q;
 		p->challenges_full = (uint8_t)((p->challenges_full & ~(1u << k)) | full << k);
-		p->n_challenges++;
+		if (p->n_challenges++ == 0)
+			p->deadline = give_up(conn);
 		p->challenge_due = false;
-		p->next_challenge = conn->host->now + (ql_conn_pto(conn) << backoff);
+		p->next_challenge = conn->host->now + (p->pto << backoff);
 		q = next;
 		update(conn);
 	}

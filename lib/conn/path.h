@@ -48,6 +48,7 @@ struct ql_conn_path {
 	uint8_t challenges_full; /* bits: went out in a full datagram */
 	uint8_t responses[QL_PATH_RESPONSES][QL_PATH_DATA_LEN];
 	uint8_t challenges[QL_PATH_CHALLENGES][QL_PATH_DATA_LEN];
+	uint64_t pto;		 /* between the first two challenges, ns; then doubled */
 	uint64_t next_challenge; /* when to repeat it, ns; QL_NEVER */
 	uint64_t deadline; /* of the validation, or when the path is forgotten, ns; QL_NEVER */
 	uint64_t seen;	   /* when the last packet came */

@@ -313,6 +313,14 @@ static void stream_closed(struct ql_stream *stream)
 		ql_conn_close(conn, app->job.close_code, app->job.close_reason);
 }
 
+static void path_changed(struct ql_conn *conn, int error)
+{
+	struct sim_app *app = ((struct end *)ql_conn_user(conn))->app;
+
+	app->moved += error == 0;
+	app->not_moved += error != 0;
+}
+
 static void streams_available(struct ql_conn *conn, bool bidi)
 {
 	if (bidi && !ql_conn_is_server(conn))
@@ -392,6 +400,7 @@ static const struct ql_conn_ops ops = {
 	.stream_stopped = stream_stopped,
 	.stream_closed = stream_closed,
 	.streams_available = streams_available,
+	.path_changed = path_changed,
 };
 
 /* ---- */

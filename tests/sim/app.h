@@ -44,6 +44,8 @@ struct sim_app {
 	unsigned int complete;	    /* streams with all bytes in both directions */
 	uint64_t received;	    /* bytes of the pattern */
 	uint64_t reset, stopped;    /* streams */
+	unsigned int moved;	    /* path_changed() without error, and with */
+	unsigned int not_moved;
 	struct ql_close_info close; /* of the last connection that was closed */
 	char reason[128];
 	struct ql_conn *conn; /* the latest, NULL once closed */

@@ -25,6 +25,8 @@ struct node {
 	struct rte_mempool *pool;
 	unsigned int pool_level; /* mbufs in it before the engine was there */
 	struct ql_addr addr;
+	struct ql_addr more[SIM_ADDRS];
+	unsigned int n_more;
 	struct sim_link link;
 	struct sim_link_stats stats;
 	uint64_t busy_until; /* when the link has sent all that waits */
@@ -146,8 +148,14 @@ static uint64_t departure(struct sim *s, struct node *n, size_t len)
 static struct node *node_of(struct sim *s, const struct ql_addr *addr)
 {
 	for (unsigned int i = 0; i < s->n_nodes; i++) {
-		if (memcmp(s->nodes[i].addr.ip, addr->ip, sizeof(addr->ip)) == 0)
-			return &s->nodes[i];
+		struct node *n = &s->nodes[i];
+
+		if (memcmp(n->addr.ip, addr->ip, sizeof(addr->ip)) == 0)
+			return n;
+		for (unsigned int k = 0; k < n->n_more; k++) {
+			if (memcmp(n->more[k].ip, addr->ip, sizeof(addr->ip)) == 0)
+				return n;
+		}
 	}
 	return NULL;
 }
@@ -429,6 +437,15 @@ const struct sim_stats *sim_stats(const struct sim *s)
 void sim_set_turn(struct sim *s, uint64_t ns)
 {
 	s->turn = ns;
+}
+
+void sim_add_addr(struct sim *s, unsigned int node, const struct ql_addr *addr)
+{
+	struct node *n = &s->nodes[node];
+
+	if (n->n_more == SIM_ADDRS)
+		errx(1, "more than %u addresses", SIM_ADDRS);
+	n->more[n->n_more++] = *addr;
 }
 
 struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to)

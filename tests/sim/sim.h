@@ -24,6 +24,7 @@
 #include "sim/env.h"
 
 #define SIM_NODES   16
+#define SIM_ADDRS   4
 #define SIM_MILLION 1000000u
 
 /* What a node's link does to what the node sends. All zero: nothing, and it takes no time. */
@@ -86,6 +87,9 @@ const struct sim_stats *sim_stats(const struct sim *s);
  * one burst for them.
  */
 void sim_set_turn(struct sim *s, uint64_t ns);
+
+/* One more IP address that leads to the node, at most SIM_ADDRS; the port does not matter. */
+void sim_add_addr(struct sim *s, unsigned int node, const struct ql_addr *addr);
 
 /* A path between two nodes, from a fresh port of the first to port 443 of the other. */
 struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to);
