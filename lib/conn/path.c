@@ -91,7 +91,7 @@ static bool take_cid(struct ql_conn *conn, struct ql_conn_path *p)
 	for (unsigned int i = 0; i < QL_PEER_CIDS; i++) {
 		const struct ql_peer_cid *e = &conn->peer_cids.e[i];
 
-		if (e->used && !cid_taken(conn, e->seq, NULL)) {
+		if (e->used && !cid_taken(conn, e->seq, p)) {
 			p->cid_seq = e->seq;
 			return true;
 		}

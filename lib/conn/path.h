@@ -92,17 +92,17 @@ struct ql_conn_path *ql_paths_next_due(struct ql_conn *conn, unsigned int *i, bo
 bool ql_paths_waiting(const struct ql_conn *conn);
 
 /* The connection ID for it; NULL when there is none left. */
-const struct ql_cid *ql_path_cid(struct ql_conn *conn, struct ql_conn_path *path);
+const struct ql_cid *ql_path_cid(struct ql_conn *conn, struct ql_conn_path *p);
 
 /* Write what is due. full: the datagram will have QL_INITIAL_MIN bytes. */
-uint8_t *ql_path_put(struct ql_conn *conn, struct ql_conn_path *path, uint8_t *p,
-		     const uint8_t *end, bool full);
+uint8_t *ql_path_put(struct ql_conn *conn, struct ql_conn_path *p, uint8_t *q, const uint8_t *end,
+		     bool full);
 
 /* Bytes that a datagram to this path may have now (8.1). */
-size_t ql_path_room(const struct ql_conn *conn, const struct ql_conn_path *path);
+size_t ql_path_room(const struct ql_conn *conn, const struct ql_conn_path *p);
 
 /* That many went out, to this path (NULL: the active one), which is not validated or not in use. */
-void ql_path_count_tx(struct ql_conn *conn, struct ql_conn_path *path, size_t bytes);
+void ql_path_count_tx(struct ql_conn *conn, struct ql_conn_path *p, size_t bytes);
 
 /* ---- Moving ---- */
 

@@ -100,8 +100,10 @@ END_TEST
 /* Without memory a path is not kept, and starts anew. */
 START_TEST(test_no_memory)
 {
-	static struct ql_mem none; /* of no size */
+	static uint8_t region[64] __attribute__((aligned(64)));
+	static struct ql_mem none;
 
+	ql_mem_init(&none, region, sizeof(region));
 	rec.path.cc.cwnd = 50 * MTU;
 	rec.space[APP].sent.mem = &none;
 	ql_rec_use_path(&rec, 1, 0, now);
