@@ -29,6 +29,7 @@ static void leave(struct ql_conn *conn, enum ql_conn_state state)
 	conn->state = (uint8_t)state;
 	conn->close_until = conn->host->now + 3 * ql_conn_pto(conn);
 	ql_streams_close(&conn->streams);
+	ql_datagrams_fini(&conn->datagrams, conn->host->mem);
 	ql_conn_wake(conn);
 }
 

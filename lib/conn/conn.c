@@ -65,6 +65,8 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 		    conn->udp_payload, t->initial_rtt_ns, conn->server);
 	ql_streams_init(&conn->streams, host->mem, conn, conn->server, &streams, &streams_hooks,
 			NULL);
+	ql_datagrams_init(&conn->datagrams, t->max_datagram_frame_size, t->datagram_queue_bytes,
+			  t->datagram_queue_count);
 
 	ql_local_cid_make(&host->cid_key, host->rng, host->lcore_index, conn->slot,
 			  &conn->local_cids.e[SCID_SEQ].cid);
@@ -160,6 +162,7 @@ void ql_conn_fini(struct ql_conn *conn)
 		ql_streams_close(&conn->streams);
 	}
 	ql_conn_tell_closed(conn);
+	ql_datagrams_fini(&conn->datagrams, mem);
 	ql_handshake_fini(conn, true);
 	ql_aead_fini(&conn->app.rx.aead, mem);
 	ql_aead_fini(&conn->app.tx.aead, mem);
@@ -253,6 +256,27 @@ int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream)
 	return ql_streams_open(&conn->streams, bidi, stream);
 }
 
+int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len, uint64_t expiry_ns,
+		     uint64_t id)
+{
+	int rc;
+
+	if (conn->state < QL_CONN_COMPLETE || conn->state >= QL_CONN_CLOSING)
+		return -ENOTCONN;
+	rc = ql_datagrams_add(&conn->datagrams, conn->host->mem, data, len, expiry_ns, id,
+			      conn->host->now, ql_conn_packet_room(conn));
+	if (rc == 0)
+		ql_conn_wake(conn);
+	return rc;
+}
+
+size_t ql_datagram_max(const struct ql_conn *conn)
+{
+	if (conn->state < QL_CONN_COMPLETE)
+		return 0;
+	return ql_datagrams_fit(&conn->datagrams, ql_conn_packet_room(conn));
+}
+
 const char *ql_conn_alpn(const struct ql_conn *conn)
 {
 	return conn->alpn;
@@ -269,6 +293,8 @@ void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats)
 
 	*stats = conn->stats;
 	stats->lost_packets = conn->rec.stats.lost;
+	stats->tx_datagrams = conn->datagrams.sent;
+	stats->dropped_datagrams = conn->datagrams.dropped;
 	stats->rtt_ns = path->rtt.smoothed;
 	stats->rtt_min_ns = path->rtt.min;
 	stats->cwnd = path->cc.cwnd;

@@ -12,6 +12,7 @@
  *	close.c		closing, draining, time-outs
  *	path.c		paths: validation, migration
  *	cid.c		connection IDs
+ *	datagram.c	the queue of unreliable datagrams (RFC 9221)
  *
  * The engine drives it, always in this order, on one thread:
  *
@@ -33,6 +34,7 @@
 #include <qlane/stream.h>
 
 #include "conn/cid.h"
+#include "conn/datagram.h"
 #include "conn/host.h"
 #include "conn/path.h"
 #include "crypto/protect.h"
@@ -148,6 +150,7 @@ struct ql_conn {
 	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
 	struct ql_recovery rec;
 	struct ql_streams streams;
+	struct ql_datagrams datagrams;
 
 	/* Now and then. */
 	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
@@ -281,6 +284,13 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn);
 void ql_conn_on_deadline(struct ql_conn *conn);
 
 /* ---- Between the sources of conn/ ---- */
+
+/* What a 1-RTT packet has for frames when it is alone in its datagram, bytes. */
+static inline size_t ql_conn_packet_room(const struct ql_conn *conn)
+{
+	return conn->udp_payload - QL_TAG_LEN - QL_PN_MAX_LEN - 1u -
+	       ql_peer_cid(&conn->peer_cids)->len;
+}
 
 static inline struct ql_space *ql_conn_space(struct ql_conn *conn, enum ql_space_id id)
 {

@@ -193,6 +193,7 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	tp.initial_max_stream_data_uni = t->max_stream_data;
 	tp.initial_max_streams_bidi = t->max_streams_bidi;
 	tp.initial_max_streams_uni = t->max_streams_uni;
+	tp.max_datagram_frame_size = t->max_datagram_frame_size;
 	tp.max_ack_delay = (t->ack_delay_ns + QL_NSEC_PER_MSEC - 1) / QL_NSEC_PER_MSEC;
 	tp.active_connection_id_limit = QL_PEER_CIDS;
 	ql_tp_set(&tp, QL_TP_INITIAL_SCID);
@@ -234,6 +235,7 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
 
 	ql_streams_set_peer_limits(&conn->streams, &tp);
+	conn->datagrams.tx_max = tp.max_datagram_frame_size;
 	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
 	conn->rec.max_ack_delay = tp.max_ack_delay * QL_NSEC_PER_MSEC;
 	conn->peer_cid_limit = tp.active_connection_id_limit;

@@ -49,6 +49,16 @@ static uint64_t recv_retire_cid(struct ql_conn *conn, uint64_t seq)
 	return 0;
 }
 
+static uint64_t recv_datagram(struct ql_conn *conn, const struct ql_frame *f)
+{
+	if (!ql_datagrams_allowed(&conn->datagrams, f->wire_type, f->datagram.len))
+		return QL_ERR_PROTOCOL_VIOLATION;
+	conn->stats.rx_datagrams++;
+	if (conn->ops && conn->ops->datagram)
+		conn->ops->datagram(conn, f->datagram.data, f->datagram.len);
+	return 0;
+}
+
 /* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
 static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f,
 			   const struct ql_datagram *dgram)
@@ -86,8 +96,8 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 		return 0;
 	case QL_FRAME_NEW_TOKEN: /* of use for a later connection only */
 		return conn->server ? QL_ERR_PROTOCOL_VIOLATION : 0;
-	case QL_FRAME_DATAGRAM: /* max_datagram_frame_size was not sent (RFC 9221, 3) */
-		return QL_ERR_PROTOCOL_VIOLATION;
+	case QL_FRAME_DATAGRAM:
+		return recv_datagram(conn, f);
 	default: /* PING */
 		return 0;
 	}

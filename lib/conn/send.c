@@ -62,8 +62,8 @@ static bool cids_pending(const struct ql_conn *conn)
 static inline bool app_pending(const struct ql_conn *conn)
 {
 	return conn->state >= QL_CONN_COMPLETE &&
-	       (ql_streams_pending(&conn->streams) || conn->send_handshake_done || conn->ping ||
-		cids_pending(conn));
+	       (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
+		conn->send_handshake_done || conn->ping || cids_pending(conn));
 }
 
 static inline bool ack_due(const struct ql_space *sp, uint64_t now)
@@ -208,6 +208,25 @@ static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t 
 	return cids_pending(conn) ? put_cids(conn, p, end) : p;
 }
 
+/* Stream data, and datagrams: they take turns at being first in a packet. */
+static uint8_t *put_app_data(struct ql_conn *conn, uint8_t *p, uint8_t *end)
+{
+	struct ql_datagrams *d = &conn->datagrams;
+	struct ql_sent *sent = &conn->rec.space[QL_SPACE_APP].sent;
+	bool streams_first = d->count == 0 || d->streams_next;
+	uint8_t *start;
+
+	if (streams_first)
+		p = ql_streams_send(&conn->streams, p, end, sent);
+	if (d->count == 0)
+		return p;
+	start = p;
+	p = ql_datagrams_put(d, conn->host->mem, p, end, sent, conn->host->now,
+			     ql_conn_packet_room(conn));
+	d->streams_next = !streams_first && p > start;
+	return streams_first ? p : ql_streams_send(&conn->streams, p, end, sent);
+}
+
 /* ---- Packets and datagrams ---- */
 
 static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_space_id id,
@@ -288,7 +307,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 			flags |= QL_SENT_HAS_CRYPTO;
 		if (id == QL_SPACE_APP && conn->state >= QL_CONN_COMPLETE) {
 			p = put_app_control(conn, p, end);
-			p = ql_streams_send(&conn->streams, p, end, &conn->rec.space[id].sent);
+			p = put_app_data(conn, p, end);
 			if (conn->ping && p == acked)
 				p = ql_frame_put_ping(p, end);
 			conn->ping = false;

@@ -27,6 +27,10 @@ static void on_acked(void *arg, unsigned int space, const struct ql_sent_frame *
 			ql_sendbuf_acked(&conn->hs->crypto_out[space], mem, f->offset, f->len,
 					 false);
 		break;
+	case QL_SENT_DATAGRAM:
+		if (conn->ops->datagram_acked && conn->state < QL_CONN_CLOSING)
+			conn->ops->datagram_acked(conn, f->id);
+		break;
 	case QL_SENT_NEW_CONNECTION_ID:
 	case QL_SENT_RETIRE_CONNECTION_ID:
 	case QL_SENT_HANDSHAKE_DONE:
@@ -45,6 +49,11 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 	switch (f->kind) {
 	case QL_SENT_ACK:
 	case QL_SENT_PING:
+		return;
+	case QL_SENT_DATAGRAM:
+		conn->stats.lost_datagrams++;
+		if (conn->ops->datagram_lost && conn->state < QL_CONN_CLOSING)
+			conn->ops->datagram_lost(conn, f->id);
 		return;
 	case QL_SENT_CRYPTO:
 		if (conn->hs)

@@ -30,6 +30,8 @@ static const struct ql_transport transport_defaults = {
 	.send_buffer = UINT64_C(256) << 10,
 	.initial_rtt_ns = 333 * QL_NSEC_PER_MSEC,
 	.ack_delay_ns = 5 * QL_NSEC_PER_MSEC,
+	.datagram_queue_bytes = UINT64_C(256) << 10,
+	.datagram_queue_count = 256,
 	.udp_payload = UDP_PAYLOAD_MIN,
 };
 
@@ -198,11 +200,15 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 	fill(&t->send_buffer, def->send_buffer);
 	fill(&t->initial_rtt_ns, def->initial_rtt_ns);
 	fill(&t->ack_delay_ns, def->ack_delay_ns);
+	fill(&t->datagram_queue_bytes, def->datagram_queue_bytes);
+	if (t->datagram_queue_count == 0)
+		t->datagram_queue_count = def->datagram_queue_count;
 	if (t->udp_payload == 0)
 		t->udp_payload = def->udp_payload;
 	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
 	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
 	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
+	    t->max_datagram_frame_size > QL_VARINT_MAX ||
 	    (t->preferred_ip4.port && !ql_addr_is_ip4(&t->preferred_ip4)) ||
 	    (t->preferred_ip6.port && ql_addr_is_ip4(&t->preferred_ip6)))
 		return -EINVAL;

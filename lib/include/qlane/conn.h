@@ -77,6 +77,19 @@ struct ql_conn_ops {
 	void (*stream_stopped)(struct ql_stream *stream, uint64_t app_error);
 	/** Both directions have ended; the pointer is dead after this call. */
 	void (*stream_closed)(struct ql_stream *stream);
+	/**
+	 * An unreliable datagram came (RFC 9221), if ql_transport.max_datagram_frame_size allows
+	 * any. Straight from the packet buffer: valid during the call only.
+	 */
+	void (*datagram)(struct ql_conn *conn, const uint8_t *data, size_t len);
+	/** The peer has acknowledged the packet with this datagram; its application may not have
+	 * seen it. */
+	void (*datagram_acked)(struct ql_conn *conn, uint64_t id);
+	/**
+	 * The datagram is taken for lost, and not sent again; when it was only late,
+	 * datagram_acked() may still follow. Not called for those that were never sent.
+	 */
+	void (*datagram_lost)(struct ql_conn *conn, uint64_t id);
 	/** The peer raised the number of streams that we may open (4.6). */
 	void (*streams_available)(struct ql_conn *conn, bool bidi);
 	/**
@@ -100,8 +113,11 @@ struct ql_conn_stats {
 	uint64_t rx_bytes, tx_bytes; /**< UDP payload */
 	uint64_t lost_packets;
 	uint64_t rtt_ns, rtt_min_ns;
-	uint64_t cwnd, in_flight; /**< bytes */
-	uint64_t handshake_ns;	  /**< from the first packet until complete; 0 before that */
+	uint64_t cwnd, in_flight;	     /**< bytes */
+	uint64_t rx_datagrams, tx_datagrams; /**< DATAGRAM frames (RFC 9221) */
+	uint64_t lost_datagrams;	     /**< told by datagram_lost() */
+	uint64_t dropped_datagrams;	     /**< not sent: expired, or too large by then */
+	uint64_t handshake_ns; /**< from the first packet until complete; 0 before that */
 };
 
 /**
@@ -119,6 +135,25 @@ QL_PUBLIC void ql_conn_close(struct ql_conn *conn, uint64_t app_error, const cha
  * before the peer's limits are known or when closing; -ENOMEM when the engine's memory is used up.
  */
 QL_PUBLIC int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream);
+
+/**
+ * Queue a copy of an unreliable datagram (RFC 9221). It is sent as soon as congestion control lets
+ * it go, in turn with stream data, at most once.
+ * @param expiry_ns  drop it unless it has been sent before this time; 0: never
+ * @param id	     for datagram_acked() and datagram_lost(); any value
+ * @return 0; -EOPNOTSUPP when the peer takes no datagrams; -EMSGSIZE above ql_datagram_max();
+ * -EAGAIN when the queue is full (ql_transport); -ENOTCONN before the handshake is complete or when
+ * closing; -ENOMEM when the engine's memory is used up.
+ */
+QL_PUBLIC int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len,
+			       uint64_t expiry_ns, uint64_t id);
+
+/**
+ * The largest datagram that can be sent, in bytes: what the peer takes and what fits a packet. It
+ * may change during the life of a connection. 0 when the peer takes none, and before the handshake
+ * is complete.
+ */
+QL_PUBLIC size_t ql_datagram_max(const struct ql_conn *conn);
 
 /** The protocol agreed on by ALPN, zero-terminated; "" before that. */
 QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);

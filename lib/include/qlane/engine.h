@@ -46,6 +46,13 @@ struct ql_transport {
 	uint64_t send_buffer;	       /**< bytes kept by copy for one stream [256 KiB] */
 	uint64_t initial_rtt_ns;       /**< before the first sample [333 ms, RFC 9002 6.2.2] */
 	uint64_t ack_delay_ns;	       /**< longest deliberate delay of an ACK [5 ms] */
+	/**
+	 * Bytes of the largest DATAGRAM frame that is taken, with its type and length (RFC 9221);
+	 * 65535 for all that fit a packet [0: none]
+	 */
+	uint64_t max_datagram_frame_size;
+	uint64_t datagram_queue_bytes; /**< of data that wait to be sent [256 KiB] */
+	uint32_t datagram_queue_count; /**< datagrams that wait to be sent [256] */
 	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
 	/**
 	 * Send a PING after so long a silence, so that neither end's idle time-out comes nor a NAT
