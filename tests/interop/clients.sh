@@ -21,6 +21,38 @@ fetch() { # CLIENT PROTO ADDRESS PATH...
 	ql_server_stop
 }
 
+# A NAT on the way forgets its binding now and then: another port, or another address as well.
+rebinding() { # CLIENT PROTO SOURCE...
+	local client=$1 proto=$2 source sources=() nat
+	shift 2
+	ql_server_start
+	ip addr add "$OTHER4/24" dev "$QL_IFACE"
+	for source; do sources+=(--source "$source"); done
+	python3 "$QL_TOP/tests/interop/nat.py" --listen "$QL_KERNEL4:5544" --to "$QL_OUR4:$QL_PORT" \
+		--every 150 "${sources[@]}" >nat.log 2>&1 &
+	nat=$!
+	ql_wait_line 10 $nat nat.log '^ready' || ql_fail "no NAT: $(cat nat.log)"
+	peer_client_fetch "$client" "$proto" "$QL_KERNEL4" 5544 "$CERT/ca.pem" out big.bin
+	ql_same "$WWW" out big.bin
+	ql_stop $nat
+	tail -1 nat.log
+	grep -qE '^rebound ([3-9]|[0-9]{2,}) times' nat.log || ql_fail "hardly any rebinding"
+	ql_server_stop
+}
+
+# ngtcp2's client changes its port by itself: unnoticed by its QUIC (--nat-rebinding), or moving.
+moves() { # OPTION...
+	ql_server_start
+	mkdir out
+	peer_run ngtcp2 gtlsclient --no-http-dump --no-quic-dump --exit-on-all-streams-close --download=out \
+		--change-local-addr=100ms --delay-stream=250ms "$@" \
+		"$QL_OUR4" "$QL_PORT" "https://$QL_OUR4:$QL_PORT/five.bin" >client.log 2>&1
+	tail -5 client.log
+	ql_same "$WWW" out five.bin
+	grep -qi 'changing local addr' client.log || ql_fail "the client did not move"
+	ql_server_stop
+}
+
 # Two clients of different code bases at once, and afterwards a third still finds the server.
 together() {
 	local one two
@@ -73,6 +105,13 @@ for client in ngtcp2 curl aioquic; do
 done
 ql_test server-aioquic-hq-100MB 120 fetch aioquic hq-interop "$QL_OUR4" big.bin
 ql_test server-aioquic-hq-1000-files 120 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"
+OTHER4=10.9.0.3
+for client in ngtcp2 curl aioquic; do
+	ql_test server-$client-rebinding-port 120 rebinding $client h3 "$QL_KERNEL4"
+	ql_test server-$client-rebinding-address 120 rebinding $client h3 "$QL_KERNEL4" "$OTHER4"
+done
+ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
+ql_test server-ngtcp2-migration 30 moves
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
 ql_test server-missing-file 30 missing_file
