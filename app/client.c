@@ -27,7 +27,7 @@ struct options {
 	const char *ca, *alpn, *out, *sni, *connect, *urls;
 	const char *loopback, *cert, *key;
 	uint16_t connections, parallel;
-	uint32_t timeout;
+	uint32_t timeout, move_mb;
 	bool insecure, discard, quiet, json;
 };
 
@@ -70,6 +70,9 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, connections), 1, 4096},
 	{"parallel", "N", "requests at a time on a connection [100]", ql_option_u16,
 	 offsetof(struct options, parallel), 1, 10000},
+	{"move-every", "MB",
+	 "after so many MB go on from another port, and the next of\nour addresses [never]",
+	 ql_option_u32, offsetof(struct options, move_mb), 1, 1 << 20},
 	{"timeout", "S", "give up after so many seconds [never]", ql_option_u32,
 	 offsetof(struct options, timeout), 1, 1 << 20},
 	{"quiet", NULL, "no progress, no summary", ql_option_flag, offsetof(struct options, quiet)},
@@ -149,6 +152,7 @@ static bool make_fetch(struct client *c, char **urls, int n)
 		.to = o->connect ? &c->to : NULL,
 		.connections = o->connections,
 		.parallel = o->parallel,
+		.move_bytes = o->move_mb * UINT64_C(1000000),
 	};
 
 	if (o->connect && (ql_addr_parse(o->connect, 0, &c->to) < 0 || c->to.port == 0)) {
@@ -316,9 +320,9 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"handshake_ms\":%.3f}\n",
+		       "\"moves\":%u,\"handshake_ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->handshake_ns / 1e6);
+		       s->moves, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",

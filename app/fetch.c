@@ -53,6 +53,8 @@ struct link {
 	struct items lost;	   /* failed with the connection; closed() will tell why */
 	unsigned int running;
 	bool closing;
+	uint64_t bytes, move_at; /* of content; and when to move next */
+	struct ql_addr moving;	 /* there; port 0: not */
 	TAILQ_ENTRY(link) next;
 };
 
@@ -61,6 +63,9 @@ struct ql_fetch {
 	struct ql_fetch_stats stats;
 	int root;	 /* -1 without */
 	const char *why; /* it was given up; NULL */
+	struct ql_ifaddrs ip;
+	uint16_t next_port;
+	bool told_no_move;
 	TAILQ_HEAD(, target) targets;
 	TAILQ_HEAD(, link) links;
 	struct items ended;
@@ -296,6 +301,45 @@ static void on_headers(struct ql_http_request *req, unsigned int status)
 	}
 }
 
+/* From another port, and of our addresses the next of the family. */
+static void move(struct link *link)
+{
+	struct ql_fetch *f = link->fetch;
+	struct ql_conn *conn = ql_http_quic(link->http);
+	struct ql_addr to = ql_conn_path(conn)->local;
+	unsigned int at = 0;
+	int rc;
+
+	while (at < f->ip.n && memcmp(f->ip.at[at].addr.ip, to.ip, sizeof(to.ip)) != 0)
+		at++;
+	for (unsigned int i = 1; i <= f->ip.n; i++) {
+		const struct ql_addr *a = &f->ip.at[(at + i) % f->ip.n].addr;
+
+		if (ql_addr_is_ip4(a) == ql_addr_is_ip4(&to)) {
+			memcpy(to.ip, a->ip, sizeof(to.ip));
+			break;
+		}
+	}
+	to.port = f->next_port++ | FIRST_PORT;
+	rc = ql_conn_migrate(conn, &to);
+	if (rc == 0) {
+		link->moving = to;
+	} else if ((rc == -EPERM || rc == -ENOTSUP) && !f->told_no_move) {
+		f->told_no_move = true;
+		ql_complain("%s does not let its clients move", link->target->host);
+	}
+}
+
+static void count_moves(struct link *link)
+{
+	const struct ql_addr *now = &ql_conn_path(ql_http_quic(link->http))->local;
+
+	if (link->moving.port && ql_addr_eq(now, &link->moving)) {
+		link->fetch->stats.moves++;
+		link->moving.port = 0;
+	}
+}
+
 static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len)
 {
 	struct item *item = ql_http_user(req);
@@ -306,6 +350,12 @@ static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len
 	if (item->status != 200 || item->why[0])
 		return;
 	f->stats.bytes += len;
+	item->link->bytes += len;
+	if (f->o.move_bytes && item->link->bytes >= item->link->move_at) {
+		count_moves(item->link);
+		item->link->move_at = item->link->bytes + f->o.move_bytes;
+		move(item->link);
+	}
 	rc = item->open ? ql_outfile_write(&item->file, data, len) : 0;
 	if (rc < 0) {
 		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
@@ -514,6 +564,7 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 		return false;
 	link->fetch = f;
 	link->target = t;
+	link->move_at = f->o.move_bytes;
 	TAILQ_INIT(&link->lost);
 	rc = ql_http_connect(net->engine, &path, net->tls, f->o.sni ? f->o.sni : t->host,
 			     &net->transport, net->alpns, &client_ops, link, NULL, now,
@@ -543,6 +594,8 @@ bool ql_fetch_start(struct ql_fetch *f, const struct ql_fetch_network *network, 
 			port++;
 		}
 	}
+	f->ip = network->ip;
+	f->next_port = port;
 	return true;
 }
 
@@ -569,6 +622,8 @@ bool ql_fetch_close(struct ql_fetch *f)
 	bool closed = true;
 
 	TAILQ_FOREACH (link, &f->links, next) {
+		if (link->http && !link->closing)
+			count_moves(link);
 		link->closing = true;
 		if (link->http) {
 			ql_http_close(link->http);

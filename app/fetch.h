@@ -19,12 +19,14 @@ struct ql_fetch_options {
 	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */
 	unsigned int connections; /* to each server */
 	unsigned int parallel;	  /* requests on a connection at most */
+	uint64_t move_bytes;	  /* move after so many bytes on a connection, again and again; 0 */
 };
 
 struct ql_fetch_stats {
 	unsigned int files, done, failed; /* done: with status 200, and written */
 	uint64_t bytes;			  /* of content, so far */
 	unsigned int connections;	  /* that were made */
+	unsigned int moves;		  /* of connections to another address or port */
 	uint64_t handshake_ns;		  /* the longest of theirs */
 };
 

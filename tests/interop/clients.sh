@@ -31,10 +31,10 @@ rebinding() { # CLIENT PROTO SOURCE...
 	python3 "$QL_TOP/tests/interop/nat.py" --listen "$QL_KERNEL4:5544" --to "$QL_OUR4:$QL_PORT" \
 		--every 150 "${sources[@]}" >nat.log 2>&1 &
 	nat=$!
-	ql_wait_line 10 $nat nat.log '^ready' || ql_fail "no NAT: $(cat nat.log)"
+	ql_wait_line 10 "$nat" nat.log '^ready' || ql_fail "no NAT: $(cat nat.log)"
 	peer_client_fetch "$client" "$proto" "$QL_KERNEL4" 5544 "$CERT/ca.pem" out big.bin
 	ql_same "$WWW" out big.bin
-	ql_stop $nat
+	ql_stop "$nat"
 	tail -1 nat.log
 	grep -qE '^rebound ([3-9]|[0-9]{2,}) times' nat.log || ql_fail "hardly any rebinding"
 	ql_server_stop
