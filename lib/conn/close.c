@@ -115,11 +115,14 @@ void ql_conn_touch_idle(struct ql_conn *conn)
 	conn->idle_deadline = conn->host->now + (timeout > least ? timeout : least);
 }
 
-void ql_conn_recv_closing(struct ql_conn *conn)
+void ql_conn_recv_closing(struct ql_conn *conn, size_t len)
 {
 	uint32_t n = ++conn->close_rx;
 
-	if (conn->state == QL_CONN_CLOSING && (n & (n - 1)) == 0) {
+	conn->close_credit += 3 * len;
+	if (conn->state == QL_CONN_CLOSING && (n & (n - 1)) == 0 &&
+	    conn->close_credit >= conn->close_size) {
+		conn->close_credit -= conn->close_size;
 		conn->close_pending = true;
 		ql_conn_wake(conn);
 	}

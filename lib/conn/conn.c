@@ -48,6 +48,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;
 	conn->pace_deadline = conn->path_deadline = conn->keep_alive_at = QL_NEVER;
+	conn->tx_update_pn = conn->tx_end_pn = QL_CONN_PN_END;
 
 	init_space(&conn->early[QL_SPACE_INITIAL]);
 	init_space(&conn->early[QL_SPACE_HANDSHAKE]);
@@ -275,6 +276,11 @@ size_t ql_datagram_max(const struct ql_conn *conn)
 	if (conn->state < QL_CONN_COMPLETE)
 		return 0;
 	return ql_datagrams_fit(&conn->datagrams, ql_conn_packet_room(conn));
+}
+
+void ql_conn_update_keys(struct ql_conn *conn)
+{
+	conn->tx_update_pn = 0;
 }
 
 const char *ql_conn_alpn(const struct ql_conn *conn)

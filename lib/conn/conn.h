@@ -54,6 +54,8 @@
 #define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
 #define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
 #define QL_CONN_BURST	      32    /* datagrams one connection sends before others' turn */
+#define QL_CONN_PN_SPARE      4096  /* packet numbers kept for the end: one burst, and the close */
+#define QL_CONN_PN_END	      (QL_VARINT_MAX - QL_CONN_PN_SPARE)
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
 enum ql_space_id {
@@ -165,9 +167,12 @@ struct ql_conn {
 	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
 	struct ql_aead rx_old;		       /* previous key phase, for late packets */
 	struct ql_aead rx_next;		       /* next one, once its bit has been seen */
-	uint64_t phase_first_pn;	       /* first packet opened in the running key phase */
-	uint64_t rx_old_until;		       /* when rx_old is dropped, ns */
-	uint64_t auth_failures;		       /* for the integrity limit (RFC 9001, 6.6) */
+	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
+	uint64_t rx_old_until;	 /* when rx_old is dropped, ns */
+	uint64_t tx_phase_pn;	 /* first packet that may be sealed in it */
+	uint64_t tx_update_pn;	 /* the packet number from which we want new keys */
+	uint64_t tx_end_pn;	 /* that from which on these keys, or the numbers, are used up */
+	uint64_t auth_failures;	 /* for the integrity limit (RFC 9001, 6.6) */
 	struct ql_late_crypto late;
 	bool send_handshake_done;
 	bool initial_done; /* a client has sent a Handshake packet: Initial keys can go */
@@ -182,10 +187,12 @@ struct ql_conn {
 	/* The end. */
 	struct ql_close_info close;
 	char reason[QL_CONN_REASON + 1];
-	bool told;	      /* closed() has been called */
-	bool close_pending;   /* send CONNECTION_CLOSE at the next visit */
-	uint64_t close_until; /* end of closing or draining, ns */
-	uint32_t close_rx;    /* packets that came while closing; every 2^n-th is answered */
+	bool told;	       /* closed() has been called */
+	bool close_pending;    /* send CONNECTION_CLOSE at the next visit */
+	uint64_t close_until;  /* end of closing or draining, ns */
+	uint32_t close_rx;     /* packets that came while closing; every 2^n-th is answered */
+	uint64_t close_credit; /* bytes that such answers may still have (10.2.1) */
+	uint32_t close_size;   /* bytes of one */
 };
 
 /* ---- Life ---- */
@@ -314,8 +321,13 @@ void ql_handshake_settle(struct ql_conn *conn);
 void ql_handshake_fini(struct ql_conn *conn, bool force);
 /* Derive conn->rx_next. 0, or -ENOMEM. */
 int ql_handshake_next_keys(struct ql_conn *conn);
-/* The peer has moved to the next key phase, and so do we. 0, or -ENOMEM. */
+/*
+ * To the next key phase, with conn->rx_next: pn is the peer's first packet in it, or QL_PN_NONE
+ * when we go ahead. Not between the assembly of a packet and its sealing. 0, or -ENOMEM.
+ */
 int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn);
+/* Go ahead if that is allowed (RFC 9001, 6.1); conn->tx_update_pn has been reached. */
+void ql_handshake_initiate_update(struct ql_conn *conn);
 
 /* sent.c */
 extern const struct ql_rec_ops ql_conn_rec_ops;
@@ -323,8 +335,9 @@ extern const struct ql_rec_ops ql_conn_rec_ops;
 /* close.c */
 /* Close for a transport error that we found; the first cause stays. */
 void ql_conn_fail(struct ql_conn *conn, uint64_t error, uint64_t frame_type, const char *reason);
-/* A packet came while closing: now and then repeat the CONNECTION_CLOSE (10.2.1). */
-void ql_conn_recv_closing(struct ql_conn *conn);
+/* A packet of so many bytes came while closing: now and then repeat the CONNECTION_CLOSE (10.2.1).
+ */
+void ql_conn_recv_closing(struct ql_conn *conn, size_t len);
 void ql_conn_on_peer_close(struct ql_conn *conn, const struct ql_frame_close *frame);
 /* End without a word: time-outs and the like. */
 void ql_conn_drop(struct ql_conn *conn, int cause);

@@ -86,6 +86,19 @@ int ql_handshake_next_keys(struct ql_conn *conn)
 	return rc;
 }
 
+/* The keys to send with are new: they last so long. */
+static void start_phase(struct ql_conn *conn)
+{
+	uint64_t limit = ql_suites[conn->tx_secret.suite].confidentiality_limit;
+	uint64_t first = ql_rec_next_pn(&conn->rec, QL_SPACE_APP);
+
+	conn->tx_phase_pn = first;
+	conn->tx_update_pn = first + limit / 2;
+	conn->tx_end_pn = first + limit - QL_CONN_PN_SPARE;
+	if (conn->tx_end_pn > QL_CONN_PN_END)
+		conn->tx_end_pn = QL_CONN_PN_END;
+}
+
 int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn)
 {
 	struct ql_mem *mem = conn->host->mem;
@@ -106,8 +119,23 @@ int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn)
 	conn->rx_next.schedule = NULL;
 	conn->key_phase = !conn->key_phase;
 	conn->phase_first_pn = pn;
-	conn->rx_old_until = conn->host->now + 3 * ql_conn_pto(conn);
+	/* Needed until the peer has answered an update of ours, and a while longer (6.1, 6.5). */
+	conn->rx_old_until = pn == QL_PN_NONE ? QL_NEVER : conn->host->now + 3 * ql_conn_pto(conn);
+	start_phase(conn);
 	return 0;
+}
+
+void ql_handshake_initiate_update(struct ql_conn *conn)
+{
+	uint64_t acked = ql_rec_largest_acked(&conn->rec, QL_SPACE_APP);
+
+	/* rx_old is there while the last update is not over, in either direction. */
+	if (conn->state != QL_CONN_CONFIRMED || conn->rx_old.schedule || acked == QL_PN_NONE ||
+	    acked < conn->tx_phase_pn)
+		return;
+	/* Without memory it is tried again with the next packet. */
+	if (conn->rx_next.schedule || ql_handshake_next_keys(conn) == 0)
+		ql_handshake_update_keys(conn, QL_PN_NONE);
 }
 
 static void drop_keys(struct ql_conn *conn, struct ql_space *sp)
@@ -277,6 +305,8 @@ static void on_secret(void *arg, enum ql_level level, bool write, const struct q
 		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, QL_FRAME_CRYPTO, "out of memory");
 	else if (level == QL_LEVEL_HANDSHAKE && write)
 		conn->rec.handshake_keys = true;
+	else if (level == QL_LEVEL_APP && write)
+		start_phase(conn);
 }
 
 static int on_send(void *arg, enum ql_level level, const uint8_t *data, size_t len)

@@ -236,7 +236,7 @@ static void count_forgery(struct ql_conn *conn)
 int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_open_job *job)
 {
 	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
-		ql_conn_recv_closing(conn);
+		ql_conn_recv_closing(conn, len);
 		return drop(QL_DROP_CLOSING);
 	}
 	/* A server has the keys before it may use them (RFC 9001, 5.7). */
@@ -286,7 +286,19 @@ void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job, const struct ql
 		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, 0, "out of memory");
 		return;
 	}
+	if (phase != conn->key_phase) {
+		if (job->pn > conn->phase_first_pn) { /* old keys behind new ones (6.4) */
+			ql_conn_fail(conn, QL_ERR_KEY_UPDATE_ERROR, 0, "old keys used again");
+			return;
+		}
+	} else if (job->pn < conn->phase_first_pn) {
+		if (conn->phase_first_pn == QL_PN_NONE) /* the answer to our own update */
+			conn->rx_old_until = conn->host->now + 3 * ql_conn_pto(conn);
+		conn->phase_first_pn = job->pn;
+	}
 	recv_packet(conn, QL_SPACE_APP, QL_PKT_SHORT, job, dgram);
+	if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_update_pn)
+		ql_handshake_initiate_update(conn);
 }
 
 /* ---- Long headers ---- */
@@ -323,7 +335,7 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 	struct ql_open_job job;
 
 	if (conn->state >= QL_CONN_CLOSING) {
-		ql_conn_recv_closing(conn);
+		ql_conn_recv_closing(conn, hdr->size);
 		count_drop(conn, QL_DROP_CLOSING);
 		return false;
 	}
@@ -352,7 +364,7 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 		.len = (uint16_t)hdr->size,
 	};
 	if (ql_open_one(&job) < 0) {
-		count_drop(conn, QL_DROP_AUTH);
+		count_forgery(conn);
 		return false;
 	}
 	learn_peer(conn, hdr);

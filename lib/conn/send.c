@@ -530,7 +530,7 @@ static void send_closing(struct ql_conn *conn, struct ql_tx_burst *burst)
 		for (enum ql_space_id id = QL_SPACE_INITIAL; id < QL_SPACES; id++)
 			build_close(conn, &a, burst, id);
 		if (a.n > 0)
-			finish(conn, &a, burst);
+			conn->close_size = (uint32_t)finish(conn, &a, burst);
 		else
 			rte_pktmbuf_free(a.m);
 	}
@@ -541,6 +541,15 @@ static void send_closing(struct ql_conn *conn, struct ql_tx_burst *burst)
 
 /* ---- */
 
+/* No more packets under these keys (RFC 9001, 6.6), or no more numbers (12.3). */
+static void used_up(struct ql_conn *conn)
+{
+	if (conn->tx_end_pn == QL_CONN_PN_END)
+		ql_conn_drop(conn, QL_CLOSE_LOCAL);
+	else
+		ql_conn_fail(conn, QL_ERR_AEAD_LIMIT_REACHED, 0, "no new keys in time");
+}
+
 bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 {
 	uint64_t now = conn->host->now;
@@ -549,6 +558,8 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 
 	conn->pace_deadline = QL_NEVER;
 	if (conn->state < QL_CONN_CLOSING) {
+		if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_end_pn)
+			used_up(conn);
 		ql_streams_reap(&conn->streams);
 		ql_handshake_fini(conn, false);
 	}

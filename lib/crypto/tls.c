@@ -97,7 +97,10 @@ static size_t follow(struct ql_tls_messages *m, bool server, enum ql_level level
 	while (m->have < sizeof(m->hdr) && used < len) {
 		m->hdr[m->have++] = data[used++];
 		if (m->have == 1 && !message_allowed(server, level, m->hdr[0])) {
-			*error = QL_ERR_CRYPTO(ALERT_UNEXPECTED_MESSAGE);
+			/* no authentication of the client after the handshake (RFC 9001, 4.4) */
+			*error = m->hdr[0] == CERTIFICATE_REQUEST && level == QL_LEVEL_APP
+					 ? QL_ERR_PROTOCOL_VIOLATION
+					 : QL_ERR_CRYPTO(ALERT_UNEXPECTED_MESSAGE);
 			return 0;
 		}
 		if (m->have < sizeof(m->hdr))

@@ -589,7 +589,7 @@ static const struct {
 	/* EndOfEarlyData (5), a ticket for the server, CertificateRequest after the handshake */
 	{true, true, QL_LEVEL_APP, "\x05\0\0\0", 4, ALERT(10)},
 	{true, true, QL_LEVEL_APP, "\x04\0\0\1\0", 5, ALERT(10)},
-	{false, true, QL_LEVEL_APP, "\x0d\0\0\1\0", 5, ALERT(10)},
+	{false, true, QL_LEVEL_APP, "\x0d\0\0\1\0", 5, QL_ERR_PROTOCOL_VIOLATION},
 	/* the other role's hello, a Finished far too early */
 	{true, false, QL_LEVEL_INITIAL, "\x02\0\0\1\0", 5, ALERT(10)},
 	{false, false, QL_LEVEL_INITIAL, "\x01\0\0\1\0", 5, ALERT(10)},

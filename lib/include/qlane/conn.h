@@ -155,6 +155,13 @@ QL_PUBLIC int ql_datagram_send(struct ql_conn *conn, const void *data, size_t le
  */
 QL_PUBLIC size_t ql_datagram_max(const struct ql_conn *conn);
 
+/**
+ * Ask for new packet protection keys (RFC 9001, 6). They are used from the next packet that comes
+ * on which allows it: the handshake is confirmed and an earlier update is over. Without being asked
+ * the connection does so long before a cipher's limit; and answers updates of the peer's.
+ */
+QL_PUBLIC void ql_conn_update_keys(struct ql_conn *conn);
+
 /** The protocol agreed on by ALPN, zero-terminated; "" before that. */
 QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);
 /**
