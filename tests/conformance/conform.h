@@ -229,38 +229,49 @@ static UNUSED void expect_error(struct sim_pair *p, unsigned int offender, uint6
 	finish(p);
 }
 
-/* ---- ClientHellos ---- */
+/* ---- ClientHellos and EncryptedExtensions ---- */
 
 #define EXT_ALPN	      16
 #define EXT_TRANSPORT	      57
 #define EXT_TRANSPORT_DRAFT   0xffa5
 #define HELLO_SESSION_ID_SIZE 38 /* where its length is: type, length, version, random */
 
+/* The first message of a level, which has not been sent, and what follows it. */
 struct hello {
-	size_t len;
-	uint8_t b[4096];
+	struct ql_conn *conn;
+	enum ql_space_id space;
+	size_t len, n_rest;
+	uint8_t b[4096], rest[8192];
 };
 
-/* What the client is going to say. */
-static UNUSED void hello_get(struct sim_pair *p, struct hello *h)
+static UNUSED void hello_get(struct ql_conn *conn, enum ql_space_id space, struct hello *h)
 {
-	struct ql_sendbuf *out = &conn_of(p, SIM_CLIENT)->hs->crypto_out[QL_SPACE_INITIAL];
+	struct ql_sendbuf *out = &conn->hs->crypto_out[space];
 
-	ck_assert_uint_le(out->size, sizeof(h->b));
-	h->len = out->size;
+	ck_assert_uint_eq(out->sent, 0);
+	h->conn = conn;
+	h->space = space;
+	ck_assert_uint_ge(out->size, 4);
+	ql_sendbuf_copy_out(out, 0, h->b, 4);
+	h->len = 4 + (size_t)ql_get_be16(h->b + 2);
+	ck_assert(h->len <= sizeof(h->b) && h->len <= out->size);
 	ql_sendbuf_copy_out(out, 0, h->b, h->len);
+	h->n_rest = out->size - h->len;
+	ck_assert_uint_le(h->n_rest, sizeof(h->rest));
+	if (h->n_rest > 0)
+		ql_sendbuf_copy_out(out, h->len, h->rest, h->n_rest);
 }
 
-static UNUSED void hello_set(struct sim_pair *p, struct hello *h)
+static UNUSED void hello_set(struct hello *h)
 {
-	struct ql_conn *conn = conn_of(p, SIM_CLIENT);
-	struct ql_sendbuf *out = &conn->hs->crypto_out[QL_SPACE_INITIAL];
+	struct ql_sendbuf *out = &h->conn->hs->crypto_out[h->space];
+	struct ql_mem *mem = h->conn->host->mem;
 
-	h->b[2] = (uint8_t)((h->len - 4) >> 8);
-	h->b[3] = (uint8_t)(h->len - 4);
-	ql_sendbuf_drop(out, conn->host->mem);
+	ql_put_be16(h->b + 2, (uint16_t)(h->len - 4));
+	ql_sendbuf_drop(out, mem);
 	ql_sendbuf_init(out);
-	ck_assert_uint_eq(ql_sendbuf_copy_in(out, conn->host->mem, h->b, h->len), h->len);
+	ck_assert_uint_eq(ql_sendbuf_copy_in(out, mem, h->b, h->len), h->len);
+	ck_assert_uint_eq(ql_sendbuf_copy_in(out, mem, h->rest, h->n_rest), h->n_rest);
 }
 
 /* Where the extensions' length is. */
@@ -268,6 +279,8 @@ static UNUSED size_t hello_extensions(const struct hello *h)
 {
 	size_t at = HELLO_SESSION_ID_SIZE;
 
+	if (h->b[0] == 8) /* EncryptedExtensions are nothing else */
+		return 4;
 	at += 1 + (size_t)h->b[at];
 	at += 2 + (size_t)ql_get_be16(h->b + at);
 	return at + 1 + h->b[at];

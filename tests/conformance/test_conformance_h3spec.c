@@ -40,7 +40,7 @@ static void begin_hello(struct sim_pair *p, struct hello *h)
 
 	sim_pair_open(p, 1, NULL, NULL, &job);
 	ck_assert_int_eq(sim_pair_connect(p), 0);
-	hello_get(p, h);
+	hello_get(conn_of(p, SIM_CLIENT), QL_SPACE_INITIAL, h);
 }
 
 START_TEST(test_params)
@@ -51,7 +51,7 @@ START_TEST(test_params)
 
 		begin_hello(&p, &h);
 		hello_param(&h, params[i].id, params[i].data, params[i].len);
-		hello_set(&p, &h);
+		hello_set(&h);
 		expect_error(&p, SIM_CLIENT, QL_ERR_TRANSPORT_PARAMETER_ERROR, params[i].what);
 	}
 }
@@ -68,7 +68,7 @@ START_TEST(test_params_harmless)
 
 		begin_hello(&p, &h);
 		hello_param(&h, ids[i], BYTES(0x44, 0xb0)); /* 1200 */
-		hello_set(&p, &h);
+		hello_set(&h);
 		run_out(&p, 40 * SEC);
 		/* Keys differ from there on, so that nothing more is understood on either side. */
 		ck_assert_int_eq(p.app[SIM_CLIENT].close.cause, QL_CLOSE_HANDSHAKE);
@@ -91,7 +91,7 @@ START_TEST(test_params_missing)
 		len = hello_take(&h, EXT_TRANSPORT, old);
 		if (instead[i])
 			hello_put(&h, instead[i], old, len);
-		hello_set(&p, &h);
+		hello_set(&h);
 		expect_error(&p, SIM_CLIENT, QL_ERR_CRYPTO(109), "no transport parameters");
 	}
 }
@@ -110,7 +110,7 @@ START_TEST(test_alpn)
 		hello_take(&h, EXT_ALPN, old);
 		if (i == 1)
 			hello_put(&h, EXT_ALPN, unknown, sizeof(unknown));
-		hello_set(&p, &h);
+		hello_set(&h);
 		expect_error(&p, SIM_CLIENT, QL_ERR_CRYPTO(120), "no common protocol");
 	}
 }
