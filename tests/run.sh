@@ -9,7 +9,7 @@
 . "$QL_TOP/tests/lib/files.sh"
 
 SELF=$QL_TOP/tests/run.sh
-ALL=(static unit e2e interop sanitize)
+ALL=(static unit conformance e2e interop sanitize)
 
 usage() {
 	cat <<-USAGE
@@ -19,6 +19,7 @@ usage() {
 
 	  static     formatting, shell scripts, cppcheck
 	  unit       the unit tests (Check), built with gcc; the build with clang
+	  conformance  what tests there are for each MUST of RFC 9000, 9001 and 9002
 	  e2e        the programs: over a TAP device, over a ring in memory, the quick start, what
 	             they say when something is wrong
 	  interop    the programs with QUIC software that is not ours, both ways
@@ -118,6 +119,11 @@ group_static() {
 group_unit() {
 	unit "$QL_TOP/build" unit/
 	step unit/build-clang 900 env CC=clang "$SELF" --build "$QL_TOP/build-clang"
+}
+
+group_conformance() {
+	step conformance/matrix 60 "$QL_TOP/tests/conformance/check" || return 0
+	grep -e '^MUST' -e '^feature absent' -e '^open' "$QL_LOGS/conformance/matrix.log"
 }
 
 group_e2e() {

@@ -527,6 +527,41 @@ START_TEST(test_discarded_by_server)
 }
 END_TEST
 
+/* Only the first bit of a Version Negotiation packet's first byte means anything (17.2.1). */
+START_TEST(test_version_negotiation_bits)
+{
+	for (unsigned int first = 0x80; first <= 0xff; first += 0x1f) {
+		struct sim_job job = {.keep_open = true};
+		const struct ql_cid *dcid, *scid;
+		struct ql_path path;
+		uint8_t buf[100], *q = buf;
+		struct sim_pair p;
+
+		sim_pair_open(&p, 1, NULL, NULL, &job);
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		sim_run(p.sim, 5 * MS, NULL, NULL);
+		scid = &conn_of(&p, SIM_CLIENT)->hs->original_dcid;
+		dcid = &conn_of(&p, SIM_CLIENT)->local_cids.e[0].cid;
+		*q++ = (uint8_t)first;
+		ql_put_be32(q, 0);
+		q += 4;
+		*q++ = dcid->len;
+		memcpy(q, dcid->id, dcid->len);
+		q += dcid->len;
+		*q++ = scid->len;
+		memcpy(q, scid->id, scid->len);
+		q += scid->len;
+		ql_put_be32(q, 0x1a2a3a4a);
+		q += 4;
+		path = *ql_conn_path(conn_of(&p, SIM_CLIENT));
+		sim_inject(p.sim, SIM_CLIENT, &path, buf, (size_t)(q - buf));
+		run_out(&p, 60 * SEC);
+		ck_assert_int_eq(p.app[SIM_CLIENT].close.cause, QL_CLOSE_VERSION);
+		finish(&p);
+	}
+}
+END_TEST
+
 /* ---- The server's transport parameters, as a client finds them (7.3, 7.4, 18.2) ---- */
 
 #define CID8  1, 2, 3, 4, 5, 6, 7, 8
@@ -608,6 +643,7 @@ int main(void)
 	tc = new_case(s, "discarded");
 	tcase_add_test(tc, test_discarded_by_client);
 	tcase_add_test(tc, test_discarded_by_server);
+	tcase_add_test(tc, test_version_negotiation_bits);
 	tc = new_case(s, "answers");
 	tcase_add_test(tc, test_server_params);
 	return run_suite(s);

@@ -215,6 +215,54 @@ START_TEST(test_early_one_rtt)
 }
 END_TEST
 
+static bool no_handshake_of_server(struct witness *w UNUSED, unsigned int side,
+				   const struct noted *first UNUSED, unsigned int n UNUSED)
+{
+	return side == SIM_CLIENT;
+}
+
+/* The same at a client, whose server has 1-RTT keys from its first flight on. */
+START_TEST(test_early_at_client)
+{
+	struct sim_job job = {.keep_open = true};
+	struct ql_engine_stats before, after;
+	struct ql_conn *server;
+	struct ql_seal_job seal;
+	struct ql_path path;
+	uint8_t buf[2048], *q;
+	struct witness w;
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	witness_start(&w, &p);
+	w.pass = no_handshake_of_server;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 30 * MS, NULL, NULL);
+	server = some_conn(&p, SIM_SERVER);
+	ck_assert(server->app.tx.ready);
+	q = ql_pkt_put_short(buf, ql_peer_cid(&server->peer_cids), false, false, 4);
+	q = ql_pn_put(q, 0, 4);
+	memset(q, QL_FRAME_PING, 20);
+	seal = (struct ql_seal_job){.aead = &server->app.tx.aead,
+				    .hp = &server->app.tx.hp,
+				    .hdr = buf,
+				    .hdr_len = (uint16_t)(q - buf),
+				    .payload_len = 20,
+				    .pn_len = 4};
+	ql_seal_one(&seal);
+	path = *ql_conn_path(conn_of(&p, SIM_CLIENT));
+	before = sim_pair_stats(&p, SIM_CLIENT);
+	sim_inject(p.sim, SIM_CLIENT, &path, buf, (size_t)(q - buf) + 20 + QL_TAG_LEN);
+	after = sim_pair_stats(&p, SIM_CLIENT);
+	ck_assert_uint_eq(after.rx_packets, before.rx_packets);
+	ck_assert_uint_eq(after.drops[QL_DROP_NO_KEYS], before.drops[QL_DROP_NO_KEYS] + 1);
+	w.pass = NULL;
+	sim_run(p.sim, 5 * SEC, NULL, NULL);
+	witness_end(&w);
+	close_idle(&p);
+}
+END_TEST
+
 /* A 0-RTT packet that comes to a client, or to a server that has taken none, is not opened. */
 START_TEST(test_zero_rtt)
 {
@@ -526,6 +574,7 @@ int main(void)
 	tcase_add_test(tc, test_unknown_server);
 	tcase_add_test(tc, test_forged_copy);
 	tcase_add_test(tc, test_early_one_rtt);
+	tcase_add_test(tc, test_early_at_client);
 	tcase_add_test(tc, test_zero_rtt);
 	tcase_add_test(tc, test_behind_unreadable);
 	tcase_add_test(tc, test_crypto_reordered);
