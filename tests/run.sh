@@ -17,14 +17,14 @@ usage() {
 
 	Installs what is missing, builds, and runs all groups of tests or those that are named:
 
-	  static     formatting, shell scripts, cppcheck
-	  unit       the unit tests (Check), built with gcc; the build with clang
-	  conformance  what tests there are for each MUST of RFC 9000, 9001 and 9002
-	  e2e        the programs: over a TAP device, over a ring in memory, the quick start, what
-	             they say when something is wrong
-	  interop    the programs with QUIC software that is not ours, both ways
-	  sanitize   unit, e2e and interop under AddressSanitizer and UndefinedBehaviorSanitizer
-	  baseline   not run unless named: that other software with itself
+	  static       formatting, shell scripts, cppcheck
+	  unit         the unit tests (Check), built with gcc; the build with clang
+	  conformance  whether each MUST of RFC 9000, 9001 and 9002 has its tests
+	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
+	               they say when something is wrong
+	  interop      the programs with QUIC software that is not ours, both ways
+	  sanitize     unit, e2e and interop under AddressSanitizer and UndefinedBehaviorSanitizer
+	  baseline     not run unless named: that other software with itself
 
 	  --only REGEX   of e2e, interop and baseline, only the tests with such names
 	  --no-setup     do not run drivers-cfg/setup.sh
