@@ -130,16 +130,19 @@ START_TEST(test_unknown_server)
 	struct ql_path path;
 	uint8_t buf[2048];
 	struct sim_pair p;
+	uint64_t pn;
 	size_t n;
 
 	open_idle(&p);
 	path = path_to(&p, SIM_SERVER);
 	path.remote.ip[15] ^= 1;
 	before = sim_pair_stats(&p, SIM_CLIENT);
+	pn = ql_rec_next_pn(&conn_of(&p, SIM_SERVER)->rec, QL_SPACE_APP);
 	n = make_packet(&p, SIM_SERVER, QL_SPACE_APP, "\x01", 1, 0, buf);
 	sim_inject(p.sim, SIM_CLIENT, &path, buf, n);
 	after = sim_pair_stats(&p, SIM_CLIENT);
-	ck_assert_uint_eq(after.rx_packets, before.rx_packets);
+	ck_assert(!ql_ranges_seen(&conn_of(&p, SIM_CLIENT)->app.received, pn));
+	ck_assert_uint_eq(conn_of(&p, SIM_CLIENT)->app.unacked, 0);
 	ck_assert_uint_eq(after.drops[QL_DROP_PATH], before.drops[QL_DROP_PATH] + 1);
 	close_idle(&p);
 }
