@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "recovery/bbr.h"
+#include "recovery/cubic.h"
 #include "recovery/rtt.h"
 
 #define QL_CC_MAX_WINDOW (UINT64_C(1) << 36) /* bytes; no window grows beyond */
@@ -32,9 +34,24 @@ struct ql_cc_ack {
 	/* Delivery rate sample (draft-cheng-iccrg-delivery-rate-estimation); 0 interval: none. */
 	uint64_t delivered; /* bytes in interval */
 	uint64_t interval;
+	uint64_t send_interval;	  /* in which they were sent: at most interval */
 	uint64_t total_delivered; /* bytes of the path's life */
 	uint64_t prior_delivered; /* total_delivered when the sampled packet was sent */
+	uint64_t tx_in_flight;	  /* in flight when it was sent, itself included */
+	uint64_t lost;		  /* bytes given up since it was sent */
 	bool rate_app_limited;	  /* the sample is */
+};
+
+/* One packet in flight that is given up. */
+struct ql_cc_lost {
+	uint64_t now;
+	uint64_t pn;
+	uint64_t tx_in_flight;	  /* in flight when it was sent, itself included */
+	uint64_t lost;		  /* bytes given up since it was sent, itself included */
+	uint64_t total_delivered; /* bytes of the path's life */
+	uint32_t bytes;
+	bool begins;	       /* a recovery period */
+	bool rate_app_limited; /* it was sent while the application had nothing more */
 };
 
 /* Packets in flight that one pass of loss detection gave up. */
@@ -54,10 +71,15 @@ struct ql_cc_ops {
 	void (*on_loss)(struct ql_cc *cc, const struct ql_cc_loss *loss);
 	/* Congestion Experienced was reported for packets sent until then (7.1). */
 	void (*on_ecn)(struct ql_cc *cc, uint64_t largest_sent, uint64_t now);
-	/* Optional. A packet of so many bytes went out; in_flight includes it. */
-	void (*on_sent)(struct ql_cc *cc, uint64_t now, uint32_t bytes, uint64_t in_flight);
-	/* Optional. Packets that had been declared lost were acknowledged after all. */
-	void (*on_spurious)(struct ql_cc *cc, uint64_t now, uint64_t bytes);
+	/* Optional. Each of the packets that on_loss() then tells of together. */
+	void (*on_lost_packet)(struct ql_cc *cc, const struct ql_cc_lost *lost);
+	/* Optional. A packet of so many bytes went out; in_flight includes it. app_limited: rate
+	 * samples of it are. */
+	void (*on_sent)(struct ql_cc *cc, uint64_t now, uint32_t bytes, uint64_t in_flight,
+			bool app_limited);
+	/* Optional. Every packet lost in the latest recovery period has been acknowledged after
+	 * all: there was no loss to recover from. */
+	void (*on_spurious)(struct ql_cc *cc, uint64_t now);
 };
 
 struct ql_cc {
@@ -67,15 +89,19 @@ struct ql_cc {
 	uint64_t recovery_end; /* packets sent before belong to the recovery period; 0: none */
 	uint64_t pacing_rate;  /* bytes a second; 0: from cwnd and RTT */
 	uint32_t mtu;	       /* the path's maximum datagram size */
+	bool holds_back;       /* cwnd is kept below what the path takes: samples are app-limited */
 	union {
 		struct {
 			uint64_t acked; /* in congestion avoidance, since the last growth */
 		} newreno;
-		uint64_t space[32]; /* for the others */
+		struct ql_cubic cubic;
+		struct ql_bbr bbr;
 	};
 };
 
 extern const struct ql_cc_ops ql_cc_newreno;
+extern const struct ql_cc_ops ql_cc_cubic;
+extern const struct ql_cc_ops ql_cc_bbr;
 
 /* 7.2 */
 static inline uint64_t ql_cc_initial_window(uint32_t mtu)

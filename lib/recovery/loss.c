@@ -39,6 +39,17 @@ void ql_rec_fini(struct ql_recovery *r)
 
 /* ---- Sending ---- */
 
+/* N of RFC 9002, 7.7: 2 in slow start, 1.25 after. */
+static void set_pace(struct ql_path_rec *path, uint64_t now)
+{
+	if (path->cc.pacing_rate)
+		ql_pacer_set_rate(&path->pacer, now, path->cc.pacing_rate, QL_NSEC_PER_SEC, 1, 1);
+	else if (ql_cc_slow_start(&path->cc))
+		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 2, 1);
+	else
+		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 5, 4);
+}
+
 void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, uint16_t flags,
 		    uint64_t now)
 {
@@ -69,8 +80,11 @@ void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, ui
 	path->extra = false;
 	if (path->rtt.sampled)
 		ql_pacer_sent(&path->pacer, size);
-	if (path->cc.ops->on_sent)
-		path->cc.ops->on_sent(&path->cc, now, size, path->in_flight);
+	if (!path->cc.ops->on_sent)
+		return;
+	path->cc.ops->on_sent(&path->cc, now, size, path->in_flight, flags & QL_SENT_APP_LIMITED);
+	if (path->in_flight == size)
+		set_pace(path, now); /* after an idle time it may be another */
 }
 
 /* Bytes that the congestion window lets go, 0 when not even a full datagram. */
@@ -113,17 +127,6 @@ void ql_rec_app_limited(struct ql_recovery *r)
 	path->app_limited = path->delivered + path->in_flight;
 	if (!path->app_limited)
 		path->app_limited = 1;
-}
-
-/* N of RFC 9002, 7.7: 2 in slow start, 1.25 after. */
-static void set_pace(struct ql_path_rec *path, uint64_t now)
-{
-	if (path->cc.pacing_rate)
-		ql_pacer_set_rate(&path->pacer, now, path->cc.pacing_rate, QL_NSEC_PER_SEC, 1, 1);
-	else if (ql_cc_slow_start(&path->cc))
-		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 2, 1);
-	else
-		ql_pacer_set_rate(&path->pacer, now, path->cc.cwnd, path->rtt.smoothed, 5, 4);
 }
 
 void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu)
@@ -219,6 +222,37 @@ static bool is_lost(const struct ql_rec_space *sp, uint64_t pn, const struct ql_
 	return ahead >= QL_REC_PACKET_THRESHOLD || now - pkt->time >= delay;
 }
 
+/* Count a lost packet, also to know when none of them turns out to be lost. */
+static void note_lost(struct ql_path_rec *path, uint64_t pn, const struct ql_sent_pkt *pkt,
+		      struct ql_cc_loss *loss)
+{
+	uint64_t end = path->cc.recovery_end;
+	bool begins = pkt->time >= end && (loss->bytes == 0 || loss->largest_sent < end);
+
+	if (begins) {
+		path->episode_sent = pkt->time;
+		path->episode_lost = 0;
+	}
+	path->episode_lost += pkt->size;
+	path->lost += pkt->size;
+	loss->bytes += pkt->size;
+	loss->largest_sent = pkt->time;
+	if (path->cc.ops->on_lost_packet) {
+		const struct ql_cc_lost lost = {
+			.now = loss->now,
+			.pn = pn,
+			.tx_in_flight = pkt->in_flight,
+			.lost = path->lost - pkt->lost,
+			.total_delivered = path->delivered,
+			.bytes = pkt->size,
+			.begins = begins,
+			.rate_app_limited = pkt->flags & QL_SENT_APP_LIMITED,
+		};
+
+		path->cc.ops->on_lost_packet(&path->cc, &lost);
+	}
+}
+
 /* A.10. The packets are in the order of their times, so the first not lost ends the search. */
 static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 {
@@ -249,8 +283,7 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 		}
 		leave_flight(r, sp, pkt->size, pkt->flags & QL_SENT_ELICITING ? 1 : 0);
 		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
-			loss.bytes += pkt->size;
-			loss.largest_sent = pkt->time;
+			note_lost(path, pn, pkt, &loss);
 			if (is_persistent(r, sp, pkt))
 				loss.persistent = true;
 		}
@@ -259,7 +292,6 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 	}
 	if (!loss.bytes)
 		return any;
-	path->lost += loss.bytes;
 	loss.in_flight = path->in_flight;
 	if (loss.persistent) {
 		r->stats.persistent++;
@@ -281,6 +313,7 @@ struct newly {
 	uint64_t growth;  /* of those, sent after recovery began */
 	uint32_t eliciting;
 	uint64_t late, late_bytes; /* packets that had been declared lost */
+	uint64_t undone;	   /* bytes of them that the latest recovery period counts */
 	uint64_t newest_time;
 	uint64_t newest_pn;
 	const struct ql_sent_pkt *newest; /* highest in flight */
@@ -294,8 +327,11 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 
 	if (__builtin_expect(flags & QL_SENT_LOST, 0)) {
 		n->late++;
-		if (pkt->path == r->path.id)
+		if (pkt->path == r->path.id) {
 			n->late_bytes += pkt->size;
+			if (pkt->time >= r->path.episode_sent && !(flags & QL_SENT_MTU_PROBE))
+				n->undone += pkt->size;
+		}
 	} else {
 		n->packets++;
 		if (flags & QL_SENT_IN_FLIGHT && __builtin_expect(pkt->path != r->path.id, 0)) {
@@ -370,30 +406,23 @@ static void sample_rate(struct ql_path_rec *path, const struct newly *n, uint64_
 	path->first_sent = n->newest_time;
 	if (path->delivered > path->app_limited)
 		path->app_limited = 0;
+	ack->tx_in_flight = n->newest->in_flight;
 	ack->interval = send > recv ? send : recv;
+	ack->send_interval = send;
 	ack->delivered = path->delivered - n->newest->delivered;
 	ack->total_delivered = path->delivered;
 	ack->prior_delivered = n->newest->delivered;
 	ack->rate_app_limited = n->newest->flags & QL_SENT_APP_LIMITED;
 }
 
-static void take_congestion(struct ql_recovery *r, const struct newly *n, uint64_t prior,
-			    bool limited, uint64_t now)
+/* Packets that had been declared lost are here. */
+static void take_late(struct ql_path_rec *path, uint64_t bytes, uint64_t now)
 {
-	struct ql_path_rec *path = &r->path;
-	struct ql_cc_ack ack = {
-		.now = now,
-		.bytes = n->bytes,
-		.growth_bytes = n->growth,
-		.prior_in_flight = prior,
-		.in_flight = path->in_flight,
-		.largest_sent = n->newest_time,
-		.app_limited = limited,
-		.rtt = &path->rtt,
-	};
-
-	sample_rate(path, n, now, &ack);
-	path->cc.ops->on_ack(&path->cc, &ack);
+	if (bytes == 0 || path->episode_lost == 0)
+		return;
+	path->episode_lost -= bytes < path->episode_lost ? bytes : path->episode_lost;
+	if (path->episode_lost == 0 && path->cc.ops->on_spurious)
+		path->cc.ops->on_spurious(&path->cc, now);
 }
 
 int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_frame_ack *ack,
@@ -406,8 +435,9 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	struct ql_ack_iter it;
 	struct ql_ack_range range;
 	uint64_t low, prior = path->in_flight, keep;
+	struct ql_cc_ack cc = {.now = now, .prior_in_flight = prior, .rtt = &path->rtt};
 	const struct ql_sent_pkt *largest;
-	bool sample, limited, lost;
+	bool sample, lost;
 	uint64_t sent_at = 0;
 
 	if (ack->largest >= s->next)
@@ -439,13 +469,23 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 			      r->confirmed ? r->max_ack_delay : UINT64_MAX);
 	if (n.late) {
 		sp->run = false;
-		if (n.late_bytes && path->cc.ops->on_spurious)
-			path->cc.ops->on_spurious(&path->cc, now, n.late_bytes);
+		take_late(path, n.undone, now);
 	}
-	limited = n.newest && underused(path, prior, &n);
+	if (n.newest) {
+		cc.app_limited = underused(path, prior, &n);
+		sample_rate(path, &n, now, &cc);
+	}
 	lost = detect_lost(r, space, now);
-	if (n.newest)
-		take_congestion(r, &n, prior, limited, now);
+	if (n.newest) {
+		cc.bytes = n.bytes;
+		cc.growth_bytes = n.growth;
+		cc.in_flight = path->in_flight;
+		cc.largest_sent = n.newest_time;
+		cc.lost = path->lost - n.newest->lost;
+		path->cc.ops->on_ack(&path->cc, &cc);
+		if (path->cc.holds_back)
+			ql_rec_app_limited(r);
+	}
 	if (r->validated || r->confirmed)
 		r->pto_count = 0;
 	set_pace(path, now);

@@ -5,14 +5,15 @@
 /* A congestion control that only listens. */
 static struct ql_cc_ack last_ack;
 static struct ql_cc_loss last_loss;
+static struct ql_cc_lost lost_packets[64];
+static unsigned int n_lost_packets;
 static unsigned int acks, losses, sents, spurious;
-static uint64_t spurious_bytes;
 
 static void spy_init(struct ql_cc *cc, uint64_t when)
 {
 	CHECK(when == now);
 	cc->cwnd = 100 * MTU;
-	acks = losses = sents = spurious = 0;
+	acks = losses = sents = spurious = n_lost_packets = 0;
 }
 
 static void spy_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
@@ -29,17 +30,23 @@ static void spy_loss(struct ql_cc *cc, const struct ql_cc_loss *loss)
 	losses++;
 }
 
-static void spy_sent(struct ql_cc *cc, uint64_t when, uint32_t bytes, uint64_t in_flight)
+static void spy_lost_packet(struct ql_cc *cc, const struct ql_cc_lost *lost)
+{
+	CHECK(cc == &rec.path.cc && lost->now == now && n_lost_packets < 64);
+	lost_packets[n_lost_packets++] = *lost;
+}
+
+static void spy_sent(struct ql_cc *cc, uint64_t when, uint32_t bytes, uint64_t in_flight,
+		     bool app_limited)
 {
 	CHECK(cc == &rec.path.cc && when == now && bytes > 0);
-	CHECK(in_flight == rec.path.in_flight);
+	CHECK(in_flight == rec.path.in_flight && app_limited == (rec.path.app_limited != 0));
 	sents++;
 }
 
-static void spy_spurious(struct ql_cc *cc, uint64_t when, uint64_t bytes)
+static void spy_spurious(struct ql_cc *cc, uint64_t when)
 {
 	CHECK(cc == &rec.path.cc && when == now);
-	spurious_bytes = bytes;
 	spurious++;
 }
 
@@ -48,6 +55,7 @@ static const struct ql_cc_ops spy = {
 	.init = spy_init,
 	.on_ack = spy_ack,
 	.on_loss = spy_loss,
+	.on_lost_packet = spy_lost_packet,
 	.on_sent = spy_sent,
 	.on_spurious = spy_spurious,
 };
@@ -115,7 +123,93 @@ START_TEST(test_loss_event)
 	ck_assert_uint_eq(spurious, 0);
 	ck_assert_int_eq(ack(APP, 6, 6, 1, 2), 0);
 	ck_assert_uint_eq(spurious, 1);
-	ck_assert_uint_eq(spurious_bytes, 1100);
+}
+END_TEST
+
+/* What is told of each lost packet, and of what was lost while an acknowledged one was under way.
+ */
+START_TEST(test_lost_packets)
+{
+	start_spy();
+	sample(50 * MS);
+	send_n(APP, 4); /* 1 to 4 */
+	now += MS;
+	ql_rec_app_limited(&rec);
+	send_n(APP, 2); /* 5, 6 */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 4, 5), 0); /* 1 and 2 are lost */
+	ck_assert_uint_eq(n_lost_packets, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(lost_packets[i].pn, i + 1);
+		ck_assert_uint_eq(lost_packets[i].bytes, MTU);
+		ck_assert_uint_eq(lost_packets[i].tx_in_flight, (i + 1) * MTU);
+		ck_assert_uint_eq(lost_packets[i].lost, (i + 1) * MTU);
+		ck_assert_uint_eq(lost_packets[i].total_delivered, 3 * MTU);
+		ck_assert(lost_packets[i].begins == (i == 0));
+		ck_assert(!lost_packets[i].rate_app_limited);
+	}
+	ck_assert_uint_eq(last_ack.tx_in_flight, 5 * MTU);
+	ck_assert_uint_eq(last_ack.lost, 2 * MTU);
+	ck_assert_uint_eq(last_ack.send_interval, MS);
+	ck_assert_uint_eq(last_ack.interval, 51 * MS);
+	ck_assert_int_eq(ack(APP, 6, 6), 0);
+	ck_assert_uint_eq(n_lost_packets, 3);
+	ck_assert_uint_eq(last_ack.lost, 3 * MTU);
+	/* sent after those losses: they are not its own */
+	send_n(APP, 1);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 7, 7), 0);
+	ck_assert_uint_eq(last_ack.lost, 0);
+}
+END_TEST
+
+/* Only when all of a recovery period were late was there no loss. */
+START_TEST(test_spurious_period)
+{
+	start_spy();
+	sample(50 * MS);
+	send_n(APP, 8); /* 1 to 8 */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 5, 5), 0); /* 1 and 2 */
+	rec.path.cc.recovery_end = now + 1;
+	now += MS;
+	ck_assert_int_eq(ack(APP, 1, 1), 0);
+	ck_assert_uint_eq(spurious, 0);
+	ck_assert_int_eq(ack(APP, 7, 7), 0); /* 3 and 4 of the same period */
+	ck_assert(!lost_packets[n_lost_packets - 1].begins);
+	ck_assert_int_eq(ack(APP, 1, 3), 0);
+	ck_assert_uint_eq(spurious, 0);
+	ck_assert_int_eq(ack(APP, 1, 4), 0);
+	ck_assert_uint_eq(spurious, 1);
+	/* A new period, while packets of the old one are still out. */
+	send_n(APP, 10); /* 9 to 18 */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 12, 12), 0); /* 6, 8 and 9 */
+	ck_assert(lost_packets[n_lost_packets - 1].begins);
+	ck_assert(!lost_packets[n_lost_packets - 2].begins);
+	rec.path.cc.recovery_end = now + 1;
+	ck_assert_int_eq(ack(APP, 6, 8), 0);
+	ck_assert_uint_eq(spurious, 1);
+	ck_assert_int_eq(ack(APP, 9, 9), 0);
+	ck_assert_uint_eq(spurious, 2);
+}
+END_TEST
+
+/* An algorithm that keeps less in flight than the path takes makes its samples app-limited. */
+START_TEST(test_holds_back)
+{
+	start_spy();
+	sample(50 * MS);
+	rec.path.cc.holds_back = true;
+	send_n(APP, 2);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 1, 1), 0);
+	ck_assert(!last_ack.rate_app_limited);
+	ck_assert_uint_eq(rec.path.app_limited, 3 * MTU);
+	send_n(APP, 1);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 3, 3), 0);
+	ck_assert(last_ack.rate_app_limited);
 }
 END_TEST
 
@@ -413,6 +507,7 @@ START_TEST(test_persistent_contiguous)
 }
 END_TEST
 
-RUN("recovery/loss_cc", open_rec, close_rec, test_ack_event, test_loss_event, test_mtu_probe,
-    test_delivery_rate, test_window, test_pacing, test_set_mtu, test_recovery_packet,
-    test_app_limited, test_persistent_example, test_persistent_contiguous)
+RUN("recovery/loss_cc", open_rec, close_rec, test_ack_event, test_loss_event, test_lost_packets,
+    test_spurious_period, test_holds_back, test_mtu_probe, test_delivery_rate, test_window,
+    test_pacing, test_set_mtu, test_recovery_packet, test_app_limited, test_persistent_example,
+    test_persistent_contiguous)

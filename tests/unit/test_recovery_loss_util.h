@@ -71,7 +71,7 @@ static void start(bool server)
 	rec.confirmed = server;
 }
 
-static void open_rec(void)
+static inline void open_rec(void)
 {
 	mem_open();
 	start(true);
