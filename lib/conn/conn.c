@@ -12,6 +12,13 @@ static void wake(struct ql_conn *conn)
 
 static const struct ql_streams_hooks streams_hooks = {.wake = wake};
 
+static const struct ql_cc_ops *const congestion_controls[] = {
+	[QL_CC_DEFAULT] = &ql_cc_cubic,
+	[QL_CC_NEWRENO] = &ql_cc_newreno,
+	[QL_CC_CUBIC] = &ql_cc_cubic,
+	[QL_CC_BBR] = &ql_cc_bbr,
+};
+
 /* ---- Life ---- */
 
 static void init_space(struct ql_space *sp)
@@ -62,8 +69,9 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	hs->started = host->now;
 	hs->deadline = host->now + t->handshake_timeout_ns;
 
-	ql_rec_init(&conn->rec, host->mem, &ql_conn_rec_ops, conn, &ql_cc_newreno, host->now,
-		    conn->udp_payload, t->initial_rtt_ns, conn->server);
+	ql_rec_init(&conn->rec, host->mem, &ql_conn_rec_ops, conn,
+		    congestion_controls[t->congestion], host->now, conn->udp_payload,
+		    t->initial_rtt_ns, conn->server);
 	ql_streams_init(&conn->streams, host->mem, conn, conn->server, &streams, &streams_hooks,
 			NULL);
 	ql_datagrams_init(&conn->datagrams, t->max_datagram_frame_size, t->datagram_queue_bytes,

@@ -33,21 +33,28 @@ static void eal(const char *const args[])
 		errx(1, "no EAL: %s", rte_strerror(rte_errno));
 }
 
+void sim_env_init_mib(unsigned int mib)
+{
+	char megabytes[16];
+	const char *const args[] = {"sim",
+				    "-l",
+				    "0",
+				    "--no-huge",
+				    "--no-pci",
+				    "--no-shconf",
+				    "--no-telemetry",
+				    "-m",
+				    megabytes,
+				    "--log-level=4",
+				    NULL};
+
+	snprintf(megabytes, sizeof(megabytes), "%u", mib);
+	eal(args);
+}
+
 void sim_env_init(void)
 {
-	static const char *const args[] = {"sim",
-					   "-l",
-					   "0",
-					   "--no-huge",
-					   "--no-pci",
-					   "--no-shconf",
-					   "--no-telemetry",
-					   "-m",
-					   "256",
-					   "--log-level=4",
-					   NULL};
-
-	eal(args);
+	sim_env_init_mib(256);
 }
 
 void sim_env_init_huge(unsigned int mib)

@@ -22,6 +22,9 @@ struct rte_mempool;
  */
 void sim_env_init(void);
 
+/* The same with a heap of so many MiB, for large pools of mbufs; 256 otherwise. */
+void sim_env_init_mib(unsigned int mib);
+
 /* The same with a hugepage heap of so many MiB, for figures. Falls back to the above. */
 void sim_env_init_huge(unsigned int mib);
 

@@ -48,6 +48,7 @@ START_TEST(test_endpoint)
 {
 	static const struct ql_conn_ops no_data = {0};
 	static const struct ql_transport transports[] = {
+		{.congestion = (enum ql_congestion)(QL_CC_BBR + 1)},
 		{.udp_payload = 1199},
 		{.udp_payload = 16384},
 		{.max_streams_bidi = (UINT64_C(1) << 60) + 1},

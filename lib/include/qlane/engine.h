@@ -35,6 +35,14 @@ struct ql_limits {
 	uint64_t memory;      /**< bytes for everything but mbufs and TLS handshakes [256 MiB] */
 };
 
+/** Congestion control of what we send. */
+enum ql_congestion {
+	QL_CC_DEFAULT, /**< CUBIC */
+	QL_CC_NEWRENO, /**< RFC 9002, section 7 */
+	QL_CC_CUBIC,   /**< RFC 9438, with HyStart++ (RFC 9406) in the first slow start */
+	QL_CC_BBR,     /**< BBRv3, draft-ietf-ccwg-bbr */
+};
+
 /** How connections behave, and what the peer is told. 0 means the default in brackets. */
 struct ql_transport {
 	uint64_t idle_timeout_ns;      /**< [30 s] */
@@ -54,6 +62,7 @@ struct ql_transport {
 	uint64_t datagram_queue_bytes; /**< of data that wait to be sent [256 KiB] */
 	uint32_t datagram_queue_count; /**< datagrams that wait to be sent [256] */
 	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
+	enum ql_congestion congestion; /**< [CUBIC] */
 	/**
 	 * Send a PING after so long a silence, so that neither end's idle time-out comes nor a NAT
 	 * forgets the connection; at most half of the idle time-out is used. [no PING]
