@@ -160,6 +160,21 @@ const char *ql_option_gateways(const struct ql_option *option, void *to, const c
 	return list->n == n ? expected : NULL;
 }
 
+const char *ql_option_congestion(const struct ql_option *option, void *to, const char *value)
+{
+	static const char *const names[] = {
+		[QL_CC_NEWRENO] = "newreno", [QL_CC_CUBIC] = "cubic", [QL_CC_BBR] = "bbr"};
+
+	(void)option;
+	for (int i = QL_CC_NEWRENO; i <= QL_CC_BBR; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*(enum ql_congestion *)to = (enum ql_congestion)i;
+			return NULL;
+		}
+	}
+	return "newreno, cubic or bbr";
+}
+
 const char *ql_option_alpns(const struct ql_option *option, void *to, const char *value)
 {
 	static const char *const good[] = {"h3", "hq-interop", "h3,hq-interop", "hq-interop,h3"};

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <qlane/engine.h>
 #include <qlane/net.h>
 
 struct ql_option;
@@ -54,6 +55,8 @@ const char *ql_option_ifaddrs(const struct ql_option *, void *to,
 			      const char *); /* struct ql_ifaddrs */
 const char *ql_option_gateways(const struct ql_option *, void *to,
 			       const char *); /* struct ql_gateways */
+/* enum ql_congestion */
+const char *ql_option_congestion(const struct ql_option *, void *to, const char *);
 const char *ql_option_alpns(const struct ql_option *, void *to, const char *); /* const char * */
 
 /* Name of the program for all messages; set first. */

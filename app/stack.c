@@ -360,7 +360,8 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 
 	for (unsigned int i = 0; i < options->ip.n; i++)
 		ip6 = ip6 || !ql_addr_is_ip4(&options->ip.at[i].addr);
-	return (struct ql_transport){.udp_payload = ql_port_udp_payload(stack->port, ip6)};
+	return (struct ql_transport){.udp_payload = ql_port_udp_payload(stack->port, ip6),
+				     .congestion = options->congestion};
 }
 
 void ql_stack_addresses(FILE *out, const struct ql_net_options *options, uint16_t port)

@@ -21,6 +21,7 @@ struct ql_net_options {
 	uint16_t vlan, mtu;
 	const char *keylog; /* SSLKEYLOGFILE counts, too */
 	uint32_t memory;    /* MiB of an engine */
+	enum ql_congestion congestion;
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */
@@ -51,6 +52,8 @@ struct ql_net_options {
 		 "append the TLS secrets, for Wireshark; so does the\nenvironment's "             \
 		 "SSLKEYLOGFILE",                                                                 \
 		 ql_option_string, offsetof(type, member.keylog)},                                \
+		{"cc", "NAME", "congestion control: newreno, cubic or bbr [cubic]",               \
+		 ql_option_congestion, offsetof(type, member.congestion)},                        \
 	{                                                                                         \
 		"memory", "MB", "of an engine, for connections and streams [256]", ql_option_u32, \
 			offsetof(type, member.memory), 8, 1 << 20                                 \

@@ -88,6 +88,8 @@ bad_arguments() {
 	server 'port' '44x' -- "${QL_TAP_ARGS[@]}" --port 44x "${rest[@]}"
 	server 'gateway' 'nowhere' -- "${QL_TAP_ARGS[@]}" --gateway nowhere "${rest[@]}"
 	server 'alpn' 'h9' -- "${QL_TAP_ARGS[@]}" --alpn h9 "${rest[@]}"
+	server 'cc' 'vegas' 'newreno, cubic or bbr' -- "${QL_TAP_ARGS[@]}" --cc vegas "${rest[@]}"
+	client 'cc' 'vegas' -- "${QL_TAP_ARGS[@]}" --cc vegas --insecure "https://$QL_KERNEL4/file"
 	server 'frobnicate' -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
 	client 'url|scheme|https' 'ftp://' -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
 	client 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"
