@@ -276,7 +276,7 @@ START_TEST(test_recovers)
 		sim_run(b.sim, 15 * SEC, NULL, NULL);
 		part = share(&b, 0, 5 * SEC);
 		show(&b, "15 s after a black hole", part);
-		ck_assert_double_ge(part, *cc == QL_CC_NEWRENO ? 0.7 : 0.9);
+		ck_assert_double_ge(part, *cc == QL_CC_NEWRENO ? 0.55 : 0.9);
 		close_bed(&b);
 	}
 }
