@@ -250,9 +250,10 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 		return;
 	conn->probes = (uint8_t)ql_rec_on_timeout(&conn->rec, now, &space);
 	conn->probe_space = (uint8_t)space;
+	/* Each brings along what the other spaces have under way (RFC 9002, 6.2.4). */
 	for (unsigned int i = 0; i < conn->probes; i++) {
-		if (!ql_rec_probe_frames(&conn->rec, space))
-			break;
+		for (unsigned int k = 0; k < QL_SPACES; k++)
+			ql_rec_probe_frames(&conn->rec, k);
 	}
 }
 

@@ -416,6 +416,7 @@ static size_t send_datagram(struct ql_conn *conn, struct ql_tx_burst *burst, boo
 			    bool *in_flight)
 {
 	size_t room = anti_amplification(conn);
+	unsigned int probes = conn->probes;
 	struct assembly a;
 
 	if (!any_due(conn, data))
@@ -427,6 +428,8 @@ static size_t send_datagram(struct ql_conn *conn, struct ql_tx_burst *burst, boo
 		for (enum ql_space_id id = QL_SPACE_INITIAL; id < QL_SPACE_APP; id++) {
 			if (space_due(conn, id, data))
 				build_packet(conn, &a, burst, id, data);
+			/* What goes along with a probe need not wait, either. */
+			data |= conn->probes < probes;
 		}
 	}
 	if (space_due(conn, QL_SPACE_APP, data))

@@ -245,6 +245,37 @@ START_TEST(test_finished_lost)
 }
 END_TEST
 
+/* Lose the client's second datagram only. */
+static bool lose_second(void *arg, struct ql_datagram *d UNUSED, uint64_t now UNUSED)
+{
+	unsigned int *datagrams = arg;
+
+	return (*datagrams)++ != 1;
+}
+
+/*
+ * That datagram has the Finished message and the request. The probe for the one brings the other
+ * along, so that both cost one probe timeout: 20 ms and four times 10 ms.
+ */
+START_TEST(test_probe_brings_all)
+{
+	struct sim_job job = {.streams = 1, .download = 5};
+	unsigned int datagrams = 0;
+	struct sim_pair p;
+	uint64_t start;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	sim_link(p.sim, SIM_CLIENT)->filter = lose_second;
+	sim_link(p.sim, SIM_CLIENT)->arg = &datagrams;
+	start = sim_now(p.sim);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	check_complete(&p, 1);
+	ck_assert_uint_lt(p.app[SIM_CLIENT].closed_at - start, (20 + 60 + 20 + 5) * MS);
+	finish(&p);
+}
+END_TEST
+
 /* Far more streams than may be open at a time. */
 START_TEST(test_thousand_streams)
 {
@@ -368,6 +399,7 @@ int main(void)
 	tcase_add_test(tc, test_loss_5);
 	tcase_add_test(tc, test_loss_20);
 	tcase_add_test(tc, test_finished_lost);
+	tcase_add_test(tc, test_probe_brings_all);
 	tcase_add_test(tc, test_reordering);
 	tcase_add_test(tc, test_duplication);
 	tcase_add_test(tc, test_corruption);
