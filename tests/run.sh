@@ -9,7 +9,7 @@
 . "$QL_TOP/tests/lib/files.sh"
 
 SELF=$QL_TOP/tests/run.sh
-ALL=(static unit conformance e2e interop sanitize)
+ALL=(static unit sim conformance e2e interop sanitize)
 
 usage() {
 	cat <<-USAGE
@@ -19,11 +19,13 @@ usage() {
 
 	  static       formatting, shell scripts, cppcheck
 	  unit         the unit tests (Check), built with gcc; the build with clang
+	  sim          engines on a virtual clock: scenarios by seed, see qlane-sim --help
 	  conformance  whether each MUST of RFC 9000, 9001 and 9002 has its tests
 	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
 	               they say when something is wrong
 	  interop      the programs with QUIC software that is not ours, both ways
-	  sanitize     unit, e2e and interop under AddressSanitizer and UndefinedBehaviorSanitizer
+	  sanitize     unit, sim, e2e and interop under AddressSanitizer and
+	               UndefinedBehaviorSanitizer
 	  baseline     not run unless named: that other software with itself
 
 	  --only REGEX   of e2e, interop and baseline, only the tests with such names
@@ -126,6 +128,24 @@ group_conformance() {
 	grep -e '^MUST' -e '^feature absent' -e '^open' "$QL_LOGS/conformance/matrix.log"
 }
 
+# Runs all scenarios of a build directory's simulator.
+simulate() { # PREFIX SEEDS-OF-CHAOS SEEDS
+	local prefix=$1 chaos=$2 seeds=$3 sim=$QL_BUILD/tests/sim/qlane-sim name options
+	for name in $("$sim" --list | cut -d ' ' -f 1); do
+		options=(--seeds "$seeds" --check-trace)
+		case $name in
+		chaos) options=(--seeds "$chaos") ;;
+		handshakeloss) options=(--seeds 1) ;;
+		esac
+		step "${prefix}sim/$name" $((120 * ${QL_SLOW:-1})) "$sim" --scenario "$name" "${options[@]}"
+	done
+	step "${prefix}sim/chaos-twice" $((120 * ${QL_SLOW:-1})) "$sim" --scenario chaos --seeds "$seeds" --check-trace
+}
+
+group_sim() {
+	simulate "" 1-1000 1-10
+}
+
 group_e2e() {
 	scripts "$QL_TOP"/tests/e2e/*.sh
 }
@@ -148,6 +168,7 @@ group_sanitize() {
 	local -x LSAN_OPTIONS=suppressions=$QL_TOP/tests/lib/lsan.supp:print_suppressions=0
 	mkdir -p "$QL_LOGS"
 	unit "$dir" sanitize/unit/
+	simulate sanitize/ 1001-1100 1-2
 	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors}.sh \
 		"$QL_TOP"/tests/interop/{clients,servers}.sh
 }

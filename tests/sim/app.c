@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/env.h"
+#include "sim/sim.h"
 
 /* Not a multiple of any packet's or buffer's size. */
 #define PATTERN_LEN 1048573u
@@ -29,13 +30,15 @@ struct end {
 struct flow {
 	struct end *end;
 	uint8_t header[HEADER_LEN];
-	unsigned int n_header;	 /* bytes of it sent or received */
-	uint64_t start;		 /* where in the pattern its bytes begin */
-	uint64_t rx, rx_len;	 /* pattern bytes so far, and in all */
-	uint64_t tx, tx_len;	 /* given to the library so far, and in all */
-	uint64_t acked;		 /* as stream_acked() says, header included */
-	bool fin_received, gone; /* gone: reset or stopped, so it need not be complete */
-	bool fin_sent;
+	unsigned int n_header; /* bytes of it sent or received */
+	uint64_t start;	       /* where in the pattern its bytes begin */
+	uint64_t rx, rx_len;   /* pattern bytes so far, and in all */
+	uint64_t tx, tx_len;   /* given to the library so far, and in all */
+	uint64_t acked;	       /* as stream_acked() says, header included */
+	bool fin_received, fin_sent;
+	bool reset;   /* by the peer: no more data comes */
+	bool stopped; /* by us: the same */
+	bool gone;    /* our direction has been reset or stopped: nothing more to send */
 };
 
 /* ---- */
@@ -116,6 +119,26 @@ static void released(void *arg)
 		broken(end->app, "released more often than given");
 	else
 		end->refs--;
+}
+
+/* End our direction without an end. */
+static void drop(struct ql_stream *stream, struct flow *f, uint64_t app_error)
+{
+	if (!f->gone)
+		ql_stream_reset(stream, app_error);
+	f->gone = true;
+}
+
+/* Now and then, one of the ways to end a stream early. */
+static void surprise(struct ql_stream *stream, struct flow *f)
+{
+	struct sim_app *app = f->end->app;
+
+	if (app->reset_chance && sim_below(app->random, SIM_MILLION) < app->reset_chance)
+		drop(stream, f, 11);
+	if (app->stop_chance && !f->fin_received &&
+	    sim_below(app->random, SIM_MILLION) < app->stop_chance)
+		f->stopped = ql_stream_stop(stream, 12) == 0;
 }
 
 /* Give one piece; how many bytes were taken, or below 0 for an end. */
@@ -221,8 +244,11 @@ static void stream_data(struct ql_stream *stream, const uint8_t *data, size_t le
 
 	if (len == 0 && !fin)
 		broken(app, "no data and no end");
-	if (f->fin_received)
-		broken(app, "data behind the end");
+	if (f->fin_received || f->reset || f->stopped)
+		broken(app, "data behind %s",
+		       f->reset	    ? "a reset"
+		       : f->stopped ? "a stop"
+				    : "the end");
 	f->fin_received |= fin;
 	if (!app->no_credit)
 		ql_stream_credit(stream, len);
@@ -248,6 +274,8 @@ static void stream_data(struct ql_stream *stream, const uint8_t *data, size_t le
 		broken(app, "stream %llu: %llu bytes, not %llu",
 		       (unsigned long long)ql_stream_id(stream), (unsigned long long)f->rx,
 		       (unsigned long long)f->rx_len);
+	if (app->random)
+		surprise(stream, f);
 }
 
 static void stream_writable(struct ql_stream *stream)
@@ -274,9 +302,13 @@ static void stream_reset(struct ql_stream *stream, uint64_t app_error)
 {
 	struct flow *f = ql_stream_user(stream);
 
-	(void)app_error;
-	f->gone = true;
+	if (f->reset)
+		broken(f->end->app, "reset twice");
+	f->reset = true;
 	f->end->app->reset++;
+	/* Without all of the header a server does not know what to send. */
+	if (ql_conn_is_server(ql_stream_conn(stream)) && f->n_header < HEADER_LEN)
+		drop(stream, f, app_error);
 }
 
 static void stream_stopped(struct ql_stream *stream, uint64_t app_error)
@@ -336,6 +368,7 @@ static struct end *new_end(struct sim_app *app)
 	if (!end)
 		abort();
 	end->app = app;
+	app->live++;
 	return end;
 }
 
@@ -379,8 +412,12 @@ static void closed(struct ql_conn *conn, const struct ql_close_info *info)
 	if (end->refs > 0)
 		broken(app, "closed with %u buffers not released", end->refs);
 	app->closed++;
+	app->live--;
 	app->closed_at = ql_conn_now(conn);
 	app->close = *info;
+	app->causes[info->cause]++;
+	if (!info->application && info->error != QL_ERR_NO_ERROR && app->faults++ == 0)
+		app->fault = info->error;
 	snprintf(app->reason, sizeof(app->reason), "%s", info->reason);
 	app->close.reason = app->reason;
 	if (app->conn == conn)
@@ -428,9 +465,11 @@ int sim_app_connect(struct sim_app *app, struct ql_engine *engine, struct ql_tls
 	int rc;
 
 	rc = ql_connect(engine, path, tls, SIM_NAME, transport, &proto, 1, end, now, &conn);
-	if (rc < 0)
+	if (rc < 0) {
+		app->live--;
 		free(end);
-	else
+	} else {
 		app->conn = conn;
+	}
 	return rc;
 }

@@ -4,6 +4,8 @@
  * 16 bytes that say how many bytes follow and how many it wants, then those bytes; the server
  * answers with what is wanted. All bytes are of a pattern, and checked.
  *
+ * Streams may also be reset and stopped by chance, on either side.
+ *
  * It also checks what qlane/conn.h and qlane/stream.h promise: the order of callbacks, one end for
  * everything that began, offsets, releases. The first broken promise is kept as text, and counted.
  */
@@ -33,6 +35,9 @@ struct sim_app {
 	bool no_check;	   /* leave the pattern unchecked: for figures */
 	bool no_credit;	   /* give no credit back */
 	uint64_t refuse;   /* server: accepted() returns this */
+	/* Chances in a million, at each arrival of data, to reset and to stop its stream. */
+	unsigned int reset_chance, stop_chance;
+	uint64_t *random; /* for these; see sim_below() */
 	/* Called at the end of connected() and of each stream; may be NULL. */
 	void (*on_connected)(struct sim_app *app, struct ql_conn *conn);
 	void (*on_stream_closed)(struct sim_app *app, struct ql_conn *conn);
@@ -40,12 +45,16 @@ struct sim_app {
 
 	/* What happened. */
 	unsigned int accepted, connected, closed;
+	unsigned int live;	    /* connections that are owed closed() */
 	unsigned int opened, ended; /* streams */
 	unsigned int complete;	    /* streams with all bytes in both directions */
 	uint64_t received;	    /* bytes of the pattern */
 	uint64_t reset, stopped;    /* streams */
 	unsigned int moved;	    /* path_changed() without error, and with */
 	unsigned int not_moved;
+	unsigned int causes[8];	    /* connections closed, by ql_close_info.cause */
+	unsigned int faults;	    /* of these, with an error of QUIC's: ours or the peer's */
+	uint64_t fault;		    /* the first such error */
 	struct ql_close_info close; /* of the last connection that was closed */
 	char reason[128];
 	struct ql_conn *conn; /* the latest, NULL once closed */

@@ -29,6 +29,7 @@ struct node {
 	unsigned int n_more;
 	struct sim_link link;
 	struct sim_link_stats stats;
+	uint64_t burst_end;  /* of losses */
 	uint64_t busy_until; /* when the link has sent all that waits */
 	/* Ring of the times at which those that wait have been sent, to know how many wait. */
 	uint64_t *waiting;
@@ -46,6 +47,12 @@ struct delivery {
 	struct ql_datagram d;
 };
 
+struct alarm {
+	uint64_t at;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct sim {
 	uint64_t now;
 	uint64_t random;
@@ -54,6 +61,10 @@ struct sim {
 	struct delivery *heap; /* the next one first */
 	size_t n_heap, max_heap;
 	uint64_t seq;
+	struct alarm *alarms; /* in order of time */
+	size_t n_alarms, first_alarm;
+	sim_tap_fn tap;
+	void *tap_arg;
 	uint64_t turn; /* ns at least from one turn to the next */
 	struct sim_stats stats;
 };
@@ -110,6 +121,16 @@ static struct delivery pop(struct sim *s)
 static bool chance(struct sim *s, unsigned int in_a_million)
 {
 	return in_a_million > 0 && sim_below(&s->random, SIM_MILLION) < in_a_million;
+}
+
+/* Lost by chance, one by one or in a burst. */
+static bool is_lost(struct sim *s, struct node *n)
+{
+	const struct sim_link *l = &n->link;
+
+	if (s->now >= n->burst_end && chance(s, l->burst_begin))
+		n->burst_end = s->now + sim_below(&s->random, 2 * l->burst_length + 1);
+	return chance(s, l->loss) || (s->now < n->burst_end && chance(s, l->burst_loss));
 }
 
 /* When the link has sent len bytes that come to it now; QL_NEVER: its queue is full. */
@@ -187,6 +208,13 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 	n->stats.bytes += len;
 	if (len > n->stats.largest)
 		n->stats.largest = len;
+	if (s->tap)
+		s->tap(s->tap_arg, SIM_TAP_SENT, (unsigned int)(n - s->nodes), d, s->now);
+	if (l->down || (l->mtu > 0 && len > l->mtu)) {
+		n->stats.vanished++;
+		rte_pktmbuf_free(d->mbuf);
+		return;
+	}
 	if (l->filter && !l->filter(l->arg, d, s->now)) {
 		n->stats.filtered++;
 		rte_pktmbuf_free(d->mbuf);
@@ -198,12 +226,16 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 		rte_pktmbuf_free(d->mbuf);
 		return;
 	}
-	if (chance(s, l->loss)) {
+	if (is_lost(s, n)) {
 		n->stats.lost++;
 		rte_pktmbuf_free(d->mbuf);
 		return;
 	}
 	at += l->delay;
+	if ((d->ecn == QL_ECN_ECT0 || d->ecn == QL_ECN_ECT1) && chance(s, l->mark)) {
+		n->stats.marked++;
+		d->ecn = QL_ECN_CE;
+	}
 	if (chance(s, l->duplicate)) {
 		struct ql_datagram copy = *d;
 
@@ -262,11 +294,18 @@ static void turns(struct sim *s)
 {
 	bool received[SIM_NODES] = {0};
 
+	while (s->first_alarm < s->n_alarms && s->alarms[s->first_alarm].at <= s->now) {
+		const struct alarm a = s->alarms[s->first_alarm++];
+
+		a.fn(a.arg);
+	}
 	while (s->n_heap > 0 && s->heap[0].at <= s->now) {
 		struct delivery v = pop(s);
 		struct node *n = &s->nodes[v.node];
 
 		received[v.node] = true;
+		if (s->tap)
+			s->tap(s->tap_arg, SIM_TAP_ARRIVED, v.node, &v.d, s->now);
 		n->in[n->n_in++] = v.d;
 		if (n->n_in == BURST)
 			receive(s, n);
@@ -284,6 +323,8 @@ static uint64_t next(const struct sim *s)
 {
 	uint64_t t = s->n_heap > 0 ? s->heap[0].at : QL_NEVER;
 
+	if (s->first_alarm < s->n_alarms && s->alarms[s->first_alarm].at < t)
+		t = s->alarms[s->first_alarm].at;
 	for (unsigned int i = 0; i < s->n_nodes; i++) {
 		uint64_t deadline = ql_engine_deadline(s->nodes[i].engine);
 
@@ -370,6 +411,7 @@ int sim_free(struct sim *s)
 			missing += (int)n->pool_level - (int)rte_mempool_avail_count(n->pool);
 	}
 	free(s->heap);
+	free(s->alarms);
 	free(s);
 	return missing;
 }
@@ -432,6 +474,22 @@ const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int no
 const struct sim_stats *sim_stats(const struct sim *s)
 {
 	return &s->stats;
+}
+
+void sim_at(struct sim *s, uint64_t at, void (*fn)(void *arg), void *arg)
+{
+	size_t i = s->n_alarms++;
+
+	s->alarms = grow(s->alarms, s->n_alarms * sizeof(*s->alarms));
+	for (; i > s->first_alarm && s->alarms[i - 1].at > at; i--)
+		s->alarms[i] = s->alarms[i - 1];
+	s->alarms[i] = (struct alarm){.at = at, .fn = fn, .arg = arg};
+}
+
+void sim_set_tap(struct sim *s, sim_tap_fn tap, void *arg)
+{
+	s->tap = tap;
+	s->tap_arg = arg;
 }
 
 void sim_set_turn(struct sim *s, uint64_t ns)

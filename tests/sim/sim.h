@@ -38,6 +38,12 @@ struct sim_link {
 	unsigned int corrupt; /* one bit flipped */
 	unsigned int reorder; /* comes reorder_delay later */
 	uint64_t reorder_delay;
+	unsigned int mark; /* ECN: Congestion Experienced, if the datagram's sender knows ECN */
+	/* Losses in bursts (Gilbert-Elliott): the chance that one begins, and of a loss in it. */
+	unsigned int burst_begin, burst_loss;
+	uint64_t burst_length; /* ns, on average */
+	unsigned int mtu;      /* bytes of UDP payload; larger datagrams vanish; 0: no limit */
+	bool down;	       /* everything vanishes */
 	/* A test's own hand: may look and alter; false loses the datagram. May be NULL. */
 	bool (*filter)(void *arg, struct ql_datagram *d, uint64_t now);
 	void *arg;
@@ -48,7 +54,8 @@ extern const struct sim_link sim_link_default;
 
 struct sim_link_stats {
 	uint64_t datagrams, bytes; /* that the node sent */
-	uint64_t lost, overflowed, filtered, duplicated, corrupted, reordered;
+	uint64_t lost, overflowed, filtered, duplicated, corrupted, reordered, marked;
+	uint64_t vanished;   /* by mtu and down */
 	uint64_t unroutable; /* no node has this address */
 	uint64_t largest;    /* bytes of the largest datagram */
 };
@@ -90,6 +97,20 @@ void sim_set_turn(struct sim *s, uint64_t ns);
 
 /* One more IP address that leads to the node, at most SIM_ADDRS; the port does not matter. */
 void sim_add_addr(struct sim *s, unsigned int node, const struct ql_addr *addr);
+
+/* Call fn when it is this time, before what arrives then; at once if the time has passed. */
+void sim_at(struct sim *s, uint64_t at, void (*fn)(void *arg), void *arg);
+
+/* What a tap sees of a datagram. The path is that of the node. */
+enum sim_tap_what {
+	SIM_TAP_SENT,	 /* by this node, before its link does anything to it */
+	SIM_TAP_ARRIVED, /* at this node, which will see it now */
+};
+typedef void (*sim_tap_fn)(void *arg, enum sim_tap_what what, unsigned int node,
+			   const struct ql_datagram *d, uint64_t now);
+
+/* Show every datagram to a test. One tap, or NULL. */
+void sim_set_tap(struct sim *s, sim_tap_fn tap, void *arg);
 
 /* A path between two nodes, from a fresh port of the first to port 443 of the other. */
 struct ql_path sim_path(struct sim *s, unsigned int from, unsigned int to);

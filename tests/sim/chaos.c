@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Everything drawn from the seed. What has to hold in any case is in trial.h; where nothing drawn
+ * is worse than what a connection has to survive, all streams of all connections must be complete.
+ */
+#include <stdlib.h>
+
+#include "sim/trial.h"
+
+#define MS	  QL_NSEC_PER_MSEC
+#define SEC	  QL_NSEC_PER_SEC
+#define MAX_BYTES UINT64_C(3000000) /* of all streams of a trial */
+
+/* How a trial's connections end. */
+enum ending {
+	WHEN_DONE, /* the client closes */
+	IDLE,	   /* nobody does */
+	CLIENT,	   /* closes at some time */
+	SERVER,	   /* the same */
+	REFUSED,   /* by the server's application */
+	FREED,	   /* one of the engines goes away with all its connections */
+	ENDINGS,
+};
+
+struct chaos {
+	uint64_t random;
+	struct sim_trial *t;
+	enum ending ending;
+	struct ql_transport transport[2];
+	struct sim_job job;
+	unsigned int conns;
+	struct sim_link link[2];
+	struct sim_event events[SIM_EVENTS];
+	unsigned int n_events;
+	uint64_t gap; /* ns between two connections' starts, at most */
+	bool survivable;
+};
+
+static uint64_t below(struct chaos *c, uint64_t n)
+{
+	return sim_below(&c->random, n);
+}
+
+static bool once_in(struct chaos *c, unsigned int n)
+{
+	return below(c, n) == 0;
+}
+
+static uint64_t between(struct chaos *c, uint64_t least, uint64_t most)
+{
+	return least + below(c, most - least + 1);
+}
+
+/* The same, small numbers as likely as large ones. */
+static uint64_t magnitude(struct chaos *c, uint64_t least, uint64_t most)
+{
+	uint64_t limit = least;
+
+	while (limit < most && !once_in(c, 8))
+		limit *= 2;
+	return between(c, least, limit < most ? limit : most);
+}
+
+/* A chance in a million of at most `most`, and often none. */
+static unsigned int maybe(struct chaos *c, unsigned int most)
+{
+	return once_in(c, 3) ? (unsigned int)below(c, most) : 0;
+}
+
+static void draw_transport(struct chaos *c, struct ql_transport *t)
+{
+	t->idle_timeout_ns = between(c, 5, 40) * SEC;
+	t->max_data = magnitude(c, 5000, 16 << 20);
+	t->max_stream_data = magnitude(c, 2000, 4 << 20);
+	t->max_streams_bidi = magnitude(c, 1, 200);
+	t->send_buffer = magnitude(c, 1000, 256 << 10);
+	t->initial_rtt_ns = between(c, 20, 333) * MS;
+	t->ack_delay_ns = between(c, 1, 25) * MS;
+	t->udp_payload = (uint16_t)between(c, 1200, 1472);
+}
+
+static void draw_link(struct chaos *c, struct sim_link *l)
+{
+	l->rate = once_in(c, 4) ? 0 : magnitude(c, 1000000, 1000000000);
+	l->delay = magnitude(c, 100, 300000) * QL_NSEC_PER_USEC;
+	l->queue = once_in(c, 2) ? (unsigned int)between(c, 10, 300) : 0;
+	l->loss = maybe(c, SIM_MILLION / 15);
+	l->duplicate = maybe(c, SIM_MILLION / 10);
+	l->corrupt = maybe(c, SIM_MILLION / 30);
+	l->reorder = maybe(c, SIM_MILLION / 10);
+	l->reorder_delay = between(c, 1, 50) * MS;
+	l->mark = maybe(c, SIM_MILLION / 10);
+	l->burst_begin = maybe(c, SIM_MILLION / 200);
+	l->burst_length = magnitude(c, 1, 200) * MS;
+	l->burst_loss = (unsigned int)below(c, SIM_MILLION);
+}
+
+static void draw_event(struct chaos *c, struct sim_event *e)
+{
+	*e = (struct sim_event){
+		.at = between(c, 0, 3000) * MS,
+		.lasts = between(c, 20, 2000) * MS,
+		.node = (unsigned int)below(c, 2),
+		.kind = (enum sim_event_kind)below(c, SIM_EVENT_KINDS),
+	};
+	switch (e->kind) {
+	case SIM_EVENT_RATE:
+		e->value = magnitude(c, 200000, 100000000);
+		break;
+	case SIM_EVENT_DELAY:
+		e->value = magnitude(c, 100, 500000) * QL_NSEC_PER_USEC;
+		break;
+	case SIM_EVENT_DOWN:
+		e->value = 1;
+		break;
+	case SIM_EVENT_MTU:
+		e->value = between(c, 200, 1400);
+		break;
+	case SIM_EVENT_BURST:
+		e->value = below(c, SIM_MILLION / 50);
+		break;
+	default:
+		e->value = below(c, SIM_MILLION / 2);
+	}
+}
+
+static void draw(struct chaos *c)
+{
+	uint64_t share;
+
+	c->conns = (unsigned int)magnitude(c, 1, once_in(c, 10) ? 40 : 6);
+	c->job.streams = (unsigned int)magnitude(c, 1, once_in(c, 10) ? 200 : 12);
+	share = MAX_BYTES / 2 / c->conns / c->job.streams;
+	c->job.download = once_in(c, 8) ? 0 : magnitude(c, 1, share);
+	c->job.upload = once_in(c, 2) ? 0 : magnitude(c, 1, share);
+	c->job.close_code = below(c, 1000);
+	c->job.close_reason = once_in(c, 2) ? "enough" : NULL;
+	c->gap = below(c, 100) * MS;
+	c->ending = once_in(c, 2) ? (enum ending)below(c, ENDINGS) : WHEN_DONE;
+	c->job.keep_open = c->ending == IDLE;
+	c->survivable = c->ending == WHEN_DONE;
+	for (unsigned int i = 0; i < 2; i++) {
+		draw_transport(c, &c->transport[i]);
+		draw_link(c, &c->link[i]);
+	}
+	c->n_events = once_in(c, 2) ? (unsigned int)below(c, 7) : 0;
+	for (unsigned int i = 0; i < c->n_events; i++)
+		draw_event(c, &c->events[i]);
+	/* Events may add up to more than a time-out. */
+	c->survivable &= c->n_events == 0;
+}
+
+/* ---- Endings ---- */
+
+static void close_one(void *arg)
+{
+	struct chaos *c = arg;
+	unsigned int side = c->ending == CLIENT ? SIM_CLIENT : SIM_SERVER;
+	struct ql_conn *conn = c->t->pair.app[side].conn;
+
+	if (conn)
+		ql_conn_close(conn, 99, "chaos");
+}
+
+static void begin_ending(struct chaos *c)
+{
+	struct sim_app *app = c->t->pair.app;
+
+	if (c->ending == REFUSED)
+		app[SIM_SERVER].refuse = 17;
+	for (unsigned int i = 0; i < 3 && (c->ending == CLIENT || c->ending == SERVER); i++)
+		sim_at(c->t->pair.sim, sim_now(c->t->pair.sim) + below(c, 1000) * MS, close_one, c);
+	if (!once_in(c, 5))
+		return;
+	c->survivable = false;
+	for (unsigned int i = 0; i < 2; i++) {
+		app[i].random = &c->random;
+		app[i].reset_chance = maybe(c, SIM_MILLION / 10);
+		app[i].stop_chance = maybe(c, SIM_MILLION / 10);
+	}
+}
+
+/* ---- */
+
+void sim_chaos(struct sim_trial *t)
+{
+	struct chaos c = {.random = t->seed, .t = t};
+
+	draw(&c);
+	sim_trial_open(t, &c.transport[SIM_SERVER], &c.job);
+	t->pair.transport[SIM_CLIENT] = c.transport[SIM_CLIENT];
+	t->abandoned = c.ending == FREED;
+	for (unsigned int i = 0; i < 2; i++) {
+		*sim_link(t->pair.sim, i) = c.link[i];
+		t->pair.app[i].by_reference = once_in(&c, 2);
+	}
+	if (once_in(&c, 3))
+		sim_set_turn(t->pair.sim, magnitude(&c, 1, 2000) * QL_NSEC_PER_USEC);
+	begin_ending(&c);
+	sim_trial_script(t, c.events, c.n_events);
+	for (unsigned int i = 0; i < c.conns; i++) {
+		sim_trial_connect(t, 1);
+		sim_run(t->pair.sim, below(&c, c.gap + 1), NULL, NULL);
+	}
+	if (c.ending == FREED)
+		sim_run(t->pair.sim, magnitude(&c, 1, 2000) * MS, NULL, NULL);
+	else
+		sim_trial_run(t, 3600 * SEC);
+	if (c.survivable)
+		sim_trial_complete(t);
+	sim_trial_close(t);
+}
