@@ -7,7 +7,7 @@
 #define QL_NET_ICMP_H
 
 #include "net/frame.h"
-#include "net/rate.h"
+#include "base/rate.h"
 #include "net/txq.h"
 
 #define QL_ICMP_INTERVAL_NS QL_NSEC_PER_MSEC

@@ -18,7 +18,7 @@
 
 #include "base/siphash.h"
 #include "net/frame.h"
-#include "net/rate.h"
+#include "base/rate.h"
 #include "net/txq.h"
 
 #include <sys/queue.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* A limit on how often something is done: one each interval, and up to burst at once. */
-#ifndef QL_NET_RATE_H
-#define QL_NET_RATE_H
+#ifndef QL_BASE_RATE_H
+#define QL_BASE_RATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,4 +22,4 @@ static inline bool ql_rate_allow(struct ql_rate *r, uint64_t now)
 	return true;
 }
 
-#endif /* QL_NET_RATE_H */
+#endif /* QL_BASE_RATE_H */

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "net/rate.h"
+#include "base/rate.h"
 
 START_TEST(burst_then_steady)
 {
@@ -45,7 +45,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("net/rate");
+	Suite *s = suite_create("base/rate");
 	TCase *tc = tcase_create("all");
 	SRunner *sr;
 	int failed;
