@@ -58,6 +58,13 @@ uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id)
 	return slot ^ slot_mask(key, id);
 }
 
+bool ql_local_cid_plausible(const uint8_t *id, uint16_t lcore)
+{
+	const uint16_t bits = (1u << QL_CID_LCORE_BITS) - 1;
+
+	return id[0] == FIRST_OCTET && (ql_get_be16(id + AT_WORD) & bits) == (lcore & bits);
+}
+
 void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
 		    uint8_t token[QL_RESET_TOKEN_LEN])
 {

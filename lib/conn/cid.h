@@ -43,6 +43,12 @@ void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_
 /* The slot that the QL_LOCAL_CID_LEN bytes at id name; anything if they are not of our making. */
 uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id);
 
+/*
+ * Whether the QL_LOCAL_CID_LEN bytes at id have the form of an ID that this lcore's engine may have
+ * made, now or before a restart.
+ */
+bool ql_local_cid_plausible(const uint8_t *id, uint16_t lcore);
+
 void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
 		    uint8_t token[QL_RESET_TOKEN_LEN]);
 

@@ -117,7 +117,7 @@ static int begin(struct ql_conn *conn, const char *sni)
 
 int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
 			const struct ql_endpoint *endpoint, const struct ql_pkt_hdr *initial,
-			const struct ql_path *path)
+			const struct ql_path *path, const struct ql_validation *validation)
 {
 	struct ql_handshake *hs;
 	int rc = alloc(conn, host, slot);
@@ -131,6 +131,12 @@ int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 		ql_conn_fini(conn);
 		return -EINVAL;
 	}
+	if (validation->retried) {
+		hs->retried = true;
+		hs->retry_scid = hs->original_dcid;
+		hs->original_dcid = validation->original_dcid;
+	}
+	conn->peer_validated = validation->validated;
 	hs->peer_scid_known = true;
 	conn->peer_cids.e[0].cid = hs->peer_scid;
 	return begin(conn, NULL);
@@ -157,6 +163,22 @@ int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 	if (rc == 0)
 		conn->announced = true;
 	return rc;
+}
+
+int ql_conn_set_token(struct ql_conn *conn, const uint8_t *token, size_t len)
+{
+	struct ql_handshake *hs = conn->hs;
+
+	if (conn->server || len == 0 || len > QL_TOKEN_MAX)
+		return -EINVAL;
+	if (!hs || hs->token || conn->stats.tx_packets > 0 || conn->state != QL_CONN_HANDSHAKE)
+		return -EISCONN;
+	hs->token = ql_mem_alloc(conn->host->mem, len);
+	if (!hs->token)
+		return -ENOMEM;
+	memcpy(hs->token, token, len);
+	hs->token_len = (uint16_t)len;
+	return 0;
 }
 
 void ql_conn_fini(struct ql_conn *conn)

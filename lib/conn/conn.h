@@ -109,7 +109,11 @@ struct ql_handshake {
 	struct ql_recvbuf crypto_in[QL_SPACE_APP]; /* what comes at 1-RTT goes to ql_conn.late */
 	struct ql_sendbuf crypto_out[QL_SPACES];
 	struct ql_cid original_dcid; /* of the client's first Initial */
-	struct ql_cid peer_scid;     /* of the peer's first Initial */
+	struct ql_cid retry_scid;    /* of the Retry packet, if retried */
+	bool retried;	/* the client has shown its address by way of a Retry (8.1.2) */
+	uint8_t *token; /* client: for its Initial packets */
+	uint16_t token_len;
+	struct ql_cid peer_scid; /* of the peer's first Initial */
 	bool peer_scid_known;
 	struct ql_endpoint endpoint;
 	uint64_t started;
@@ -175,6 +179,7 @@ struct ql_conn {
 	uint64_t auth_failures;	 /* for the integrity limit (RFC 9001, 6.6) */
 	struct ql_late_crypto late;
 	bool send_handshake_done;
+	bool send_new_token;
 	bool initial_done; /* a client has sent a Handshake packet: Initial keys can go */
 	bool announced;	   /* the application knows of it and is owed closed() */
 	uint8_t probes;	   /* to send now, whatever the window says (RFC 9002, 6.2.4) */
@@ -197,6 +202,13 @@ struct ql_conn {
 
 /* ---- Life ---- */
 
+/* What the token in a client's first Initial has shown. */
+struct ql_validation {
+	bool validated;		     /* the client has its address */
+	bool retried;		     /* by a Retry's token: then original_dcid is valid */
+	struct ql_cid original_dcid; /* where its Initial before the Retry went */
+};
+
 /*
  * Start the server's side for a client's first Initial. conn is memory of the engine's, slot its
  * place there. The packet itself is given to ql_conn_recv_long() afterwards; if that does
@@ -205,7 +217,7 @@ struct ql_conn {
  */
 int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
 			const struct ql_endpoint *endpoint, const struct ql_pkt_hdr *initial,
-			const struct ql_path *path);
+			const struct ql_path *path, const struct ql_validation *validation);
 
 /* endpoint is copied. 0; -EINVAL; -ENOMEM. */
 int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot,
@@ -264,6 +276,9 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 
 /* A Version Negotiation packet came to a client. */
 void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_hdr *hdr);
+
+/* A Retry packet came to a client (17.2.5). */
+void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, const uint8_t *pkt);
 
 /* Count bytes of a datagram for the amplification limit, before its packets are handled. */
 void ql_conn_count_rx(struct ql_conn *conn, size_t bytes);

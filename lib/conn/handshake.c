@@ -48,12 +48,15 @@ static int install_keys(struct ql_conn *conn, struct ql_keys *keys, const struct
 
 int ql_handshake_initial_keys(struct ql_conn *conn)
 {
-	const struct ql_cid *dcid = &conn->hs->original_dcid;
+	const struct ql_handshake *hs = conn->hs;
+	const struct ql_cid *dcid = hs->retried ? &hs->retry_scid : &hs->original_dcid;
 	struct ql_space *sp = &conn->early[QL_SPACE_INITIAL];
 	struct ql_secret client, server;
 	int rc;
 
 	rc = ql_initial_secrets(conn->version, dcid->id, dcid->len, &client, &server);
+	free_keys(conn, &sp->rx);
+	free_keys(conn, &sp->tx);
 	if (rc == 0)
 		rc = install_keys(conn, &sp->rx, conn->server ? &client : &server);
 	if (rc == 0)
@@ -229,6 +232,9 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	if (conn->server) {
 		ql_tp_set(&tp, QL_TP_ORIGINAL_DCID);
 		tp.original_dcid = conn->hs->original_dcid;
+		if (conn->hs->retried)
+			ql_tp_set(&tp, QL_TP_RETRY_SCID);
+		tp.retry_scid = conn->hs->retry_scid;
 		ql_tp_set(&tp, QL_TP_STATELESS_RESET_TOKEN);
 		ql_reset_token(&conn->host->cid_key, &tp.initial_scid, tp.stateless_reset_token);
 		if (t->preferred_ip4.port || t->preferred_ip6.port)
@@ -241,14 +247,16 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 /* The IDs must be those of the handshake's packets (7.3). */
 static bool cids_agree(const struct ql_conn *conn, const struct ql_tparams *tp)
 {
-	if (!ql_tp_has(tp, QL_TP_INITIAL_SCID) ||
-	    !ql_cid_eq(&tp->initial_scid, &conn->hs->peer_scid))
+	const struct ql_handshake *hs = conn->hs;
+
+	if (!ql_tp_has(tp, QL_TP_INITIAL_SCID) || !ql_cid_eq(&tp->initial_scid, &hs->peer_scid))
 		return false;
 	if (conn->server)
 		return true;
 	return ql_tp_has(tp, QL_TP_ORIGINAL_DCID) &&
-	       ql_cid_eq(&tp->original_dcid, &conn->hs->original_dcid) &&
-	       !ql_tp_has(tp, QL_TP_RETRY_SCID);
+	       ql_cid_eq(&tp->original_dcid, &hs->original_dcid) &&
+	       ql_tp_has(tp, QL_TP_RETRY_SCID) == hs->retried &&
+	       (!hs->retried || ql_cid_eq(&tp->retry_scid, &hs->retry_scid));
 }
 
 static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
@@ -400,6 +408,7 @@ static void complete(struct ql_conn *conn)
 	if (conn->server) {
 		conn->user = proto->arg;
 		conn->send_handshake_done = true;
+		conn->send_new_token = true;
 		ql_handshake_confirmed(conn);
 		conn->announced = true;
 		if (conn->ops->accepted) {
@@ -497,6 +506,7 @@ void ql_handshake_fini(struct ql_conn *conn, bool force)
 	for (unsigned int i = 0; i < QL_SPACE_APP; i++)
 		ql_recvbuf_drop(&hs->crypto_in[i], mem);
 	ql_tls_free(hs->tls);
+	ql_mem_free(mem, hs->token, hs->token_len);
 	ql_mem_free(mem, hs, sizeof(*hs));
 	conn->hs = NULL;
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "conn/cid.h"
 #include "crypto/rng.h"
+#include "crypto/token.h"
 
 struct ql_conn;
 
@@ -26,6 +27,8 @@ struct ql_conn_host {
 	struct rte_mempool *tx_pool;
 	struct ql_engine_stats *stats;
 	struct ql_cid_key cid_key;
+	struct ql_tokens *tokens;
+	uint64_t token_clock; /* ns that tokens' time is ahead of now */
 	uint16_t lcore_index;
 	uint16_t tx_room; /* bytes for a UDP payload in one mbuf of tx_pool */
 };

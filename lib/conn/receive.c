@@ -7,6 +7,7 @@
 #include <rte_mbuf.h>
 
 #include "conn/conn.h"
+#include "crypto/retry.h"
 
 #define ACK_EVERY 2 /* ack-eliciting packets; all of a burst are acknowledged together (13.2.2) */
 
@@ -59,6 +60,16 @@ static uint64_t recv_datagram(struct ql_conn *conn, const struct ql_frame *f)
 	return 0;
 }
 
+/* Of use for a later connection only. */
+static uint64_t recv_new_token(struct ql_conn *conn, const uint8_t *token, size_t len)
+{
+	if (conn->server)
+		return QL_ERR_PROTOCOL_VIOLATION;
+	if (len <= QL_TOKEN_MAX && conn->ops && conn->ops->new_token)
+		conn->ops->new_token(conn, token, len);
+	return 0;
+}
+
 /* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
 static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f,
 			   const struct ql_datagram *dgram)
@@ -94,8 +105,8 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 			return QL_ERR_PROTOCOL_VIOLATION;
 		ql_handshake_confirmed(conn);
 		return 0;
-	case QL_FRAME_NEW_TOKEN: /* of use for a later connection only */
-		return conn->server ? QL_ERR_PROTOCOL_VIOLATION : 0;
+	case QL_FRAME_NEW_TOKEN:
+		return recv_new_token(conn, f->new_token.data, f->new_token.len);
 	case QL_FRAME_DATAGRAM:
 		return recv_datagram(conn, f);
 	default: /* PING */
@@ -378,7 +389,7 @@ void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_
 
 	/* Only the first answer to our first packet may be one (6.2). */
 	if (conn->server || conn->state != QL_CONN_HANDSHAKE || hs->peer_scid_known ||
-	    !ql_cid_is(&hs->original_dcid, hdr->scid.p, hdr->scid.len)) {
+	    hs->retried || !ql_cid_is(&hs->original_dcid, hdr->scid.p, hdr->scid.len)) {
 		count_drop(conn, QL_DROP_VERSION);
 		return;
 	}
@@ -389,6 +400,45 @@ void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_
 		}
 	}
 	ql_conn_drop(conn, QL_CLOSE_VERSION);
+}
+
+void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, const uint8_t *pkt)
+{
+	struct ql_handshake *hs = conn->hs;
+	const struct ql_cid *dcid = hs ? &hs->original_dcid : NULL;
+	uint8_t *token;
+
+	/* Only the first answer to our first packet may be one, and none that changes nothing. */
+	if (conn->server || conn->state != QL_CONN_HANDSHAKE || hs->peer_scid_known ||
+	    hs->retried || hdr->version != conn->version || hdr->token_len > QL_TOKEN_MAX ||
+	    ql_cid_is(dcid, hdr->scid.p, hdr->scid.len)) {
+		count_drop(conn, QL_DROP_HEADER);
+		return;
+	}
+	if (!ql_retry_verify(hdr->version, dcid->id, dcid->len, pkt, hdr->size)) {
+		count_drop(conn, QL_DROP_AUTH);
+		return;
+	}
+	token = ql_mem_alloc(conn->host->mem, hdr->token_len);
+	if (!token) {
+		count_drop(conn, QL_DROP_NO_MEMORY);
+		return;
+	}
+	memcpy(token, hdr->token, hdr->token_len);
+	ql_mem_free(conn->host->mem, hs->token, hs->token_len);
+	hs->token = token;
+	hs->token_len = (uint16_t)hdr->token_len;
+	hs->retried = true;
+	ql_cid_set(&hs->retry_scid, hdr->scid.p, hdr->scid.len);
+	conn->peer_cids.e[0].cid = hs->retry_scid;
+	conn->host->stats->rx_packets++;
+	conn->stats.rx_packets++;
+	if (ql_handshake_initial_keys(conn) < 0) {
+		ql_conn_drop(conn, QL_CLOSE_HANDSHAKE);
+		return;
+	}
+	ql_rec_requeue_space(&conn->rec, QL_SPACE_INITIAL);
+	ql_conn_wake(conn);
 }
 
 void ql_conn_count_rx(struct ql_conn *conn, size_t bytes)

@@ -63,7 +63,8 @@ static inline bool app_pending(const struct ql_conn *conn)
 {
 	return conn->state >= QL_CONN_COMPLETE &&
 	       (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
-		conn->send_handshake_done || conn->ping || cids_pending(conn));
+		conn->send_handshake_done || conn->ping || conn->send_new_token ||
+		cids_pending(conn));
 }
 
 static inline bool ack_due(const struct ql_space *sp, uint64_t now)
@@ -191,6 +192,25 @@ static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 	return p;
 }
 
+/* For the client's next connection (8.1.3). Without memory for it, it gets none. */
+static uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
+{
+	struct ql_conn_host *host = conn->host;
+	struct ql_sent_frame rec = {.kind = QL_SENT_NEW_TOKEN};
+	uint8_t token[QL_TOKEN_NEW_LEN], *q;
+
+	if (ql_token_new(host->tokens, host->rng, host->now + host->token_clock, &conn->path.remote,
+			 token) < 0) {
+		conn->send_new_token = false;
+		return p;
+	}
+	q = ql_frame_put_new_token(p, end, token, sizeof(token));
+	if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
+		return p;
+	conn->send_new_token = false;
+	return q;
+}
+
 /* Everything that 1-RTT packets carry before stream data. */
 static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
@@ -205,6 +225,8 @@ static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t 
 			p = q;
 		}
 	}
+	if (conn->send_new_token)
+		p = put_new_token(conn, p, end);
 	return cids_pending(conn) ? put_cids(conn, p, end) : p;
 }
 
@@ -233,6 +255,7 @@ static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_spa
 			   unsigned int pn_len, uint8_t **length)
 {
 	const struct ql_cid *dcid = ql_peer_cid(&conn->peer_cids);
+	const uint8_t *token = id == QL_SPACE_INITIAL ? conn->hs->token : NULL;
 
 	*length = NULL;
 	if (id == QL_SPACE_APP) {
@@ -242,8 +265,8 @@ static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_spa
 	}
 	return ql_pkt_put_long(a->p, a->end - QL_TAG_LEN - 4,
 			       id == QL_SPACE_INITIAL ? QL_PKT_INITIAL : QL_PKT_HANDSHAKE,
-			       conn->version, dcid, &conn->local_cids.e[0].cid, NULL, 0, pn_len,
-			       length);
+			       conn->version, dcid, &conn->local_cids.e[0].cid, token,
+			       token ? conn->hs->token_len : 0, pn_len, length);
 }
 
 /* The packet's frames end at p; it joins the burst. */

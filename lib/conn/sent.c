@@ -33,6 +33,7 @@ static void on_acked(void *arg, unsigned int space, const struct ql_sent_frame *
 		break;
 	case QL_SENT_NEW_CONNECTION_ID:
 	case QL_SENT_RETIRE_CONNECTION_ID:
+	case QL_SENT_NEW_TOKEN:
 	case QL_SENT_HANDSHAKE_DONE:
 	case QL_SENT_PING:
 		break;
@@ -73,6 +74,9 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 		break;
 	case QL_SENT_HANDSHAKE_DONE:
 		conn->send_handshake_done = true;
+		break;
+	case QL_SENT_NEW_TOKEN:
+		conn->send_new_token = true;
 		break;
 	default:
 		ql_streams_lost(&conn->streams, f);

@@ -114,6 +114,18 @@ void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem)
 	ql_wipe(hp, sizeof(*hp));
 }
 
+void ql_aead_seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		  size_t aad_len, uint8_t *text, size_t len)
+{
+	backends[aead->backend]->seal(aead, nonce, aad, aad_len, text, len);
+}
+
+bool ql_aead_open(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		  size_t aad_len, uint8_t *text, size_t len)
+{
+	return backends[aead->backend]->open(aead, nonce, aad, aad_len, text, len);
+}
+
 /*
  * RFC 9001, section 5.3. A nonce is put together in registers and stored at once: the AEAD loads it
  * with one instruction, which would have to wait for several smaller stores to leave the CPU.

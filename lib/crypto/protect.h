@@ -60,6 +60,15 @@ void ql_aead_fini(struct ql_aead *aead, struct ql_mem *mem);
 void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem);
 
 /*
+ * The AEAD alone, in place, under a nonce of the caller's, for what is no packet: the tag goes
+ * behind the len bytes of text, or is there. ql_aead_open() returns whether it was right.
+ */
+void ql_aead_seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		  size_t aad_len, uint8_t *text, size_t len);
+bool ql_aead_open(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		  size_t aad_len, uint8_t *text, size_t len);
+
+/*
  * A packet to be sealed in place. At hdr are hdr_len bytes of header, the packet number (pn_len
  * bytes, low bytes of pn) last; behind it the payload, and behind that QL_TAG_LEN bytes of room.
  * pn_len + payload_len must be at least 4, so that there is a sample: the caller pads.

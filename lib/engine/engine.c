@@ -71,17 +71,59 @@ static int take_region(struct ql_engine *e, int socket_id)
 	return 0;
 }
 
-static void give_region(struct ql_engine *e)
+/* A secret of the caller's, or of our own making where that is all zero. */
+static void take_secret(struct ql_engine *e, uint8_t secret[32], const uint8_t given[32])
 {
+	static const uint8_t none[32];
+
+	ql_rng_bytes(&e->rng, secret, 32);
+	if (memcmp(given, none, sizeof(none)) != 0)
+		memcpy(secret, given, sizeof(none));
+}
+
+/* Keys, and what is found by them. */
+static int take_tables(struct ql_engine *e, const struct ql_engine_config *config)
+{
+	struct ql_cid_key *cid_key = &e->host.cid_key;
+	struct ql_sipkey table_key, resets_key;
+	uint8_t secret[32];
+	int rc;
+
+	ql_rng_bytes(&e->rng, &table_key, sizeof(table_key));
+	ql_rng_bytes(&e->rng, &resets_key, sizeof(resets_key));
+	ql_cid_key_init(cid_key, &e->rng);
+	_Static_assert(sizeof(cid_key->reset) == sizeof(secret), "a key of 32 bytes");
+	take_secret(e, secret, config->reset_key);
+	memcpy(cid_key->reset, secret, sizeof(secret));
+	take_secret(e, secret, config->token_key);
+	rc = ql_tokens_init(&e->tokens, &e->mem, secret);
+	ql_wipe(secret, sizeof(secret));
+	if (rc == 0)
+		rc = ql_conntable_init(&e->table, e->limits.connections, e->limits.handshakes,
+				       config->socket_id, &table_key);
+	if (rc == 0)
+		rc = ql_resets_init(&e->resets, e->limits.connections, config->socket_id,
+				    &resets_key);
+	return rc;
+}
+
+/* Everything that creation took, or the part of it that it got to. */
+static void give(struct ql_engine *e)
+{
+	if (e->tokens.mem)
+		ql_tokens_fini(&e->tokens);
+	ql_resets_fini(&e->resets);
+	ql_conntable_fini(&e->table);
 	if (e->region_mapped)
 		munmap(e->region, e->region_size);
 	else
 		rte_free(e->region);
+	ql_wipe(e, sizeof(*e));
+	rte_free(e);
 }
 
 struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 {
-	struct ql_sipkey table_key;
 	struct ql_engine *e;
 	uint32_t room;
 	int rc;
@@ -116,16 +158,19 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	if (e->limits.memory == 0)
 		e->limits.memory = DEFAULT_MEMORY;
 
+	e->retry = config->retry;
+	e->retry_handshakes = config->retry_handshakes;
+	if (e->retry_handshakes == 0)
+		e->retry_handshakes = e->limits.handshakes / 2;
+	e->reset_rate = e->refusal_rate =
+		(struct ql_rate){.interval = QL_REPLY_INTERVAL, .burst = QL_REPLY_BURST};
+
 	ql_rng_init(&e->rng, config->seed);
-	ql_rng_bytes(&e->rng, &table_key, sizeof(table_key));
 	rc = take_region(e, config->socket_id);
 	if (rc == 0)
-		rc = ql_conntable_init(&e->table, e->limits.connections, e->limits.handshakes,
-				       config->socket_id, &table_key);
+		rc = take_tables(e, config);
 	if (rc < 0) {
-		if (e->region)
-			give_region(e);
-		rte_free(e);
+		give(e);
 		errno = -rc;
 		return NULL;
 	}
@@ -138,7 +183,8 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	e->host.lcore_index = config->lcore_index;
 	room -= RTE_PKTMBUF_HEADROOM;
 	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);
-	ql_cid_key_init(&e->host.cid_key, &e->rng);
+	e->host.tokens = &e->tokens;
+	e->host.token_clock = config->token_clock_ns;
 	return e;
 }
 
@@ -155,10 +201,7 @@ void ql_engine_free(struct ql_engine *e)
 	}
 	for (unsigned int i = 0; i < e->n_replies; i++)
 		rte_pktmbuf_free(e->replies[i].mbuf);
-	ql_conntable_fini(&e->table);
-	give_region(e);
-	ql_wipe(e, sizeof(*e));
-	rte_free(e);
+	give(e);
 }
 
 /* ---- Endpoints ---- */
@@ -313,6 +356,7 @@ const char *ql_drop_name(enum ql_drop reason)
 		[QL_DROP_NO_KEYS] = "no_keys",	     [QL_DROP_AUTH] = "auth",
 		[QL_DROP_DUPLICATE] = "duplicate",   [QL_DROP_PATH] = "path",
 		[QL_DROP_CLOSING] = "closing",	     [QL_DROP_COALESCED_CID] = "coalesced_cid",
+		[QL_DROP_TOKEN] = "token",
 	};
 
 	return (unsigned int)reason < QL_DROP_MAX ? names[reason] : "unknown";

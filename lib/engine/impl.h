@@ -5,7 +5,10 @@
  *	engine.c	life, listening, connecting, figures
  *	rx.c		a burst of datagrams to their connections
  *	tx.c		connections that are ready to a burst of datagrams; timers; the end of
- *connections reply.c		answers that belong to no connection wheel.c		timers
+ *			connections
+ *	reply.c		answers that belong to no connection
+ *	resets.c	which connection a stateless reset is for
+ *	wheel.c		timers
  *	conntable.c	which connection a packet is for
  */
 #ifndef QL_ENGINE_IMPL_H
@@ -16,8 +19,10 @@
 #include <qlane/engine.h>
 
 #include "base/mem.h"
+#include "base/rate.h"
 #include "conn/conn.h"
 #include "engine/conntable.h"
+#include "engine/resets.h"
 #include "engine/wheel.h"
 #include "ql_build.h"
 
@@ -26,18 +31,27 @@
 #define QL_TX_SHARE 8  /* of these for one connection's turn while others wait */
 #define QL_REPLIES  32 /* stateless answers that may wait */
 
+/* Stateless resets, and refusals of tokens, each: so many at once, and one an interval. */
+#define QL_REPLY_BURST	  64
+#define QL_REPLY_INTERVAL QL_NSEC_PER_MSEC
+
+/* Bytes of a packet that a stateless reset may answer: it hides among packets of its size (10.3) */
+#define QL_RESET_TRIGGER 43
+
 /* A connection, and what the engine keeps with it. */
 struct ql_engine_conn {
 	struct ql_conn conn; /* first: a pointer to one is a pointer to the other */
 	struct ql_timer timer;
 	struct ql_initial_key initial;
 	bool in_table; /* initial is in the table */
+	struct ql_reset_entry reset;
 };
 
 struct ql_engine {
 	struct ql_conn_host host;
 	struct ql_engine_stats stats;
 	struct ql_conntable table;
+	struct ql_resets resets;
 	struct ql_wheel wheel;
 	struct ql_mem mem;
 	struct ql_rng rng;
@@ -47,10 +61,14 @@ struct ql_engine {
 	struct ql_endpoint listener;
 	struct ql_datagram replies[QL_REPLIES];
 	unsigned int n_replies;
+	struct ql_rate reset_rate, refusal_rate;
+	enum ql_retry retry;
+	uint32_t retry_handshakes;
 	struct ql_seal_job seal_jobs[QL_TX_BURST * QL_SPACES];
 	void *region;	    /* behind mem */
 	size_t region_size; /* bytes */
 	bool region_mapped; /* by mmap, else from DPDK's heap */
+	struct ql_tokens tokens;
 	char name[32];
 	pthread_t owner;
 	bool owned;
@@ -81,5 +99,14 @@ void ql_engine_reap(struct ql_engine *e, struct ql_engine_conn *ec);
 /* reply.c: answer an unknown version (6.1), if there is room for another answer this turn. */
 void ql_reply_version_negotiation(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 				  const struct ql_datagram *dgram);
+/* Ask a client for its Initial again, with a token that it gets only at its address (8.1.2). */
+void ql_reply_retry(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+		    const struct ql_datagram *dgram);
+/* Close with INVALID_TOKEN what a client sent in answer to a Retry (8.1.2). */
+void ql_reply_invalid_token(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+			    const struct ql_datagram *dgram);
+/* Answer a short-header packet with a stateless reset, if it may be one of a connection of ours. */
+void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
+		    const struct ql_datagram *dgram);
 
 #endif

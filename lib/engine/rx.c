@@ -28,9 +28,30 @@ static inline void drop(struct ql_engine *e, enum ql_drop reason)
 	e->stats.drops[reason]++;
 }
 
+/*
+ * The len bytes at p were of no use: a stateless reset, maybe, which ends the connection with the
+ * one who sent it. True if it was one.
+ */
+static bool recv_reset(struct ql_engine *e, const uint8_t *p, size_t len,
+		       const struct ql_datagram *dgram)
+{
+	const uint8_t *token = p + len - QL_RESET_TOKEN_LEN;
+	struct ql_reset_entry *found = NULL;
+
+	while ((found = ql_resets_find(&e->resets, found, token)) != NULL) {
+		struct ql_engine_conn *ec = container_of(found, struct ql_engine_conn, reset);
+
+		if (ql_addr_eq(&ec->conn.path.remote, &dgram->path.remote)) {
+			ql_conn_drop(&ec->conn, QL_CLOSE_RESET);
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- Short headers ---- */
 
-static void open_gathered(struct gathered *g)
+static void open_gathered(struct ql_engine *e, struct gathered *g)
 {
 	if (g->n == 0)
 		return;
@@ -39,6 +60,9 @@ static void open_gathered(struct gathered *g)
 		ql_conn_open_phase(g->conns[i], &g->jobs[i]);
 	ql_open_burst(g->jobs, g->n);
 	for (unsigned int i = 0; i < g->n; i++) {
+		if (__builtin_expect(g->jobs[i].result < 0, 0) &&
+		    recv_reset(e, g->jobs[i].pkt, g->jobs[i].len, g->dgrams[i]))
+			continue;
 		g->conns[i]->rx_cid_seq = g->seqs[i];
 		ql_conn_recv(g->conns[i], &g->jobs[i], g->dgrams[i]);
 	}
@@ -77,7 +101,10 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		conn = find_local(e, pkt + 1, &g->seqs[i]);
 	}
 	if (!conn) {
-		drop(e, QL_DROP_NO_CONN);
+		if (!recv_reset(e, pkt, len, dgram)) {
+			drop(e, QL_DROP_NO_CONN);
+			ql_reply_reset(e, pkt, len, dgram);
+		}
 		return;
 	}
 	rc = ql_conn_open_job(conn, pkt, len, &g->jobs[i]);
@@ -89,15 +116,51 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 	g->conns[i] = conn;
 	g->dgrams[i] = dgram;
 	if (++g->n == QL_RX_BURST)
-		open_gathered(g);
+		open_gathered(e, g);
 }
 
 /* ---- Long headers ---- */
 
-/* A client's first packet: a connection for it, or NULL. */
-static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
-				      const struct ql_datagram *dgram, size_t len)
+/*
+ * What the token in a client's first packet shows of its address. False if the packet is not to
+ * start a connection: it has had its answer, or is not worth one.
+ */
+static bool validate_address(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+			     const struct ql_datagram *dgram, struct ql_token *token,
+			     struct ql_validation *v)
 {
+	const struct ql_conn_host *host = &e->host;
+	enum ql_token_kind kind = ql_token_kind(hdr->token, hdr->token_len);
+	int rc = ql_token_open(host->tokens, host->now + host->token_clock, &dgram->path.remote,
+			       hdr->dcid, hdr->token, hdr->token_len, token);
+
+	*v = (struct ql_validation){.validated = rc == 0};
+	if (rc == 0 && kind == QL_TOKEN_RETRY) {
+		v->retried = true;
+		v->original_dcid = token->original_dcid;
+	} else if (kind == QL_TOKEN_RETRY) {
+		drop(e, QL_DROP_TOKEN);
+		if (rc != -EALREADY)
+			ql_reply_invalid_token(e, hdr, dgram);
+		return false;
+	}
+	if (rc < 0 && (e->retry == QL_RETRY_ALWAYS ||
+		       (e->retry == QL_RETRY_AUTO && e->stats.handshakes > e->retry_handshakes))) {
+		ql_reply_retry(e, hdr, dgram);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * A client's first packet: a connection for it, or NULL. *token is what has validated the client's
+ * address, if that is so.
+ */
+static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+				      const struct ql_datagram *dgram, size_t len,
+				      struct ql_token *token)
+{
+	struct ql_validation validation;
 	struct ql_engine_conn *ec;
 	uint32_t slot;
 
@@ -113,6 +176,8 @@ static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_h
 		drop(e, QL_DROP_HEADER);
 		return NULL;
 	}
+	if (!validate_address(e, hdr, dgram, token, &validation))
+		return NULL;
 	ec = ql_engine_conn_new(e, &slot);
 	if (!ec) {
 		drop(e, QL_DROP_CONN_LIMIT);
@@ -124,7 +189,8 @@ static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_h
 		ql_engine_conn_free(e, ec, slot);
 		return NULL;
 	}
-	if (ql_conn_init_server(&ec->conn, &e->host, slot, &e->listener, hdr, &dgram->path) < 0) {
+	if (ql_conn_init_server(&ec->conn, &e->host, slot, &e->listener, hdr, &dgram->path,
+				&validation) < 0) {
 		drop(e, QL_DROP_NO_MEMORY);
 		ql_conntable_del(&e->table, &ec->initial);
 		ql_engine_conn_free(e, ec, slot);
@@ -168,46 +234,58 @@ static void unknown_version(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 
 /*
  * One long-header packet. *conn is the connection of the datagram's first packet and its bytes
- * are counted there, once.
+ * are counted there, once. False if the packet was of no use.
  */
-static void recv_long(struct ql_engine *e, struct ql_conn **conn, const struct ql_pkt_hdr *hdr,
+static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct ql_pkt_hdr *hdr,
 		      uint8_t *pkt, const struct ql_datagram *dgram, size_t dgram_len)
 {
+	struct ql_token token;
 	bool fresh = false;
 
 	if (!*conn) {
 		*conn = find_long(e, hdr, dgram);
 		if (!*conn && hdr->type == QL_PKT_INITIAL) {
-			*conn = accept_initial(e, hdr, dgram, dgram_len);
+			*conn = accept_initial(e, hdr, dgram, dgram_len, &token);
 			if (!*conn)
-				return;
+				return false;
 			fresh = true;
 		}
 		if (!*conn) {
 			drop(e, QL_DROP_NO_CONN);
-			return;
+			return false;
 		}
 		ql_conn_count_rx(*conn, dgram_len);
 	}
 	if (hdr->type == QL_PKT_VERSION_NEGOTIATION) {
 		ql_conn_recv_version_negotiation(*conn, hdr);
-		return;
+		return true;
 	}
 	if (!ql_pkt_fixed(hdr)) {
 		drop(e, QL_DROP_HEADER);
-		return;
+		return false;
+	}
+	if (hdr->type == QL_PKT_RETRY) {
+		ql_conn_recv_retry(*conn, hdr, pkt);
+		return true;
 	}
 	/* A server ignores Initials in small datagrams (14.1). */
 	if (hdr->type == QL_PKT_INITIAL && (*conn)->server && dgram_len < QL_INITIAL_MIN) {
 		drop(e, QL_DROP_INITIAL_SIZE);
-		return;
+		return false;
 	}
-	if (!ql_conn_recv_long(*conn, hdr, pkt, dgram) && fresh) {
-		ql_engine_reap(e, ql_engine_conn_of(*conn));
-		*conn = NULL;
-	} else if (fresh) {
+	if (!ql_conn_recv_long(*conn, hdr, pkt, dgram)) {
+		if (fresh) {
+			ql_engine_reap(e, ql_engine_conn_of(*conn));
+			*conn = NULL;
+		}
+		return false;
+	}
+	if (fresh) {
 		e->stats.conns_accepted++;
+		if ((*conn)->peer_validated) /* the first packet cannot do that, but its token */
+			ql_token_use(&e->tokens, &token);
 	}
+	return true;
 }
 
 /* A datagram that starts with a long header: one packet after another (12.2). */
@@ -221,7 +299,8 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 
 	while (off < len) {
 		if (ql_pkt_parse(p + off, len - off, QL_LOCAL_CID_LEN, &hdr) < 0) {
-			drop(e, QL_DROP_HEADER);
+			if (off > 0 || !recv_reset(e, p, len, dgram))
+				drop(e, QL_DROP_HEADER);
 			return;
 		}
 		if (off == 0) {
@@ -234,18 +313,19 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 		}
 		if (hdr.type == QL_PKT_SHORT) {
 			gather(e, g, p + off, hdr.size, dgram);
-			open_gathered(g);
+			open_gathered(e, g);
 			return;
 		}
 		if (hdr.type == QL_PKT_UNKNOWN_VERSION ||
 		    (hdr.version != QL_VERSION_1 && hdr.type != QL_PKT_VERSION_NEGOTIATION)) {
-			if (off == 0)
+			if (off == 0 && !recv_reset(e, p, len, dgram))
 				unknown_version(e, &hdr, dgram, len);
 			else
 				drop(e, QL_DROP_VERSION);
 			return;
 		}
-		recv_long(e, &conn, &hdr, p + off, dgram, len);
+		if (!recv_long(e, &conn, &hdr, p + off, dgram, len) && off == 0)
+			recv_reset(e, p, len, dgram);
 		if (!conn)
 			return;
 		off += hdr.size;
@@ -273,11 +353,11 @@ static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int
 		else if (!(p[0] & QL_PKT_LONG))
 			gather(e, &g, p, len, &in[i]);
 		else {
-			open_gathered(&g);
+			open_gathered(e, &g);
 			recv_datagram(e, &g, p, len, &in[i]);
 		}
 	}
-	open_gathered(&g);
+	open_gathered(e, &g);
 	for (unsigned int i = 0; i < n; i++)
 		rte_pktmbuf_free(in[i].mbuf);
 	e->stats.rx_datagrams += n;

@@ -21,10 +21,21 @@ void ql_engine_reap(struct ql_engine *e, struct ql_engine_conn *ec)
 	bool counted = ec->conn.announced || ec->conn.state != QL_CONN_HANDSHAKE;
 
 	forget_initial(e, ec);
+	ql_resets_remove(&ec->reset);
 	ql_wheel_remove(&e->wheel, &ec->timer);
 	ql_conn_fini(&ec->conn);
 	ql_engine_conn_free(e, ec, slot);
 	e->stats.conns_closed += counted;
+}
+
+/* Keep the token of the peer's connection ID in use where a stateless reset will be looked for. */
+static inline void follow_reset_token(struct ql_engine *e, struct ql_engine_conn *ec)
+{
+	const struct ql_peer_cids *cids = &ec->conn.peer_cids;
+	const struct ql_peer_cid *c = &cids->e[cids->current];
+
+	if (__builtin_expect(c->seq != ec->reset.seq || c->has_token != ec->reset.known, 0))
+		ql_resets_set(&e->resets, &ec->reset, c->seq, c->has_token ? c->token : NULL);
 }
 
 /*
@@ -115,6 +126,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 			ql_conn_wake(conn);
 		if (ec->in_table && conn->state >= QL_CONN_CONFIRMED)
 			forget_initial(e, ec);
+		follow_reset_token(e, ec);
 		arm(e, ec);
 	}
 	ql_seal_burst(burst.jobs, burst.n_jobs);

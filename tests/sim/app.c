@@ -425,6 +425,20 @@ static void closed(struct ql_conn *conn, const struct ql_close_info *info)
 	free(end);
 }
 
+static void new_token(struct ql_conn *conn, const uint8_t *token, size_t len)
+{
+	struct end *end = ql_conn_user(conn);
+	struct sim_app *app = end->app;
+
+	if (ql_conn_is_server(conn) || len == 0)
+		broken(app, "a token to a server, or an empty one");
+	app->tokens++;
+	if (len <= sizeof(app->token)) {
+		memcpy(app->token, token, len);
+		app->token_len = len;
+	}
+}
+
 static const struct ql_conn_ops ops = {
 	.accepted = accepted,
 	.connected = connected,
@@ -438,6 +452,7 @@ static const struct ql_conn_ops ops = {
 	.stream_closed = stream_closed,
 	.streams_available = streams_available,
 	.path_changed = path_changed,
+	.new_token = new_token,
 };
 
 /* ---- */
@@ -468,8 +483,10 @@ int sim_app_connect(struct sim_app *app, struct ql_engine *engine, struct ql_tls
 	if (rc < 0) {
 		app->live--;
 		free(end);
-	} else {
-		app->conn = conn;
+		return rc;
 	}
+	app->conn = conn;
+	if (app->use_token && app->token_len > 0)
+		rc = ql_conn_set_token(conn, app->token, app->token_len);
 	return rc;
 }

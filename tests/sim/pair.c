@@ -5,35 +5,51 @@
 #include <err.h>
 #include <string.h>
 
-void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *limits,
-		   const struct ql_transport *transport, const struct sim_job *job)
+static void serve(struct sim_pair *p)
 {
-	static const char *const names[] = {[SIM_SERVER] = "server", [SIM_CLIENT] = "client"};
-	struct ql_proto proto;
-	int rc;
+	struct ql_proto proto = sim_app_proto(&p->app[SIM_SERVER]);
+	int rc = ql_listen(sim_engine(p->sim, SIM_SERVER), 443, p->tls[SIM_SERVER],
+			   &p->transport[SIM_SERVER], &proto, 1);
 
+	if (rc < 0)
+		errx(1, "cannot listen: %s", strerror(-rc));
+}
+
+void sim_pair_open_with(struct sim_pair *p, uint64_t seed, const struct ql_engine_config config[2],
+			const struct ql_transport *transport, const struct sim_job *job)
+{
 	memset(p, 0, sizeof(*p));
 	p->sim = sim_new(seed);
 	for (unsigned int i = 0; i < 2; i++) {
-		struct ql_engine_config config = {
-			.name = names[i], .lcore_index = (uint16_t)i, .socket_id = -1};
-
-		if (limits)
-			config.limits = *limits;
 		if (transport)
 			p->transport[i] = *transport;
-		sim_add(p->sim, &config);
+		sim_add(p->sim, &config[i]);
 		p->memory[i] = sim_pair_stats(p, i).memory_used;
 	}
 	p->tls[SIM_SERVER] = sim_env_tls_server();
 	p->tls[SIM_CLIENT] = sim_env_tls_client();
 	sim_app_init(&p->app[SIM_SERVER], NULL);
 	sim_app_init(&p->app[SIM_CLIENT], job);
-	proto = sim_app_proto(&p->app[SIM_SERVER]);
-	rc = ql_listen(sim_engine(p->sim, SIM_SERVER), 443, p->tls[SIM_SERVER],
-		       &p->transport[SIM_SERVER], &proto, 1);
-	if (rc < 0)
-		errx(1, "cannot listen: %s", strerror(-rc));
+	serve(p);
+}
+
+void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *limits,
+		   const struct ql_transport *transport, const struct sim_job *job)
+{
+	struct ql_engine_config config[2] = {
+		[SIM_SERVER] = {.name = "server", .lcore_index = SIM_SERVER, .socket_id = -1},
+		[SIM_CLIENT] = {.name = "client", .lcore_index = SIM_CLIENT, .socket_id = -1},
+	};
+
+	if (limits)
+		config[SIM_SERVER].limits = config[SIM_CLIENT].limits = *limits;
+	sim_pair_open_with(p, seed, config, transport, job);
+}
+
+void sim_pair_restart(struct sim_pair *p, const struct ql_engine_config *config)
+{
+	sim_restart(p->sim, SIM_SERVER, config);
+	serve(p);
 }
 
 void sim_pair_link(struct sim_pair *p, const struct sim_link *link)

@@ -29,6 +29,13 @@ struct sim_pair {
 void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *limits,
 		   const struct ql_transport *transport, const struct sim_job *job);
 
+/* The same, with all that there is to say of the engines. */
+void sim_pair_open_with(struct sim_pair *p, uint64_t seed, const struct ql_engine_config config[2],
+			const struct ql_transport *transport, const struct sim_job *job);
+
+/* The server's process ends and starts anew; its application sees all connections closed. */
+void sim_pair_restart(struct sim_pair *p, const struct ql_engine_config *config);
+
 /* The same link for both directions. */
 void sim_pair_link(struct sim_pair *p, const struct sim_link *link);
 

@@ -416,16 +416,12 @@ int sim_free(struct sim *s)
 	return missing;
 }
 
-unsigned int sim_add(struct sim *s, const struct ql_engine_config *config)
+static void start(struct sim *s, struct node *n, const struct ql_engine_config *config)
 {
 	static struct rte_mempool *pool;
 	struct ql_engine_config c = config ? *config : (struct ql_engine_config){.socket_id = -1};
 	static const uint8_t no_seed[sizeof(c.seed)];
-	unsigned int i = s->n_nodes;
-	struct node *n = &s->nodes[i];
 
-	if (i == SIM_NODES)
-		errx(1, "more than %u nodes", SIM_NODES);
 	if (!pool)
 		pool = sim_env_pool("sim", POOL_MBUFS, POOL_ROOM);
 	if (!c.tx_pool)
@@ -434,16 +430,36 @@ unsigned int sim_add(struct sim *s, const struct ql_engine_config *config)
 		for (unsigned int k = 0; k < sizeof(c.seed); k++)
 			c.seed[k] = (uint8_t)sim_random(&s->random);
 	}
-	n->pool = c.tx_pool;
-	n->pool_level = rte_mempool_avail_count(n->pool);
+	if (!n->pool) {
+		n->pool = c.tx_pool;
+		n->pool_level = rte_mempool_avail_count(n->pool);
+	}
 	n->engine = ql_engine_create(&c);
 	if (!n->engine)
 		err(1, "no engine");
+}
+
+unsigned int sim_add(struct sim *s, const struct ql_engine_config *config)
+{
+	unsigned int i = s->n_nodes;
+	struct node *n = &s->nodes[i];
+
+	if (i == SIM_NODES)
+		errx(1, "more than %u nodes", SIM_NODES);
+	start(s, n, config);
 	n->addr = (struct ql_addr){.ip = {[10] = 0xff, [11] = 0xff, 10, 0, 0, (uint8_t)(i + 1)}};
 	n->link = sim_link_default;
 	n->next_port = FIRST_PORT;
 	s->n_nodes++;
 	return i;
+}
+
+void sim_restart(struct sim *s, unsigned int node, const struct ql_engine_config *config)
+{
+	struct node *n = &s->nodes[node];
+
+	ql_engine_free(n->engine);
+	start(s, n, config);
 }
 
 uint64_t sim_now(const struct sim *s)

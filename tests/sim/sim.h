@@ -80,6 +80,12 @@ int sim_free(struct sim *s);
  */
 unsigned int sim_add(struct sim *s, const struct ql_engine_config *config);
 
+/*
+ * The node's process ends and starts anew: another engine, as sim_add() makes it, and what is on
+ * its way to the node still comes.
+ */
+void sim_restart(struct sim *s, unsigned int node, const struct ql_engine_config *config);
+
 uint64_t sim_now(const struct sim *s);
 /* The simulation's pseudo-random numbers, for a test that wants to add to the chaos. */
 uint64_t *sim_seed(struct sim *s);

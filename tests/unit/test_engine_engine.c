@@ -36,7 +36,7 @@ START_TEST(test_create)
 		ck_assert_uint_eq(ql_engine_deadline(e), QL_NEVER);
 		ql_engine_stats(e, &s);
 		ck_assert_uint_eq(s.conns, 0);
-		ck_assert_uint_eq(s.memory_used, 0);
+		ck_assert_uint_le(s.memory_used, 4096); /* keys */
 		ql_engine_free(e);
 	}
 	ql_engine_free(NULL);
@@ -188,8 +188,8 @@ START_TEST(test_churn)
 		for (unsigned int i = 0; i < 10; i++)
 			ck_assert_int_eq(sim_pair_connect(&p), 0);
 		run_out(&p, 60 * SEC);
-		ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).memory_used, 0);
-		ck_assert_uint_eq(sim_pair_stats(&p, SIM_CLIENT).memory_used, 0);
+		for (unsigned int i = 0; i < 2; i++)
+			ck_assert_uint_eq(sim_pair_stats(&p, i).memory_used, p.memory[i]);
 		if (round == 3)
 			peak = e->mem.peak;
 		else if (round > 3)

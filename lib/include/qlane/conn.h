@@ -98,6 +98,11 @@ struct ql_conn_ops {
 	 * changed: the address given to ql_conn_migrate() does not reach the server.
 	 */
 	void (*path_changed)(struct ql_conn *conn, int error);
+	/**
+	 * Client: the server gave a token that spares a later connection to it the proof of our
+	 * address: see ql_conn_set_token(). Valid during the call.
+	 */
+	void (*new_token)(struct ql_conn *conn, const uint8_t *token, size_t len);
 };
 
 /** An application protocol that an endpoint speaks. */
@@ -161,6 +166,18 @@ QL_PUBLIC size_t ql_datagram_max(const struct ql_conn *conn);
  * the connection does so long before a cipher's limit; and answers updates of the peer's.
  */
 QL_PUBLIC void ql_conn_update_keys(struct ql_conn *conn);
+
+/** Longest token that is kept and sent, in bytes. */
+#define QL_TOKEN_MAX 1024
+
+/**
+ * Client: show the server a token that new_token() told of on an earlier connection to it (RFC
+ * 9000, 8.1.3). Each is good for one connection: observers could link two by it. Call it right
+ * after ql_connect(), before its packets leave.
+ * @return 0; -EINVAL for a server's connection, and a length of 0 or above QL_TOKEN_MAX; -EISCONN
+ * when packets have left, or there is a token already; -ENOMEM
+ */
+QL_PUBLIC int ql_conn_set_token(struct ql_conn *conn, const uint8_t *token, size_t len);
 
 /** The protocol agreed on by ALPN, zero-terminated; "" before that. */
 QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);

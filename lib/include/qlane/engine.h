@@ -77,6 +77,15 @@ struct ql_transport {
 	bool use_preferred; /**< a client moves to the server's preferred address [false] */
 };
 
+/** When a client has to show that packets to its address reach it, before anything is kept of it
+ * (RFC 9000, 8.1.2). It costs the client a round trip; one that brings a token of ours is spared
+ * it. */
+enum ql_retry {
+	QL_RETRY_AUTO, /**< while more handshakes are in progress than retry_handshakes */
+	QL_RETRY_NEVER,
+	QL_RETRY_ALWAYS,
+};
+
 struct ql_engine_config {
 	const char *name;     /**< for logs and metrics; "engine" if NULL */
 	uint16_t lcore_index; /**< 0-based index of the engine among its process's, in connection
@@ -86,6 +95,22 @@ struct ql_engine_config {
 	struct rte_mempool *tx_pool;
 	struct ql_limits limits;
 	uint8_t seed[32]; /**< everything random in the engine comes from it; keep it secret */
+	enum ql_retry retry;
+	uint32_t retry_handshakes; /**< for QL_RETRY_AUTO [half of limits.handshakes] */
+	/**
+	 * Secret of the tokens by which clients show their address; all zero to take it from the
+	 * seed. Engines that clients may reach one after another, of one process or of many
+	 * machines, know each other's tokens when they have the same, and the same token_clock.
+	 */
+	uint8_t token_key[32];
+	/** Added to the engine's time for tokens: UNIX time minus the engine's, to share them. */
+	uint64_t token_clock_ns;
+	/**
+	 * Secret of stateless reset tokens (10.3); all zero to take it from the seed. A process
+	 * that starts anew with the same one, and the same lcore_index, can tell the peers of the
+	 * connections it had before that these are gone.
+	 */
+	uint8_t reset_key[32];
 };
 
 /** Why a datagram or packet was dropped. Names by ql_drop_name(). */
@@ -105,6 +130,7 @@ enum ql_drop {
 	QL_DROP_PATH,	       /**< from an address that the connection does not use */
 	QL_DROP_CLOSING,       /**< connection is closing or draining */
 	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
+	QL_DROP_TOKEN, /**< Initial with a Retry token that is invalid, or was used before */
 	QL_DROP_MAX,
 };
 
@@ -115,8 +141,12 @@ struct ql_engine_stats {
 	uint64_t lost_packets;
 	uint64_t conns_accepted, conns_initiated, handshakes_done, conns_closed;
 	uint64_t version_negotiations; /**< sent */
-	uint32_t conns, handshakes;    /**< now */
-	uint64_t memory_used;	       /**< bytes, now */
+	uint64_t retries,
+		invalid_tokens;	    /**< Retry packets, and refusals of what answered them, sent
+				     */
+	uint64_t resets;	    /**< stateless resets sent */
+	uint32_t conns, handshakes; /**< now */
+	uint64_t memory_used;	    /**< bytes, now */
 	uint64_t drops[QL_DROP_MAX];
 };
 
