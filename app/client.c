@@ -320,9 +320,9 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"handshake_ms\":%.3f}\n",
+		       "\"moves\":%u,\"retries\":%u,\"handshake_ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->handshake_ns / 1e6);
+		       s->moves, s->retries, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",

@@ -439,6 +439,7 @@ static void on_connected(struct ql_http_conn *conn, void *arg)
 
 	ql_conn_stats(ql_http_quic(conn), &s);
 	stats->connections++;
+	stats->retries += s.retried;
 	if (s.handshake_ns > stats->handshake_ns)
 		stats->handshake_ns = s.handshake_ns;
 	fill(link);

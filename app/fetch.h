@@ -26,6 +26,7 @@ struct ql_fetch_stats {
 	unsigned int files, done, failed; /* done: with status 200, and written */
 	uint64_t bytes;			  /* of content, so far */
 	unsigned int connections;	  /* that were made */
+	unsigned int retries;		  /* of these, that a Retry delayed */
 	unsigned int moves;		  /* of connections to another address or port */
 	uint64_t handshake_ns;		  /* the longest of theirs */
 };

@@ -54,6 +54,21 @@ static const char *add_json(const struct ql_option *option, void *to, const char
 	return NULL;
 }
 
+static const char *set_retry(const struct ql_option *option, void *to, const char *value)
+{
+	static const char *const names[] = {
+		[QL_RETRY_AUTO] = "auto", [QL_RETRY_NEVER] = "never", [QL_RETRY_ALWAYS] = "always"};
+
+	(void)option;
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*(enum ql_retry *)to = (enum ql_retry)i;
+			return NULL;
+		}
+	}
+	return "never, auto or always";
+}
+
 static const struct ql_option table[] = {
 	{"root", "DIR", "directory to serve", ql_option_string, offsetof(struct options, root)},
 	{"cert", "FILE", "certificate with its chain, PEM", ql_option_string,
@@ -65,6 +80,11 @@ static const struct ql_option table[] = {
 	QL_NET_OPTION_ROWS(struct options, net),
 	{"max-conns", "N", "connections at a time [16384]", ql_option_u32,
 	 offsetof(struct options, max_conns), 1, 1 << 24},
+	{"retry", "WHEN",
+	 "make clients prove their address first: never, always,\nor auto: while many handshakes "
+	 "are "
+	 "under way [auto]",
+	 set_retry, offsetof(struct options, net.retry)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},

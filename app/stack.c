@@ -312,6 +312,7 @@ bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options,
 	struct ql_engine_config config = {
 		.socket_id = (int)rte_socket_id(),
 		.limits = {.connections = max_conns, .memory = (uint64_t)options->memory << 20},
+		.retry = options->retry,
 	};
 
 	memset(stack, 0, sizeof(*stack));

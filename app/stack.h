@@ -22,6 +22,7 @@ struct ql_net_options {
 	const char *keylog; /* SSLKEYLOGFILE counts, too */
 	uint32_t memory;    /* MiB of an engine */
 	enum ql_congestion congestion;
+	enum ql_retry retry;
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */

@@ -136,6 +136,7 @@ int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 		hs->retry_scid = hs->original_dcid;
 		hs->original_dcid = validation->original_dcid;
 	}
+	conn->stats.retried = validation->retried;
 	conn->peer_validated = validation->validated;
 	hs->peer_scid_known = true;
 	conn->peer_cids.e[0].cid = hs->peer_scid;

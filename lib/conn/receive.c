@@ -428,7 +428,7 @@ void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, cons
 	ql_mem_free(conn->host->mem, hs->token, hs->token_len);
 	hs->token = token;
 	hs->token_len = (uint16_t)hdr->token_len;
-	hs->retried = true;
+	hs->retried = conn->stats.retried = true;
 	ql_cid_set(&hs->retry_scid, hdr->scid.p, hdr->scid.len);
 	conn->peer_cids.e[0].cid = hs->retry_scid;
 	conn->host->stats->rx_packets++;

@@ -345,6 +345,17 @@ static void on_available(struct ql_conn *conn, bool bidi)
 	ql_http_leave(hc);
 }
 
+static void on_token(struct ql_conn *conn, const uint8_t *token, size_t len)
+{
+	struct ql_http_conn *hc = conn_of(conn);
+
+	if (!hc || !hc->ops || !hc->ops->new_token || hc->closing)
+		return;
+	ql_http_enter(hc);
+	hc->ops->new_token(hc, token, len, hc->arg);
+	ql_http_leave(hc);
+}
+
 static const struct ql_conn_ops conn_ops = {
 	.accepted = on_accepted,
 	.connected = on_connected,
@@ -357,6 +368,7 @@ static const struct ql_conn_ops conn_ops = {
 	.stream_stopped = on_stopped,
 	.stream_closed = on_stream_closed,
 	.streams_available = on_available,
+	.new_token = on_token,
 };
 
 /* Fill protos from "h3,hq-interop"; how many, or -EINVAL. */

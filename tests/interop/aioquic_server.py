@@ -68,7 +68,7 @@ class Server(QuicConnectionProtocol):
 async def run(args):
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3", "hq-interop"])
     configuration.load_cert_chain(args.cert, args.key)
-    await serve(args.ip, args.port, configuration=configuration, create_protocol=Server)
+    await serve(args.ip, args.port, configuration=configuration, create_protocol=Server, retry=args.retry)
     print("ready", flush=True)
     await asyncio.Future()
 
@@ -77,6 +77,7 @@ parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--root", default=".")
 parser.add_argument("--cert", required=True)
 parser.add_argument("--key", required=True)
+parser.add_argument("--retry", action="store_true", help="answer every client with a Retry")
 parser.add_argument("--ip", default="::")
 parser.add_argument("--port", type=int, default=4433)
 arguments = parser.parse_args()

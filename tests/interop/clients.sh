@@ -13,9 +13,13 @@
 . "$QL_TOP/tests/interop/peers.sh"
 
 fetch() { # CLIENT PROTO ADDRESS PATH...
+	ql_server_start
+	fetch_from "$@"
+}
+
+fetch_from() {
 	local client=$1 proto=$2 address=$3
 	shift 3
-	ql_server_start
 	peer_client_fetch "$client" "$proto" "$address" "$QL_PORT" "$CERT/ca.pem" out "$@"
 	ql_same "$WWW" out "$@"
 	ql_server_stop
@@ -51,6 +55,13 @@ moves() { # OPTION...
 	ql_same "$WWW" out five.bin
 	grep -qi 'changing local addr' client.log || ql_fail "the client did not move"
 	ql_server_stop
+}
+
+# The client's first packet is answered with a Retry, and nothing else of it is kept.
+retry() { # CLIENT PROTO ADDRESS PATH...
+	ql_server_start --retry always
+	fetch_from "$@"
+	grep -qE '^ +retries +[1-9]' server.log || ql_fail "there was no Retry"
 }
 
 # Two clients of different code bases at once, and afterwards a third still finds the server.
@@ -102,6 +113,10 @@ for client in ngtcp2 curl aioquic; do
 		ql_test server-$client-ipv$v-100MB 120 fetch $client h3 "${!address}" big.bin
 		ql_test server-$client-ipv$v-1000-files 120 fetch $client h3 "${!address}" "${SMALL[@]}"
 	done
+done
+for client in ngtcp2 curl aioquic; do
+	ql_test server-$client-retry-ipv4 60 retry $client h3 "$QL_OUR4" one.bin five.bin
+	ql_test server-$client-retry-ipv6-100MB 120 retry $client h3 "$QL_OUR6" big.bin
 done
 ql_test server-aioquic-hq-100MB 120 fetch aioquic hq-interop "$QL_OUR4" big.bin
 ql_test server-aioquic-hq-1000-files 120 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"

@@ -227,14 +227,15 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 }
 
 # Starts a peer's server for the files of ROOT, for IPv4 and IPv6, in the background; its process
-# id goes to PEER_PID and what it prints to LOG. It listens when peer_server_wait returns 0.
-peer_server_start() { # PEER ROOT CERT KEY PORT LOG
-	local peer=$1 root=$2 cert=$3 key=$4 port=$5 log=$6 PEER_CMD run=$6.d
+# id goes to PEER_PID and what it prints to LOG. It listens when peer_server_wait returns 0. With
+# "retry" it answers every client with a Retry.
+peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
+	local peer=$1 root=$2 cert=$3 key=$4 port=$5 log=$6 retry=${7:-} PEER_CMD run=$6.d
 	case $peer in
 	ngtcp2)
 		peer_command ngtcp2 gtlsserver || return 1
 		"${PEER_CMD[@]}" --quiet --htdocs="$root" --mime-types-file=/dev/null \
-			'*' "$port" "$key" "$cert" >"$log" 2>&1 &
+			${retry:+--validate-addr} '*' "$port" "$key" "$cert" >"$log" 2>&1 &
 		;;
 	nginx)
 		mkdir -p "$run"
@@ -258,6 +259,7 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG
 				listen [::]:$port quic ipv6only=on;
 				http3 on;
 				http3_hq on;
+				${retry:+quic_retry on;}
 				ssl_certificate $cert;
 				ssl_certificate_key $key;
 				root $root;
@@ -270,7 +272,7 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG
 	aioquic)
 		peer_command aioquic 'python3.*' || return 1
 		"${PEER_CMD[@]}" "$QL_PEERS_HERE/aioquic_server.py" --root "$root" --cert "$cert" \
-			--key "$key" --port "$port" >"$log" 2>&1 &
+			--key "$key" --port "$port" ${retry:+--retry} >"$log" 2>&1 &
 		;;
 	*)
 		peer_die "no server of peer $peer"

@@ -12,8 +12,9 @@
 # shellcheck source=tests/interop/peers.sh
 . "$QL_TOP/tests/interop/peers.sh"
 
-serve() { # PEER
-	peer_server_start "$1" "$WWW" "$CERT/cert.pem" "$CERT/key.pem" "$QL_PORT" "$PWD/server.log"
+serve() { # PEER [retry]
+	peer_server_start "$1" "$WWW" "$CERT/cert.pem" "$CERT/key.pem" "$QL_PORT" "$PWD/server.log" \
+		"${2:-}"
 	peer_server_wait "$QL_PORT" || ql_fail "$1 did not start: $(cat server.log)"
 }
 
@@ -37,6 +38,18 @@ migrate() { # SERVER MOVES OPTION...
 	ql_same "$WWW" out big.bin
 	got=$(grep -oP '"moves":\K[0-9]+' client.log)
 	[ "$got" -ge "$moves" ] || ql_fail "the client moved $got times"
+	ql_stop "$PEER_PID" || true
+}
+
+# The server answers our first packet with a Retry.
+retry() { # SERVER ADDRESS PATH...
+	local server=$1 base
+	base=https://$(peer_host "$2"):$QL_PORT
+	shift 2
+	serve "$server" retry
+	ql_client --ca "$CERT/ca.pem" --json --out out "${@/#/$base/}"
+	grep -q '"retries":1,' client.log || ql_fail "there was no Retry"
+	ql_same "$WWW" out "$@"
 	ql_stop "$PEER_PID" || true
 }
 
@@ -86,6 +99,10 @@ for server in ngtcp2 nginx aioquic; do
 		ql_test client-$server-ipv$v-100MB 120 fetch $server h3 "${!address}" big.bin
 		ql_test client-$server-ipv$v-1000-files 120 fetch $server h3 "${!address}" "${SMALL[@]}"
 	done
+done
+for server in ngtcp2 nginx aioquic; do
+	ql_test client-$server-retry-ipv4 60 retry $server "$QL_KERNEL4" one.bin five.bin
+	ql_test client-$server-retry-ipv6-100MB 120 retry $server "$QL_KERNEL6" big.bin
 done
 for server in nginx aioquic; do
 	ql_test client-$server-hq-100MB 120 fetch $server hq-interop "$QL_KERNEL4" big.bin

@@ -40,7 +40,7 @@ START_TEST(json)
 
 	t_fill();
 	ck_assert_int_eq(print(ql_report_json, &t_observed), 0);
-	ck_assert(strncmp(text, "{\"name\":\"lane-0_a\",\"engine\":{\"conns\":1013,", 42) == 0);
+	ck_assert(strncmp(text, "{\"name\":\"lane-0_a\",\"engine\":{\"conns\":1016,", 42) == 0);
 	ck_assert_ptr_nonnull(strstr(text, "},\"lane\":{\"turns\":2001,"));
 	ck_assert_ptr_nonnull(strstr(text, "\"no_mbuf\":"));
 	ck_assert_ptr_eq(strchr(text, '\n'), text + len - 1);
@@ -53,7 +53,7 @@ START_TEST(json)
 	}
 	ck_assert_uint_eq(depth, 0);
 	ck_assert_uint_eq(deepest, 2);
-	ck_assert_uint_eq(members, 1 + 4 + 15 + QL_DROP_MAX + 5 + QL_NET_DROP_MAX);
+	ck_assert_uint_eq(members, 1 + 4 + 18 + QL_DROP_MAX + 5 + QL_NET_DROP_MAX);
 	free(text);
 
 	ck_assert_int_eq(print(ql_report_json, &what), 0);

@@ -123,6 +123,8 @@ struct ql_conn_stats {
 	uint64_t lost_datagrams;	     /**< told by datagram_lost() */
 	uint64_t dropped_datagrams;	     /**< not sent: expired, or too large by then */
 	uint64_t handshake_ns; /**< from the first packet until complete; 0 before that */
+	bool retried; /**< the client has shown its address in answer to a Retry (RFC 9000, 8.1.2)
+		       */
 };
 
 /**

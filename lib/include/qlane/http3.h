@@ -225,6 +225,11 @@ struct ql_http_client_ops {
 	void (*available)(struct ql_http_conn *conn, void *arg);
 	/** Last callback of a connection, after done() of each request. May be NULL. */
 	void (*closed)(struct ql_http_conn *conn, const struct ql_close_info *info, void *arg);
+	/**
+	 * A token for a later connection to the server, valid during the call, for
+	 * ql_conn_set_token() with ql_http_quic() of that. May be NULL.
+	 */
+	void (*new_token)(struct ql_http_conn *conn, const uint8_t *token, size_t len, void *arg);
 };
 
 /**
