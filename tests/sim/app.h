@@ -38,7 +38,7 @@ struct sim_app {
 	/* Chances in a million, at each arrival of data, to reset and to stop its stream. */
 	unsigned int reset_chance, stop_chance;
 	uint64_t *random; /* for these; see sim_below() */
-	bool use_token;	   /* client: show the latest token, if there is one */
+	bool use_token;	  /* client: show the latest token, if there is one */
 	/* Called at the end of connected() and of each stream; may be NULL. */
 	void (*on_connected)(struct sim_app *app, struct ql_conn *conn);
 	void (*on_stream_closed)(struct sim_app *app, struct ql_conn *conn);
@@ -53,11 +53,11 @@ struct sim_app {
 	uint64_t reset, stopped;    /* streams */
 	unsigned int moved;	    /* path_changed() without error, and with */
 	unsigned int not_moved;
-	unsigned int causes[8];	    /* connections closed, by ql_close_info.cause */
-	unsigned int faults;	    /* of these, with an error of QUIC's: ours or the peer's */
-	uint64_t fault;		    /* the first such error */
-	unsigned int tokens;	    /* that came */
-	uint8_t token[256];	    /* the latest */
+	unsigned int causes[8]; /* connections closed, by ql_close_info.cause */
+	unsigned int faults;	/* of these, with an error of QUIC's: ours or the peer's */
+	uint64_t fault;		/* the first such error */
+	unsigned int tokens;	/* that came */
+	uint8_t token[256];	/* the latest */
 	size_t token_len;
 	struct ql_close_info close; /* of the last connection that was closed */
 	char reason[128];
