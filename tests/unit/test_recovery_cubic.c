@@ -29,16 +29,18 @@ static void open_cc(void)
 static void ack_at(uint64_t when, uint64_t bytes, uint64_t growth, bool app_limited)
 {
 	struct ql_cc_ack a = {
-		.now = now = when,
+		.now = when,
 		.bytes = bytes,
 		.growth_bytes = growth,
 		.app_limited = app_limited,
-		.largest_sent = now - rtt.latest,
+		.largest_sent = when - rtt.latest,
 		.prior_delivered = delivered > 20 * MTU ? delivered - 20 * MTU : 0,
-		.total_delivered = delivered += bytes,
+		.total_delivered = delivered + bytes,
 		.rtt = &rtt,
 	};
 
+	now = when;
+	delivered += bytes;
 	cc.ops->on_ack(&cc, &a);
 }
 
