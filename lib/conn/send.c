@@ -258,11 +258,10 @@ static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_spa
 	const uint8_t *token = id == QL_SPACE_INITIAL ? conn->hs->token : NULL;
 
 	*length = NULL;
-	if (id == QL_SPACE_APP) {
-		if ((size_t)(a->end - a->p) < QL_PKT_SHORT_ROOM + QL_TAG_LEN + 4)
-			return NULL;
+	if ((size_t)(a->end - a->p) < QL_PKT_SHORT_ROOM + QL_TAG_LEN + 4)
+		return NULL;
+	if (id == QL_SPACE_APP)
 		return ql_pkt_put_short(a->p, dcid, false, conn->key_phase, pn_len);
-	}
 	return ql_pkt_put_long(a->p, a->end - QL_TAG_LEN - 4,
 			       id == QL_SPACE_INITIAL ? QL_PKT_INITIAL : QL_PKT_HANDSHAKE,
 			       conn->version, dcid, &conn->local_cids.e[0].cid, token,

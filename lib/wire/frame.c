@@ -277,7 +277,7 @@ int ql_frame_decode(const uint8_t **p, const uint8_t *end, struct ql_frame *f)
 
 static bool fits(const uint8_t *p, const uint8_t *end, size_t n)
 {
-	return (size_t)(end - p) >= n;
+	return end >= p && (size_t)(end - p) >= n;
 }
 
 /* A frame that is a type and n integers, with room for tail bytes behind it. */

@@ -6,7 +6,7 @@
 
 static bool fits(const uint8_t *p, const uint8_t *end, size_t n)
 {
-	return (size_t)(end - p) >= n;
+	return end >= p && (size_t)(end - p) >= n;
 }
 
 /* The type bits of Initial, 0-RTT, Handshake and Retry: in this order, version 2 begins with Retry.

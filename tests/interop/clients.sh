@@ -115,9 +115,12 @@ for client in ngtcp2 curl aioquic; do
 	done
 done
 for client in ngtcp2 curl aioquic; do
-	# One file only: behind a Retry curl often never sends a second request on the connection.
-	# Without Retry it always did with us; with nginx it stalled either way. The cause is open.
-	ql_test server-$client-retry-ipv4 60 retry $client h3 "$QL_OUR4" five.bin
+	# One file for curl: when its probe timer fires during a handshake, as it does behind a Retry on
+	# a busy machine, its OpenSSL at times never sends the three unidirectional streams. It then
+	# refers to entries of a QPACK table that we have not been given, and the second request waits.
+	files=(one.bin five.bin)
+	[ $client != curl ] || files=(five.bin)
+	ql_test server-$client-retry-ipv4 60 retry $client h3 "$QL_OUR4" "${files[@]}"
 	ql_test server-$client-retry-ipv6-100MB 120 retry $client h3 "$QL_OUR6" big.bin
 done
 ql_test server-aioquic-hq-100MB 120 fetch aioquic hq-interop "$QL_OUR4" big.bin
