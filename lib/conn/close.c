@@ -30,6 +30,7 @@ static void leave(struct ql_conn *conn, enum ql_conn_state state)
 	conn->close_until = conn->host->now + 3 * ql_conn_pto(conn);
 	ql_streams_close(&conn->streams);
 	ql_datagrams_fini(&conn->datagrams, conn->host->mem);
+	QL_TRACE(conn, state);
 	ql_conn_wake(conn);
 }
 
@@ -71,6 +72,7 @@ void ql_conn_on_peer_close(struct ql_conn *conn, const struct ql_frame_close *fr
 	} else if (conn->state == QL_CONN_CLOSING) {
 		conn->state = QL_CONN_DRAINING;
 		conn->close_pending = false;
+		QL_TRACE(conn, state);
 	}
 }
 

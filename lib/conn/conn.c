@@ -10,7 +10,12 @@ static void wake(struct ql_conn *conn)
 	ql_conn_wake(conn);
 }
 
-static const struct ql_streams_hooks streams_hooks = {.wake = wake};
+static void stream_state(struct ql_conn *conn, const struct ql_stream *stream, bool open)
+{
+	QL_TRACE(conn, stream, stream, open);
+}
+
+static const struct ql_streams_hooks streams_hooks = {.wake = wake, .state = stream_state};
 
 static const struct ql_cc_ops *const congestion_controls[] = {
 	[QL_CC_DEFAULT] = &ql_cc_cubic,
@@ -104,8 +109,13 @@ static int alloc(struct ql_conn *conn, struct ql_conn_host *host, uint32_t slot)
 /* Initial keys and TLS. */
 static int begin(struct ql_conn *conn, const char *sni)
 {
-	int rc = ql_handshake_initial_keys(conn);
+	struct ql_tracer *tracer = conn->host->tracer;
+	int rc;
 
+	if (tracer)
+		conn->trace = tracer->start(tracer, conn);
+	conn->watched = conn->trace != NULL;
+	rc = ql_handshake_initial_keys(conn);
 	if (rc == 0)
 		rc = ql_handshake_start(conn, sni);
 	if (rc < 0)
@@ -213,6 +223,8 @@ void ql_conn_fini(struct ql_conn *conn)
 		conn->on_ready = false;
 	}
 	conn->host->stats->conns--;
+	QL_TRACE(conn, end);
+	conn->watched = false;
 }
 
 /* ---- Time ---- */
@@ -273,6 +285,7 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 		return;
 	conn->probes = (uint8_t)ql_rec_on_timeout(&conn->rec, now, &space);
 	conn->probe_space = (uint8_t)space;
+	QL_TRACE(conn, metrics);
 	/* Each brings along what the other spaces have under way (RFC 9002, 6.2.4). */
 	for (unsigned int i = 0; i < conn->probes; i++) {
 		for (unsigned int k = 0; k < QL_SPACES; k++)
@@ -298,8 +311,10 @@ int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len, uint64_
 		return -ENOTCONN;
 	rc = ql_datagrams_add(&conn->datagrams, conn->host->mem, data, len, expiry_ns, id,
 			      conn->host->now, ql_conn_packet_room(conn));
-	if (rc == 0)
+	if (rc == 0) {
+		QL_TRACE(conn, datagram, len, true);
 		ql_conn_wake(conn);
+	}
 	return rc;
 }
 

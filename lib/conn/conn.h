@@ -37,6 +37,7 @@
 #include "conn/datagram.h"
 #include "conn/host.h"
 #include "conn/path.h"
+#include "conn/trace.h"
 #include "crypto/protect.h"
 #include "crypto/secret.h"
 #include "crypto/tls.h"
@@ -137,6 +138,7 @@ struct ql_conn {
 	bool server;
 	bool key_phase; /* of what we send and expect */
 	uint8_t ack_delay_exponent;
+	bool watched;	     /* by host->tracer */
 	uint64_t ack_delay;  /* ns that an ACK may wait */
 	bool peer_validated; /* address (8.1): no amplification limit */
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
@@ -188,6 +190,7 @@ struct ql_conn {
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;
 	const char *alpn;
+	void *trace; /* host->tracer's, if watched */
 
 	/* The end. */
 	struct ql_close_info close;

@@ -46,6 +46,14 @@ static int install_keys(struct ql_conn *conn, struct ql_keys *keys, const struct
 	return rc;
 }
 
+/* Of both directions. */
+static void trace_keys(const struct ql_conn *conn, enum ql_level level, enum ql_trace_key what,
+		       bool by_peer)
+{
+	QL_TRACE(conn, key, level, false, what, by_peer);
+	QL_TRACE(conn, key, level, true, what, by_peer);
+}
+
 int ql_handshake_initial_keys(struct ql_conn *conn)
 {
 	const struct ql_handshake *hs = conn->hs;
@@ -63,6 +71,8 @@ int ql_handshake_initial_keys(struct ql_conn *conn)
 		rc = install_keys(conn, &sp->tx, conn->server ? &server : &client);
 	ql_wipe(&client, sizeof(client));
 	ql_wipe(&server, sizeof(server));
+	if (rc == 0)
+		trace_keys(conn, QL_LEVEL_INITIAL, QL_TRACE_KEY_NEW, false);
 	return rc;
 }
 
@@ -125,6 +135,7 @@ int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn)
 	/* Needed until the peer has answered an update of ours, and a while longer (6.1, 6.5). */
 	conn->rx_old_until = pn == QL_PN_NONE ? QL_NEVER : conn->host->now + 3 * ql_conn_pto(conn);
 	start_phase(conn);
+	trace_keys(conn, QL_LEVEL_APP, QL_TRACE_KEY_UPDATED, pn != QL_PN_NONE);
 	return 0;
 }
 
@@ -155,6 +166,8 @@ void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id id)
 	if (!sp || !sp->tx.ready)
 		return;
 	drop_keys(conn, sp);
+	trace_keys(conn, id == QL_SPACE_INITIAL ? QL_LEVEL_INITIAL : QL_LEVEL_HANDSHAKE,
+		   QL_TRACE_KEY_GONE, false);
 	ql_rec_discard_space(&conn->rec, id);
 	ql_recvbuf_drop(&conn->hs->crypto_in[id], conn->host->mem);
 	ql_sendbuf_drop(&conn->hs->crypto_out[id], conn->host->mem);
@@ -240,6 +253,7 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 		if (t->preferred_ip4.port || t->preferred_ip6.port)
 			write_preferred(conn, &tp);
 	}
+	QL_TRACE(conn, params, &tp, true);
 	end = ql_tparams_encode(&tp, conn->server, NULL, buf, buf + len);
 	return end ? (size_t)(end - buf) : 0;
 }
@@ -270,6 +284,7 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) && conn->hs->peer_scid.len == 0)
 		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
 
+	QL_TRACE(conn, params, &tp, false);
 	ql_streams_set_peer_limits(&conn->streams, &tp);
 	conn->datagrams.tx_max = tp.max_datagram_frame_size;
 	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
@@ -309,9 +324,12 @@ static void on_secret(void *arg, enum ql_level level, bool write, const struct q
 		return;
 	if (level == QL_LEVEL_APP)
 		*(write ? &conn->tx_secret : &conn->rx_secret) = *secret;
-	if (install_keys(conn, write ? &sp->tx : &sp->rx, secret) < 0)
+	if (install_keys(conn, write ? &sp->tx : &sp->rx, secret) < 0) {
 		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, QL_FRAME_CRYPTO, "out of memory");
-	else if (level == QL_LEVEL_HANDSHAKE && write)
+		return;
+	}
+	QL_TRACE(conn, key, level, write, QL_TRACE_KEY_NEW, false);
+	if (level == QL_LEVEL_HANDSHAKE && write)
 		conn->rec.handshake_keys = true;
 	else if (level == QL_LEVEL_APP && write)
 		start_phase(conn);
@@ -403,6 +421,7 @@ static void complete(struct ql_conn *conn)
 	conn->alpn = proto->alpn;
 	conn->ops = proto->ops;
 	ql_streams_set_ops(&conn->streams, proto->ops);
+	QL_TRACE(conn, state);
 	set_keep_alive(conn);
 	ql_handshake_issue_cids(conn);
 	if (conn->server) {
@@ -429,6 +448,7 @@ void ql_handshake_confirmed(struct ql_conn *conn)
 	if (conn->state != QL_CONN_COMPLETE)
 		return;
 	conn->state = QL_CONN_CONFIRMED;
+	QL_TRACE(conn, state);
 	ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
 	ql_handshake_drop_space(conn, QL_SPACE_HANDSHAKE);
 	conn->rec.confirmed = true;

@@ -26,6 +26,7 @@ struct ql_conn_host {
 	struct ql_rng *rng;
 	struct rte_mempool *tx_pool;
 	struct ql_engine_stats *stats;
+	struct ql_tracer *tracer; /* or NULL */
 	struct ql_cid_key cid_key;
 	struct ql_tokens *tokens;
 	uint64_t token_clock; /* ns that tokens' time is ahead of now */

@@ -242,6 +242,7 @@ static void validate(struct ql_conn *conn, struct ql_conn_path *p)
 	p->next_challenge = QL_NEVER;
 	p->deadline = give_up(conn);
 	conn->path_due = true;
+	QL_TRACE(conn, path, p, QL_TRACE_PATH_PROBED);
 	update(conn);
 	ql_conn_wake(conn);
 }
@@ -293,6 +294,7 @@ static void use(struct ql_conn *conn, struct ql_conn_path *p)
 	conn->peer_validated = !conn->server || p->validated;
 	conn->rec.blocked = false;
 	conn->ping |= !conn->server; /* what makes the server follow */
+	QL_TRACE(conn, path, p, QL_TRACE_PATH_USED);
 	update(conn);
 	tell(conn, 0);
 }
@@ -331,6 +333,7 @@ static void on_validated(struct ql_conn *conn, struct ql_conn_path *p)
 	stop_validating(p);
 	p->deadline = keep;
 	p->full = true;
+	QL_TRACE(conn, path, p, QL_TRACE_PATH_VALIDATED);
 	if (p == paths->active) {
 		if (paths->fallback != p && !paths->fallback->challenging)
 			paths->fallback->deadline = keep;
@@ -348,6 +351,7 @@ static void on_failed(struct ql_conn *conn, struct ql_conn_path *p)
 	struct ql_paths *paths = conn->paths;
 	bool asked = p == paths->target && paths->asked;
 
+	QL_TRACE(conn, path, p, QL_TRACE_PATH_FAILED);
 	stop_validating(p);
 	p->deadline = QL_NEVER;
 	if (p == paths->active) {

@@ -11,14 +11,16 @@
 
 #define ACK_EVERY 2 /* ack-eliciting packets; all of a burst are acknowledged together (13.2.2) */
 
-static inline int drop(enum ql_drop reason)
+static inline int drop(const struct ql_conn *conn, enum ql_drop reason)
 {
+	QL_TRACE(conn, dropped, reason);
 	return -(1 + (int)reason);
 }
 
 static inline void count_drop(struct ql_conn *conn, enum ql_drop reason)
 {
 	conn->host->stats->drops[reason]++;
+	QL_TRACE(conn, dropped, reason);
 }
 
 /* ---- Frames ---- */
@@ -32,6 +34,7 @@ static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 
 	if (ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now) < 0)
 		return QL_ERR_PROTOCOL_VIOLATION;
+	QL_TRACE(conn, metrics);
 	return 0;
 }
 
@@ -55,6 +58,7 @@ static uint64_t recv_datagram(struct ql_conn *conn, const struct ql_frame *f)
 	if (!ql_datagrams_allowed(&conn->datagrams, f->wire_type, f->datagram.len))
 		return QL_ERR_PROTOCOL_VIOLATION;
 	conn->stats.rx_datagrams++;
+	QL_TRACE(conn, datagram, f->datagram.len, false);
 	if (conn->ops && conn->ops->datagram)
 		conn->ops->datagram(conn, f->datagram.data, f->datagram.len);
 	return 0;
@@ -214,6 +218,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 		count_drop(conn, QL_DROP_PATH);
 		return;
 	}
+	QL_TRACE(conn, received, type, job, &dgram->path);
 	conn->idle_restarted = false;
 	ql_conn_touch_idle(conn);
 	ql_conn_wake(conn);
@@ -248,11 +253,11 @@ int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_o
 {
 	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
 		ql_conn_recv_closing(conn, len);
-		return drop(QL_DROP_CLOSING);
+		return drop(conn, QL_DROP_CLOSING);
 	}
 	/* A server has the keys before it may use them (RFC 9001, 5.7). */
 	if (!conn->app.rx.ready || conn->state == QL_CONN_HANDSHAKE)
-		return drop(QL_DROP_NO_KEYS);
+		return drop(conn, QL_DROP_NO_KEYS);
 	*job = (struct ql_open_job){
 		.aead = &conn->app.rx.aead,
 		.hp = &conn->app.rx.hp,
@@ -399,6 +404,7 @@ void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_
 			return;
 		}
 	}
+	QL_TRACE(conn, answered, hdr);
 	ql_conn_drop(conn, QL_CLOSE_VERSION);
 }
 
@@ -429,6 +435,7 @@ void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, cons
 	hs->token = token;
 	hs->token_len = (uint16_t)hdr->token_len;
 	hs->retried = conn->stats.retried = true;
+	QL_TRACE(conn, answered, hdr);
 	ql_cid_set(&hs->retry_scid, hdr->scid.p, hdr->scid.len);
 	conn->peer_cids.e[0].cid = hs->retry_scid;
 	conn->host->stats->rx_packets++;

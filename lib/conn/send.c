@@ -378,6 +378,7 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 			ql_rec_on_sent_aside(&conn->rec, k->id, bytes, conn->host->now);
 		else
 			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags, conn->host->now);
+		QL_TRACE(conn, sent, k->job, k->flags, a->path ? &a->path->addr : &conn->path);
 		eliciting |= (k->flags & QL_SENT_ELICITING) != 0;
 		if (k->id == QL_SPACE_HANDSHAKE && !conn->server)
 			conn->initial_done = true;

@@ -84,7 +84,16 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 	ql_conn_wake(conn);
 }
 
+static void on_packet_lost(void *arg, unsigned int space, uint64_t pn,
+			   const struct ql_sent_pkt *pkt, bool late)
+{
+	const struct ql_conn *conn = arg;
+
+	QL_TRACE(conn, lost, space, pn, pkt, late);
+}
+
 const struct ql_rec_ops ql_conn_rec_ops = {
 	.acked = on_acked,
 	.lost = on_lost,
+	.packet_lost = on_packet_lost,
 };

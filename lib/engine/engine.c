@@ -180,6 +180,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	e->host.rng = &e->rng;
 	e->host.tx_pool = config->tx_pool;
 	e->host.stats = &e->stats;
+	e->host.tracer = config->tracer;
 	e->host.lcore_index = config->lcore_index;
 	room -= RTE_PKTMBUF_HEADROOM;
 	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);

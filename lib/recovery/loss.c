@@ -274,6 +274,8 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 		}
 		any = true;
 		r->stats.lost++;
+		if (r->ops->packet_lost)
+			r->ops->packet_lost(r->arg, space, pn, pkt, now - pkt->time >= delay);
 		if (pkt->path != path->id) {
 			leave_other(r, sp, pkt);
 			sp->eliciting -= pkt->flags & QL_SENT_ELICITING ? 1 : 0;

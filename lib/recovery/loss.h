@@ -43,6 +43,10 @@ struct ql_rec_ops {
 	void (*acked)(void *arg, unsigned int space, const struct ql_sent_frame *frame);
 	/* It must be sent again if it still matters. */
 	void (*lost)(void *arg, unsigned int space, const struct ql_sent_frame *frame);
+	/* Optional. This packet is declared lost, which its frames' lost() follows; late: because
+	 * of its time (6.1.2), not of what was acknowledged behind it. */
+	void (*packet_lost)(void *arg, unsigned int space, uint64_t pn,
+			    const struct ql_sent_pkt *pkt, bool late);
 };
 
 struct ql_rec_space {

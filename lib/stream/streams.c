@@ -101,6 +101,8 @@ struct ql_stream *ql_streams_create(struct ql_streams *ss, uint64_t type)
 		return NULL;
 	}
 	ss->types[type].opened++;
+	if (ss->hooks.state)
+		ss->hooks.state(ss->conn, s, true);
 	return s;
 }
 
@@ -255,6 +257,8 @@ static void release(struct ql_streams *ss, struct ql_stream *s)
 	ql_sendbuf_drop(&s->send, ss->mem);
 	if (ss->ops->stream_closed)
 		ss->ops->stream_closed(s);
+	if (ss->hooks.state)
+		ss->hooks.state(ss->conn, s, false);
 }
 
 /* The peer may open another one for each that has ended; told in batches. */

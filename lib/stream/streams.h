@@ -38,6 +38,8 @@ struct ql_streams_hooks {
 	 * ql_streams_send() and ql_streams_fini().
 	 */
 	void (*wake)(struct ql_conn *conn);
+	/* Optional. A stream is there, or about to go. */
+	void (*state)(struct ql_conn *conn, const struct ql_stream *stream, bool open);
 };
 
 /* Our side's limits: what the transport parameters say to the peer. */

@@ -26,6 +26,7 @@ extern "C" {
 #endif
 
 struct ql_engine;
+struct ql_tracer;
 struct rte_mempool;
 
 /** What one engine may hold. 0 means the default in brackets. */
@@ -111,6 +112,8 @@ struct ql_engine_config {
 	 * connections it had before that these are gone.
 	 */
 	uint8_t reset_key[32];
+	/** Told what connections do: see qlane/observe.h. It must outlive the engine. [nobody] */
+	struct ql_tracer *tracer;
 };
 
 /** Why a datagram or packet was dropped. Names by ql_drop_name(). */
