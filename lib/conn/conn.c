@@ -46,7 +46,10 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 		.max_stream_data_uni = t->max_stream_data,
 		.max_streams_bidi = t->max_streams_bidi,
 		.max_streams_uni = t->max_streams_uni,
+		.max_data_cap = t->max_data_cap,
+		.max_stream_data_cap = t->max_stream_data_cap,
 		.send_buffer = t->send_buffer,
+		.budget = &host->windows,
 	};
 
 	conn->path = *path;
@@ -60,6 +63,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;
 	conn->pace_deadline = conn->path_deadline = conn->keep_alive_at = QL_NEVER;
+	conn->blocked_at = QL_NEVER;
 	conn->tx_update_pn = conn->tx_end_pn = QL_CONN_PN_END;
 
 	init_space(&conn->early[QL_SPACE_INITIAL]);
@@ -245,6 +249,7 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn)
 	t = earlier(t, conn->pace_deadline);
 	t = earlier(t, conn->path_deadline);
 	t = earlier(t, conn->keep_alive_at);
+	t = earlier(t, conn->blocked_at);
 	if (conn->early) {
 		t = earlier(t, conn->early[QL_SPACE_INITIAL].ack_deadline);
 		t = earlier(t, conn->early[QL_SPACE_HANDSHAKE].ack_deadline);
@@ -280,6 +285,10 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 		conn->keep_alive_at = now + conn->keep_alive;
 		conn->ping = true;
 	}
+	if (now >= conn->blocked_at) {
+		conn->blocked_at = QL_NEVER;
+		ql_streams_repeat_blocked(&conn->streams);
+	}
 	ql_handshake_settle(conn);
 	if (ql_rec_deadline(&conn->rec) > now)
 		return;
@@ -300,6 +309,12 @@ int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream)
 	if (conn->state < QL_CONN_COMPLETE || conn->state >= QL_CONN_CLOSING)
 		return -ENOTCONN;
 	return ql_streams_open(&conn->streams, bidi, stream);
+}
+
+void ql_conn_set_max_streams(struct ql_conn *conn, bool bidi, uint64_t most)
+{
+	if (conn->state < QL_CONN_CLOSING)
+		ql_streams_set_max(&conn->streams, bidi, most);
 }
 
 int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len, uint64_t expiry_ns,

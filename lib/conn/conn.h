@@ -154,6 +154,7 @@ struct ql_conn {
 	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
 	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
 	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
+	uint64_t blocked_at;	/* when to say again that we wait for credit; QL_NEVER */
 	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
 	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
 	struct ql_recovery rec;

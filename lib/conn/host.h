@@ -14,6 +14,7 @@
 #include "conn/cid.h"
 #include "crypto/rng.h"
 #include "crypto/token.h"
+#include "stream/flow.h"
 
 struct ql_conn;
 
@@ -29,7 +30,8 @@ struct ql_conn_host {
 	struct ql_tracer *tracer; /* or NULL */
 	struct ql_cid_key cid_key;
 	struct ql_tokens *tokens;
-	uint64_t token_clock; /* ns that tokens' time is ahead of now */
+	struct ql_flow_budget windows; /* for the growth of receive windows */
+	uint64_t token_clock;	       /* ns that tokens' time is ahead of now */
 	uint16_t lcore_index;
 	uint16_t tx_room; /* bytes for a UDP payload in one mbuf of tx_pool */
 };

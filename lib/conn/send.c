@@ -15,6 +15,8 @@
 /* Longer numbers than needed are simpler to read in a capture, and one path less to test. */
 #define PN_LEN_MIN 2
 
+#define BLOCKED_AGAIN (10 * QL_NSEC_PER_SEC) /* where there is no idle time-out to go by */
+
 struct packet {
 	struct ql_seal_job *job;
 	uint8_t *length; /* the Length field of a long header, or NULL */
@@ -576,6 +578,21 @@ static void used_up(struct ql_conn *conn)
 		ql_conn_fail(conn, QL_ERR_AEAD_LIMIT_REACHED, 0, "no new keys in time");
 }
 
+/* Waiting for credit and for nothing else: the peer will hear of it again (4.1). */
+static inline void watch_blocked(struct ql_conn *conn)
+{
+	uint64_t wait, least;
+
+	if (__builtin_expect(!ql_streams_blocked(&conn->streams), 1) ||
+	    conn->rec.space[QL_SPACE_APP].eliciting > 0) {
+		conn->blocked_at = QL_NEVER;
+	} else if (conn->blocked_at == QL_NEVER) {
+		wait = conn->idle_timeout > 0 ? conn->idle_timeout / 4 : BLOCKED_AGAIN;
+		least = 3 * ql_conn_pto(conn);
+		conn->blocked_at = conn->host->now + (wait > least ? wait : least);
+	}
+}
+
 bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 {
 	uint64_t now = conn->host->now;
@@ -587,6 +604,7 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_end_pn)
 			used_up(conn);
 		ql_streams_reap(&conn->streams);
+		ql_streams_set_time(&conn->streams, now, conn->rec.path.rtt.smoothed);
 		ql_handshake_fini(conn, false);
 	}
 	if (burst_full(burst))
@@ -607,6 +625,7 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 				ql_rec_app_limited(&conn->rec);
 			else if (conn->path_due || any_due(conn, true))
 				conn->pace_deadline = ql_rec_pace_time(&conn->rec, now);
+			watch_blocked(conn);
 			return false;
 		}
 		if (in_flight)

@@ -25,6 +25,8 @@ static const struct ql_transport transport_defaults = {
 	.handshake_timeout_ns = 10 * QL_NSEC_PER_SEC,
 	.max_data = UINT64_C(16) << 20,
 	.max_stream_data = UINT64_C(4) << 20,
+	.max_data_cap = UINT64_C(64) << 20,
+	.max_stream_data_cap = UINT64_C(64) << 20,
 	.max_streams_bidi = 128,
 	.max_streams_uni = 16,
 	.send_buffer = UINT64_C(256) << 10,
@@ -157,6 +159,8 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 		e->limits.handshakes = e->limits.connections;
 	if (e->limits.memory == 0)
 		e->limits.memory = DEFAULT_MEMORY;
+	if (e->limits.windows == 0)
+		e->limits.windows = e->limits.memory / 2;
 
 	e->retry = config->retry;
 	e->retry_handshakes = config->retry_handshakes;
@@ -181,6 +185,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	e->host.tx_pool = config->tx_pool;
 	e->host.stats = &e->stats;
 	e->host.tracer = config->tracer;
+	e->host.windows.limit = e->limits.windows;
 	e->host.lcore_index = config->lcore_index;
 	room -= RTE_PKTMBUF_HEADROOM;
 	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);
@@ -239,6 +244,8 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 	fill(&t->handshake_timeout_ns, def->handshake_timeout_ns);
 	fill(&t->max_data, def->max_data);
 	fill(&t->max_stream_data, def->max_stream_data);
+	fill(&t->max_data_cap, def->max_data_cap);
+	fill(&t->max_stream_data_cap, def->max_stream_data_cap);
 	fill(&t->max_streams_bidi, def->max_streams_bidi);
 	fill(&t->max_streams_uni, def->max_streams_uni);
 	fill(&t->send_buffer, def->send_buffer);
@@ -252,6 +259,7 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
 	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
 	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
+	    t->max_data_cap > QL_VARINT_MAX || t->max_stream_data_cap > QL_VARINT_MAX ||
 	    t->max_datagram_frame_size > QL_VARINT_MAX || (unsigned int)t->congestion > QL_CC_BBR ||
 	    (t->preferred_ip4.port && !ql_addr_is_ip4(&t->preferred_ip4)) ||
 	    (t->preferred_ip6.port && ql_addr_is_ip4(&t->preferred_ip6)))
@@ -345,6 +353,7 @@ void ql_engine_stats(const struct ql_engine *e, struct ql_engine_stats *stats)
 {
 	*stats = e->stats;
 	stats->memory_used = e->mem.used;
+	stats->windows_used = e->host.windows.used;
 }
 
 const char *ql_drop_name(enum ql_drop reason)

@@ -27,6 +27,7 @@ static void walk_engine(const struct ql_engine *engine, ql_counter_fn fn, void *
 	fn(arg, group, "invalid_tokens", s.invalid_tokens);
 	fn(arg, group, "resets", s.resets);
 	fn(arg, group, "memory_used", s.memory_used);
+	fn(arg, group, "windows_used", s.windows_used);
 	for (unsigned int i = 0; i < QL_DROP_MAX; i++)
 		fn(arg, "engine_drops", ql_drop_name((enum ql_drop)i), s.drops[i]);
 }

@@ -67,6 +67,7 @@ struct ql_stream {
 	bool want_writable : 1; /* ql_stream_send() took less than it was given */
 	bool delivering : 1;	/* in stream_data(): the receive buffer must stay */
 	bool dead : 1;		/* in the list of those to be freed */
+	bool blocked : 1;	/* new data waits for credit of the stream; counted in ss */
 };
 
 /* A block of ql_mem is 256 or 384 bytes. */

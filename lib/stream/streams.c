@@ -143,6 +143,7 @@ void ql_stream_schedule(struct ql_stream *s)
 {
 	struct ql_streams *ss = s->ss;
 	enum ql_sched_queue queue = QL_SCHED_OUT;
+	bool blocked = false;
 
 	if (s->send_state <= QL_SEND_DATA_SENT && !ss->closing) {
 		if (ql_sendbuf_lost_any(&s->send))
@@ -151,9 +152,15 @@ void ql_stream_schedule(struct ql_stream *s)
 			queue = ql_sendbuf_fin_due(&s->send) ? QL_SCHED_FREE : QL_SCHED_OUT;
 		else if (ql_flow_tx_room(&s->tx) > 0)
 			queue = s->incremental ? QL_SCHED_INCREMENTAL : QL_SCHED_SEQUENTIAL;
-		else if (ql_flow_tx_blocked(&s->tx))
-			ql_stream_ctl_add(s, QL_CTL_BLOCKED);
+		else
+			blocked = true;
 	}
+	if (blocked != s->blocked) {
+		s->blocked = blocked;
+		ss->blocked += blocked ? 1 : -1u;
+	}
+	if (blocked && ql_flow_tx_blocked(&s->tx))
+		ql_stream_ctl_add(s, QL_CTL_BLOCKED);
 	if (s->node.queue == queue && s->node.level == s->level)
 		return;
 	ql_sched_remove(&ss->sched, &s->node);
@@ -218,6 +225,19 @@ void ql_stream_do_reset(struct ql_stream *s, uint64_t code)
 	ql_sendbuf_drop(&s->send, s->ss->mem);
 }
 
+void ql_streams_repeat_blocked(struct ql_streams *ss)
+{
+	if (ss->sched.data && ql_flow_tx_room(&ss->tx) == 0)
+		ss->due |= QL_DUE_DATA_BLOCKED;
+	for (uint32_t i = 0; ss->blocked > 0 && i <= ss->map.mask; i++) {
+		struct ql_stream *s = ql_stream_map_slot(&ss->map, i);
+
+		if (s && s->blocked)
+			ql_stream_ctl_add(s, QL_CTL_BLOCKED);
+	}
+	ql_streams_wake(ss);
+}
+
 /* ---- What a stream has received ---- */
 
 void ql_stream_consume(struct ql_stream *s, uint64_t bytes)
@@ -261,6 +281,17 @@ static void release(struct ql_streams *ss, struct ql_stream *s)
 		ss->hooks.state(ss->conn, s, false);
 }
 
+uint64_t ql_streams_next_max(struct ql_streams *ss, bool uni)
+{
+	const struct ql_stream_type *t = ql_streams_type(ss, false, uni);
+	uint64_t next =
+		t->closed + (uni ? ss->config.max_streams_uni : ss->config.max_streams_bidi);
+
+	if (next < t->limit) /* the number was lowered */
+		return t->limit;
+	return next < QL_STREAMS_MAX ? next : QL_STREAMS_MAX;
+}
+
 /* The peer may open another one for each that has ended; told in batches. */
 static void count_closed(struct ql_streams *ss, uint64_t id)
 {
@@ -269,8 +300,21 @@ static void count_closed(struct ql_streams *ss, uint64_t id)
 	uint64_t most = uni ? ss->config.max_streams_uni : ss->config.max_streams_bidi;
 
 	t->closed++;
-	if (!ql_streams_is_local(ss, id) && t->closed + most - t->limit > most / 8)
+	if (!ql_streams_is_local(ss, id) && ql_streams_next_max(ss, uni) - t->limit > most / 8)
 		ss->due |= uni ? QL_DUE_MAX_STREAMS_UNI : QL_DUE_MAX_STREAMS_BIDI;
+}
+
+void ql_streams_set_max(struct ql_streams *ss, bool bidi, uint64_t most)
+{
+	const struct ql_stream_type *t = ql_streams_type(ss, false, !bidi);
+
+	if (most > QL_STREAMS_MAX)
+		most = QL_STREAMS_MAX;
+	*(bidi ? &ss->config.max_streams_bidi : &ss->config.max_streams_uni) = most;
+	if (ql_streams_next_max(ss, !bidi) > t->limit) {
+		ss->due |= bidi ? QL_DUE_MAX_STREAMS_BIDI : QL_DUE_MAX_STREAMS_UNI;
+		ql_streams_wake(ss);
+	}
 }
 
 void ql_streams_reap(struct ql_streams *ss)
@@ -322,4 +366,6 @@ void ql_streams_fini(struct ql_streams *ss)
 	for (uint32_t i = 0; i <= ss->map.mask; i++)
 		ql_mem_free(ss->mem, ql_stream_map_slot(&ss->map, i), sizeof(struct ql_stream));
 	ql_stream_map_fini(&ss->map, ss->mem);
+	if (ss->config.budget)
+		ss->config.budget->used -= ss->rx.window - ss->config.max_data;
 }

@@ -50,7 +50,10 @@ struct ql_streams_config {
 	uint64_t max_stream_data_uni;
 	uint64_t max_streams_bidi; /* open at a time by the peer */
 	uint64_t max_streams_uni;
-	uint64_t send_buffer; /* bytes kept by copy for one stream */
+	uint64_t max_data_cap; /* up to which receive windows may grow; below the above: not */
+	uint64_t max_stream_data_cap;
+	uint64_t send_buffer;	       /* bytes kept by copy for one stream */
+	struct ql_flow_budget *budget; /* of the engine; NULL: windows do not grow */
 };
 
 /* Streams of one type and one opener. */
@@ -79,6 +82,7 @@ struct ql_streams {
 	struct ql_flow_rx rx;
 	uint64_t rx_used; /* sum of the highest offsets of all streams */
 	struct ql_flow_tx tx;
+	uint64_t now, rtt;	/* see ql_streams_set_time() */
 	struct ql_stream *last; /* that was looked up, or NULL */
 	struct ql_stream *ctl;	/* ring of streams with control frames to send */
 	struct ql_stream *dead; /* ring of those to be freed */
@@ -87,8 +91,9 @@ struct ql_streams {
 	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
 	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
 	uint64_t peer_max_uni;
-	uint32_t depth; /* of calls that may run callbacks */
-	uint8_t due;	/* QL_DUE_* */
+	uint32_t depth;	  /* of calls that may run callbacks */
+	uint32_t blocked; /* streams with the bit set */
+	uint8_t due;	  /* QL_DUE_* */
 	bool is_server;
 	bool closing;
 };
@@ -142,8 +147,30 @@ int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_
  */
 uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent);
 
+/* Before ql_streams_send(): the time and the smoothed RTT, ns, by which receive windows grow. */
+static inline void ql_streams_set_time(struct ql_streams *ss, uint64_t now, uint64_t rtt)
+{
+	ss->now = now;
+	ss->rtt = rtt;
+}
+
+/*
+ * How many streams of this kind the peer may have open at a time from here on; limits that it knows
+ * stay. Values above QL_STREAMS_MAX count as that.
+ */
+void ql_streams_set_max(struct ql_streams *ss, bool bidi, uint64_t most);
+
 /* ql_streams_send() would write something, given room. O(1). */
 bool ql_streams_pending(const struct ql_streams *ss);
+
+/* New data waits for nothing but the peer's credit, on either level. */
+static inline bool ql_streams_blocked(const struct ql_streams *ss)
+{
+	return ss->blocked > 0 || (ss->sched.data && ql_flow_tx_room(&ss->tx) == 0);
+}
+
+/* Say again what is blocked, by DATA_BLOCKED and STREAM_DATA_BLOCKED (RFC 9000, 4.1). */
+void ql_streams_repeat_blocked(struct ql_streams *ss);
 
 /*
  * A packet with this record was acknowledged, or declared lost. kind is the family of the frame

@@ -25,6 +25,9 @@ static inline bool ql_streams_is_local(const struct ql_streams *ss, uint64_t id)
 /* Wake the connection if there is something to send or to free. */
 void ql_streams_wake(struct ql_streams *ss);
 
+/* The most streams of a type that the peer may ever open, with those that are closed by now. */
+uint64_t ql_streams_next_max(struct ql_streams *ss, bool uni);
+
 /* Calls that may run callbacks: no stream is freed until the outermost is left. */
 static inline void ql_streams_enter(struct ql_streams *ss)
 {

@@ -182,10 +182,33 @@ static void on_max_streams(struct ql_streams *ss, bool uni, uint64_t limit)
 		ss->ops->streams_available(ss->conn, !uni);
 }
 
-static int handle(struct ql_streams *ss, const struct ql_frame *f)
+/* The peer waits at our limit, and there is credit that was kept back until it is worth a frame. */
+static bool blocked(const struct ql_flow_rx *rx, uint64_t limit)
+{
+	return limit == rx->limit && ql_flow_rx_next(rx) > rx->limit;
+}
+
+static int on_stream_data_blocked(struct ql_streams *ss, uint64_t id, uint64_t limit)
 {
 	struct ql_stream *s;
+	int err = find_or_create(ss, id, RECEIVING, &s);
 
+	if (!err && s && s->recv_state == QL_RECV_OPEN && !s->stopped && blocked(&s->rx, limit))
+		ql_stream_ctl_add(s, QL_CTL_MAX_DATA);
+	return err;
+}
+
+/* The same for streams: those that have ended are told of in batches. */
+static void on_streams_blocked(struct ql_streams *ss, bool uni, uint64_t limit)
+{
+	const struct ql_stream_type *t = ql_streams_type(ss, false, uni);
+
+	if (limit == t->limit && ql_streams_next_max(ss, uni) > limit)
+		ss->due |= uni ? QL_DUE_MAX_STREAMS_UNI : QL_DUE_MAX_STREAMS_BIDI;
+}
+
+static int handle(struct ql_streams *ss, const struct ql_frame *f)
+{
 	switch (f->type) {
 	case QL_FRAME_STREAM:
 		return on_stream(ss, &f->stream);
@@ -202,9 +225,15 @@ static int handle(struct ql_streams *ss, const struct ql_frame *f)
 	case QL_FRAME_MAX_STREAMS:
 		on_max_streams(ss, f->max_streams.uni, f->max_streams.limit);
 		return 0;
+	case QL_FRAME_DATA_BLOCKED:
+		if (blocked(&ss->rx, f->data_blocked.limit))
+			ss->due |= QL_DUE_MAX_DATA;
+		return 0;
 	case QL_FRAME_STREAM_DATA_BLOCKED:
-		return find_or_create(ss, f->stream_data_blocked.id, RECEIVING, &s);
-	default: /* DATA_BLOCKED, STREAMS_BLOCKED: we never wait for these */
+		return on_stream_data_blocked(ss, f->stream_data_blocked.id,
+					      f->stream_data_blocked.limit);
+	default:
+		on_streams_blocked(ss, f->streams_blocked.uni, f->streams_blocked.limit);
 		return 0;
 	}
 }

@@ -17,14 +17,23 @@ bool ql_streams_pending(const struct ql_streams *ss)
 
 /* ---- Control frames ---- */
 
-/* The most streams that the peer may ever open, with those that are closed by now. */
-static uint64_t next_max_streams(const struct ql_streams *ss, const struct ql_stream_type *t,
-				 bool uni)
+static void tune_conn(struct ql_streams *ss)
 {
-	uint64_t next =
-		t->closed + (uni ? ss->config.max_streams_uni : ss->config.max_streams_bidi);
+	struct ql_flow_budget *b = ss->config.budget;
 
-	return next < QL_STREAMS_MAX ? next : QL_STREAMS_MAX;
+	if (b)
+		b->used +=
+			ql_flow_rx_tune(&ss->rx, ss->now, ss->rtt, ss->config.max_data_cap,
+					ql_flow_budget_spare(b, ss->mem->budget - ss->mem->used));
+}
+
+static void tune_stream(struct ql_stream *s)
+{
+	const struct ql_streams *ss = s->ss;
+	uint64_t cap = ss->config.max_stream_data_cap;
+
+	ql_flow_rx_tune(&s->rx, ss->now, ss->rtt, cap < ss->rx.window ? cap : ss->rx.window,
+			ss->config.budget ? UINT64_MAX : 0);
 }
 
 /*
@@ -41,6 +50,7 @@ static uint8_t *put_due(struct ql_streams *ss, unsigned int bit, uint8_t *p, con
 	switch (bit) {
 	case QL_DUE_MAX_DATA:
 		rec->kind = QL_SENT_MAX_DATA;
+		tune_conn(ss);
 		rec->offset = ql_flow_rx_next(&ss->rx);
 		*limit = &ss->rx.limit;
 		return ql_frame_put_max_data(p, end, rec->offset);
@@ -48,7 +58,7 @@ static uint8_t *put_due(struct ql_streams *ss, unsigned int bit, uint8_t *p, con
 	case QL_DUE_MAX_STREAMS_UNI:
 		t = ql_streams_type(ss, false, uni);
 		rec->kind = uni ? QL_SENT_MAX_STREAMS_UNI : QL_SENT_MAX_STREAMS_BIDI;
-		rec->offset = next_max_streams(ss, t, uni);
+		rec->offset = ql_streams_next_max(ss, uni);
 		*limit = &t->limit;
 		return ql_frame_put_max_streams(p, end, uni, rec->offset);
 	case QL_DUE_DATA_BLOCKED:
@@ -82,6 +92,7 @@ static uint8_t *put_ctl(struct ql_stream *s, unsigned int bit, uint8_t *p, const
 		return ql_frame_put_stop_sending(p, end, s->id, s->stop_code);
 	case QL_CTL_MAX_DATA:
 		rec->kind = QL_SENT_MAX_STREAM_DATA;
+		tune_stream(s);
 		rec->offset = ql_flow_rx_next(&s->rx);
 		*limit = &s->rx.limit;
 		return ql_frame_put_max_stream_data(p, end, s->id, rec->offset);

@@ -72,6 +72,8 @@ static void draw_transport(struct chaos *c, struct ql_transport *t)
 	t->idle_timeout_ns = between(c, 5, 40) * SEC;
 	t->max_data = magnitude(c, 5000, 16 << 20);
 	t->max_stream_data = magnitude(c, 2000, 4 << 20);
+	t->max_data_cap = magnitude(c, 5000, 64 << 20);
+	t->max_stream_data_cap = magnitude(c, 2000, 64 << 20);
 	t->max_streams_bidi = magnitude(c, 1, 200);
 	t->send_buffer = magnitude(c, 1000, 256 << 10);
 	t->initial_rtt_ns = between(c, 20, 333) * MS;

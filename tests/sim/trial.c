@@ -210,6 +210,8 @@ void sim_trial_close(struct sim_trial *t)
 				"%s: %llu bytes of memory, %llu at first", names[i],
 				(unsigned long long)stats.memory_used,
 				(unsigned long long)p->memory[i]);
+		sim_trial_check(t, stats.windows_used == 0, "%s: %llu bytes of windows not back",
+				names[i], (unsigned long long)stats.windows_used);
 	}
 	sim_trial_check(t, sim_stats(p->sim)->late == 0, "%llu deadlines in the past",
 			(unsigned long long)sim_stats(p->sim)->late);

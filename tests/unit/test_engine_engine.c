@@ -55,6 +55,8 @@ START_TEST(test_endpoint)
 		{.max_streams_uni = (UINT64_C(1) << 60) + 1},
 		{.max_data = UINT64_C(1) << 62},
 		{.max_stream_data = UINT64_C(1) << 62},
+		{.max_data_cap = UINT64_C(1) << 62},
+		{.max_stream_data_cap = UINT64_C(1) << 62},
 	};
 	struct ql_proto good, protos[9], bad[5];
 	struct sim_job job = {0};

@@ -4,6 +4,8 @@
  */
 #include "test_engine_util.h"
 
+#include <errno.h>
+
 #include <rte_mbuf.h>
 
 /* Everything there and back. */
@@ -115,6 +117,146 @@ START_TEST(test_goodput)
 
 	/* 10 MB at 100 Mbit/s are 0.8 s. */
 	ck_assert_msg(took < 1100 * MS, "%llu ms", (unsigned long long)(took / MS));
+}
+END_TEST
+
+/* How long a connection of the job takes when both ends may use so much memory, ns. */
+static uint64_t long_fat(uint64_t window, uint64_t cap)
+{
+	struct ql_limits limits = {.connections = 16, .memory = UINT64_C(1) << 30};
+	struct ql_transport t = {.max_data = window,
+				 .max_stream_data = window,
+				 .max_data_cap = cap,
+				 .max_stream_data_cap = cap,
+				 .send_buffer = UINT64_C(256) << 20};
+	struct sim_link link = {.rate = 250 * MB, .delay = 300 * MS};
+	struct sim_job job = {.streams = 1, .download = 100 * MB};
+	struct sim_pair p;
+	uint64_t took;
+
+	sim_pair_open(&p, 1, &limits, &t, &job);
+	sim_pair_link(&p, &link);
+	p.app[SIM_CLIENT].no_check = true;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 120 * SEC);
+	check_complete(&p, 1);
+	took = p.app[SIM_CLIENT].closed_at - p.app[SIM_CLIENT].connected_at;
+	finish(&p);
+	return took;
+}
+
+/* A receive window that grows is as good as one that was large from the start; a fixed one is not.
+ */
+START_TEST(test_window_grows)
+{
+	uint64_t unlimited = long_fat(UINT64_C(256) << 20, 1);
+	uint64_t defaults = long_fat(0, 0);
+	uint64_t grown = long_fat(UINT64_C(1) << 20, UINT64_C(64) << 20);
+	uint64_t fixed = long_fat(UINT64_C(4) << 20, 1);
+
+	ck_assert_msg(defaults < unlimited + unlimited / 10, "%llu ms, %llu ms without limits",
+		      (unsigned long long)(defaults / MS), (unsigned long long)(unlimited / MS));
+	/* From 1 MiB the sender has to wait now and then, on the way up. */
+	ck_assert_msg(grown < unlimited + unlimited / 2, "%llu ms, %llu ms without limits",
+		      (unsigned long long)(grown / MS), (unsigned long long)(unlimited / MS));
+	ck_assert_uint_gt(fixed, 2 * unlimited);
+}
+END_TEST
+
+/* Connections that would all grow share what the engine has for that; at the end it is back. */
+START_TEST(test_window_budget)
+{
+	const struct ql_limits limits = {.windows = 4 << 20};
+	const struct ql_transport t = {
+		.max_data = 1 << 20, .max_stream_data = 1 << 20, .send_buffer = 32 << 20};
+	const struct sim_link link = {.rate = 1000 * MB, .delay = 100 * MS};
+	const struct sim_job job = {.streams = 1, .download = 20 * MB};
+	struct ql_engine_stats s;
+	uint64_t most = 0;
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, &limits, &t, &job);
+	sim_pair_link(&p, &link);
+	for (unsigned int i = 0; i < 4; i++)
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+	do {
+		sim_run(p.sim, 10 * MS, NULL, NULL);
+		s = sim_pair_stats(&p, SIM_CLIENT);
+		ck_assert_uint_le(s.windows_used, limits.windows);
+		most = s.windows_used > most ? s.windows_used : most;
+	} while (p.app[SIM_CLIENT].closed < 4);
+	ck_assert_uint_gt(most, limits.windows / 10 * 9);
+	run_out(&p, 60 * SEC);
+	check_complete(&p, 4);
+	finish(&p);
+}
+END_TEST
+
+/* Who waits for credit, and nothing else, says so again; so the connection does not end idle. */
+START_TEST(test_blocked_again)
+{
+	const struct ql_transport t = {
+		.max_data = 20 * KB, .idle_timeout_ns = 8 * SEC, .send_buffer = 1 << 20};
+	const struct sim_job job = {.streams = 1, .upload = 100 * KB, .keep_open = true};
+	struct sim_link_stats before, after;
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, &t, &job);
+	p.app[SIM_SERVER].no_credit = true;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 10 * SEC, NULL, NULL);
+	before = *sim_link_stats(p.sim, SIM_CLIENT);
+	sim_run(p.sim, 200 * SEC, NULL, NULL);
+	after = *sim_link_stats(p.sim, SIM_CLIENT);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].closed, 0);
+	ck_assert_uint_eq(p.app[SIM_SERVER].closed, 0);
+	ck_assert_uint_ge(after.datagrams - before.datagrams, 99); /* every 2 s */
+	ck_assert_uint_le(after.datagrams - before.datagrams, 101);
+	ck_assert_uint_le(after.largest, 1200);
+	/* Nothing is left to wait for: then it ends. */
+	ck_assert_int_eq(ql_stream_reset(ql_streams_find(&conn_of(&p, SIM_CLIENT)->streams, 0), 0),
+			 0);
+	run_out(&p, 20 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].causes[QL_CLOSE_IDLE], 1);
+	finish(&p);
+}
+END_TEST
+
+/* The number of streams at a time, changed while the connection runs. */
+START_TEST(test_max_streams)
+{
+	struct ql_transport t = {.max_streams_bidi = 4};
+	struct sim_job job = {.keep_open = true};
+	static const struct ql_conn_ops ops = {0}; /* these streams are none of the application's */
+	struct ql_stream *stream;
+	unsigned int opened = 0;
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, &t, &job);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	ql_streams_set_ops(&conn_of(&p, SIM_CLIENT)->streams, &ops);
+	while (ql_stream_open(conn_of(&p, SIM_CLIENT), true, &stream) == 0)
+		opened++;
+	ck_assert_uint_eq(opened, 4);
+	ql_conn_set_max_streams(conn_of(&p, SIM_SERVER), true, 3);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	ck_assert_int_eq(ql_stream_open(conn_of(&p, SIM_CLIENT), true, &stream), -EAGAIN);
+	ql_conn_set_max_streams(conn_of(&p, SIM_SERVER), true, 10);
+	/* Before the frame is written it is lowered again: what was granted stays. */
+	ql_conn_set_max_streams(conn_of(&p, SIM_SERVER), true, 2);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	ck_assert_int_eq(ql_stream_open(conn_of(&p, SIM_CLIENT), true, &stream), -EAGAIN);
+	ql_conn_set_max_streams(conn_of(&p, SIM_SERVER), true, 10);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	while (ql_stream_open(conn_of(&p, SIM_CLIENT), true, &stream) == 0)
+		opened++;
+	ck_assert_uint_eq(opened, 10);
+	ql_conn_set_max_streams(conn_of(&p, SIM_SERVER), false, UINT64_MAX);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	for (opened = 0; opened < 100; opened++)
+		ck_assert_int_eq(ql_stream_open(conn_of(&p, SIM_CLIENT), false, &stream), 0);
+	sim_pair_close(&p);
 }
 END_TEST
 
@@ -395,6 +537,10 @@ int main(void)
 	tcase_add_test(tc, test_handshake);
 	tcase_add_test(tc, test_transfer);
 	tcase_add_test(tc, test_goodput);
+	tcase_add_test(tc, test_window_grows);
+	tcase_add_test(tc, test_window_budget);
+	tcase_add_test(tc, test_blocked_again);
+	tcase_add_test(tc, test_max_streams);
 	tcase_add_test(tc, test_loss_1);
 	tcase_add_test(tc, test_loss_5);
 	tcase_add_test(tc, test_loss_20);

@@ -29,6 +29,7 @@ static UNUSED void finish(struct sim_pair *p)
 		ck_assert_uint_eq(s.conns, 0);
 		ck_assert_uint_eq(s.handshakes, 0);
 		ck_assert_uint_eq(s.memory_used, p->memory[i]);
+		ck_assert_uint_eq(s.windows_used, 0);
 	}
 	ck_assert_uint_eq(sim_stats(p->sim)->late, 0);
 	ck_assert_int_eq(sim_pair_close(p), 0);

@@ -326,6 +326,121 @@ START_TEST(max_streams)
 }
 END_TEST
 
+/* A peer that waits gets what was kept back until it was worth a frame, and nothing otherwise. */
+START_TEST(peer_blocked)
+{
+	struct ql_frame blocked = {.type = QL_FRAME_DATA_BLOCKED}, f;
+	struct packet pkt;
+
+	c->keep_credit = true;
+	ck_assert_int_eq(rx_stream(c, 0, 0, 30000, false), 0);
+	ql_stream_credit(c->told[0].s, 10);
+	ck_assert_int_eq(rx_blocked(c, 0, 29999), 0); /* of long ago */
+	blocked.data_blocked.limit = 99999;
+	ck_assert_int_eq(ql_streams_recv(&c->ss, &blocked, NULL), 0);
+	ck_assert(!ql_streams_pending(&c->ss));
+	ck_assert_int_eq(rx_blocked(c, 0, 30000), 0);
+	blocked.data_blocked.limit = 100000;
+	ck_assert_int_eq(ql_streams_recv(&c->ss, &blocked, NULL), 0);
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert(find_frame(&pkt, QL_FRAME_MAX_STREAM_DATA, &f));
+	ck_assert_uint_eq(f.max_stream_data.limit, 30010);
+	ck_assert(find_frame(&pkt, QL_FRAME_MAX_DATA, &f));
+	ck_assert_uint_eq(f.max_data.limit, 100010);
+	/* once */
+	ck_assert_int_eq(rx_blocked(c, 0, 30010), 0);
+	blocked.data_blocked.limit = 100010;
+	ck_assert_int_eq(ql_streams_recv(&c->ss, &blocked, NULL), 0);
+	ck_assert(!ql_streams_pending(&c->ss));
+	/* whoever knows its end needs no credit, nor does one that nobody reads */
+	ck_assert_int_eq(rx_stream(c, 4, 0, 100, true), 0);
+	ql_stream_credit(c->told[4].s, 10);
+	ck_assert_int_eq(rx_blocked(c, 4, 30000), 0);
+	ck_assert_int_eq(ql_stream_stop(c->told[0].s, 0), 0);
+	ck_assert_int_eq(rx_blocked(c, 0, 30010), 0);
+	while (build(c, &pkt, 1200))
+		ck_assert(!find_frame(&pkt, QL_FRAME_MAX_STREAM_DATA, &f));
+	/* streams: one in ten has ended */
+	blocked = (struct ql_frame){.type = QL_FRAME_STREAMS_BLOCKED};
+	blocked.streams_blocked.uni = true;
+	blocked.streams_blocked.limit = 10;
+	ck_assert_int_eq(ql_streams_recv(&c->ss, &blocked, NULL), 0);
+	ck_assert(!ql_streams_pending(&c->ss));
+	ck_assert_int_eq(rx_stream(c, 2, 0, 1, true), 0);
+	while (build(c, &pkt, 1200))
+		ck_assert(!find_frame(&pkt, QL_FRAME_MAX_STREAMS, &f));
+	ck_assert_int_eq(ql_streams_recv(&c->ss, &blocked, NULL), 0);
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert(find_frame(&pkt, QL_FRAME_MAX_STREAMS, &f));
+	ck_assert(f.max_streams.uni);
+	ck_assert_uint_eq(f.max_streams.limit, 11);
+}
+END_TEST
+
+/* A whole window of data in order, taken at once; what updates there are. */
+static void fill_window(struct ql_conn *conn, uint64_t id)
+{
+	const struct ql_stream *s = ql_streams_find(&conn->ss, id);
+	uint64_t from = s ? s->recv.high : 0, to = s ? s->rx.limit : 1000;
+	struct packet pkt;
+
+	for (; from < to; from += 100) {
+		MUST(rx_stream(conn, id, from, 100, false) == 0);
+		while (build(conn, &pkt, 1200))
+			;
+	}
+}
+
+/* Windows grow with the pace: the connection's by the engine's budget, streams' up to that. */
+START_TEST(windows_grow)
+{
+	struct ql_flow_budget budget = {.limit = 10000};
+	struct ql_streams_config config = test_config;
+	struct ql_conn *d[3];
+	size_t memory;
+
+	config.max_data = 2000;
+	config.max_stream_data_bidi_remote = 1000;
+	config.max_data_cap = config.max_stream_data_cap = 1 << 20;
+	config.budget = &budget;
+	for (unsigned int i = 0; i < 3; i++) {
+		d[i] = side_open(true, &config, 1 << 20);
+		ql_streams_set_time(&d[i]->ss, 1000000, 1000000);
+	}
+	for (unsigned int i = 0; i < 6; i++)
+		fill_window(d[0], 0);
+	/* 2000, then half of what was left: 5000, 2500, ... */
+	ck_assert_uint_gt(d[0]->ss.rx.window, 9500);
+	ck_assert_uint_eq(d[0]->ss.rx.window - 2000, budget.used);
+	ck_assert_uint_eq(ql_streams_find(&d[0]->ss, 0)->rx.window, d[0]->ss.rx.window);
+	/* the next one has half of the rest at most, and streams no more than it */
+	for (unsigned int i = 0; i < 6; i++)
+		fill_window(d[1], 0);
+	ck_assert_uint_lt(d[1]->ss.rx.window, 5000);
+	ck_assert_uint_le(ql_streams_find(&d[1]->ss, 0)->rx.window, d[1]->ss.rx.window);
+	ck_assert_uint_le(budget.used, budget.limit);
+	/* what has ended gives it back */
+	side_close(d[0]);
+	ck_assert_uint_eq(d[1]->ss.rx.window - 2000, budget.used);
+	/* no memory to back it: no growth, whatever the budget */
+	side_close(d[1]);
+	ck_assert_uint_eq(budget.used, 0);
+	memory = d[2]->mem.budget;
+	d[2]->mem.budget = d[2]->mem.used + 65536;
+	budget = (struct ql_flow_budget){.limit = 1 << 20, .used = 65536};
+	for (unsigned int i = 0; i < 6; i++)
+		fill_window(d[2], 0);
+	d[2]->mem.budget = memory;
+	ck_assert_uint_eq(d[2]->ss.rx.window, 2000);
+	budget.used -= 65536;
+	ck_assert_uint_eq(budget.used, 0);
+	for (unsigned int i = 0; i < 6; i++)
+		fill_window(d[2], 0);
+	ck_assert_uint_gt(d[2]->ss.rx.window, 9500);
+	side_close(d[2]);
+}
+END_TEST
+
 /* Limits for us: raised only. */
 START_TEST(our_limits)
 {
@@ -348,7 +463,7 @@ START_TEST(our_limits)
 	ck_assert_uint_eq(c->available[1], 1);
 	ck_assert_uint_eq(c->ss.types[3].limit, 11);
 	ck_assert_uint_eq(c->ss.types[1].limit, QL_STREAMS_MAX);
-	/* what the peer says of being blocked changes nothing */
+	/* what the peer says of being blocked changes nothing where there is nothing to give */
 	ck_assert_int_eq(
 		ql_streams_recv(&c->ss, &(struct ql_frame){.type = QL_FRAME_DATA_BLOCKED}, NULL),
 		0);
@@ -703,6 +818,8 @@ int main(void)
 	tcase_add_test(tc, implicit_open);
 	tcase_add_test(tc, stream_limit);
 	tcase_add_test(tc, max_streams);
+	tcase_add_test(tc, peer_blocked);
+	tcase_add_test(tc, windows_grow);
 	tcase_add_test(tc, our_limits);
 	tcase_add_test(tc, stop_sending);
 	tcase_add_test(tc, stopped);

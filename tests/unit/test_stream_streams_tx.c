@@ -320,6 +320,61 @@ START_TEST(stream_blocked)
 }
 END_TEST
 
+/* What is blocked can be said again, for as long as it is true. */
+START_TEST(blocked_again)
+{
+	static uint8_t data[40000];
+	struct ql_stream *s[5];
+	struct packet pkt;
+	struct ql_frame f;
+
+	ck_assert(!ql_streams_blocked(&c->ss));
+	for (unsigned int i = 0; i < 2; i++) {
+		s[i] = open_stream(c, true);
+		ck_assert_int_eq(ql_stream_send_ref(s[i], data, 30001, 0, NULL, NULL), 0);
+	}
+	ck_assert(!ql_streams_blocked(&c->ss));
+	while (build(c, &pkt, 1200))
+		;
+	ck_assert(ql_streams_blocked(&c->ss));
+	c->wakes = 0;
+	ql_streams_repeat_blocked(&c->ss);
+	ck_assert_uint_gt(c->wakes, 0);
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert_uint_eq(pkt.n, 2);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pkt.frames[i].kind, QL_SENT_STREAM_DATA_BLOCKED);
+		ck_assert_uint_eq(pkt.frames[i].id, 4 * i);
+		ck_assert_uint_eq(pkt.frames[i].offset, 30000);
+	}
+	ck_assert(!build(c, &pkt, 1200));
+	/* credit for one, the other is reset */
+	ck_assert_int_eq(rx_max_stream_data(c, 0, 30001), 0);
+	ck_assert(ql_streams_blocked(&c->ss));
+	ck_assert_int_eq(ql_stream_reset(s[1], 0), 0);
+	ck_assert(!ql_streams_blocked(&c->ss));
+	while (build(c, &pkt, 1200))
+		;
+	ql_streams_repeat_blocked(&c->ss);
+	ck_assert(!build(c, &pkt, 1200));
+	/* the connection: what is blocked on its own level is no longer of interest */
+	for (unsigned int i = 2; i < 5; i++) {
+		s[i] = open_stream(c, true);
+		ck_assert_int_eq(ql_stream_send_ref(s[i], data, 29999, 0, NULL, NULL), 0);
+	}
+	while (build(c, &pkt, 1200))
+		;
+	ck_assert(ql_streams_blocked(&c->ss));
+	ql_streams_repeat_blocked(&c->ss);
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert_uint_eq(pkt.n, 1);
+	ck_assert(find_frame(&pkt, QL_FRAME_DATA_BLOCKED, &f));
+	ck_assert_uint_eq(f.data_blocked.limit, 100000);
+	ck_assert_int_eq(rx_max_data(c, 200000), 0);
+	ck_assert(!ql_streams_blocked(&c->ss));
+}
+END_TEST
+
 /* The connection out of credit: new data waits, what needs none goes on. */
 START_TEST(conn_blocked)
 {
@@ -564,6 +619,7 @@ int main(void)
 	tcase_add_test(tc, priority);
 	tcase_add_test(tc, incremental);
 	tcase_add_test(tc, stream_blocked);
+	tcase_add_test(tc, blocked_again);
 	tcase_add_test(tc, conn_blocked);
 	tcase_add_test(tc, many_frames);
 	tcase_add_test(tc, no_record);

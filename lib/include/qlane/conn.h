@@ -144,6 +144,13 @@ QL_PUBLIC void ql_conn_close(struct ql_conn *conn, uint64_t app_error, const cha
 QL_PUBLIC int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream);
 
 /**
+ * Change how many streams of a kind the peer may have open at a time, which starts as
+ * ql_transport.max_streams_bidi and max_streams_uni. A smaller number takes nothing back that the
+ * peer has been granted; it has its effect as streams end.
+ */
+QL_PUBLIC void ql_conn_set_max_streams(struct ql_conn *conn, bool bidi, uint64_t most);
+
+/**
  * Queue a copy of an unreliable datagram (RFC 9221). It is sent as soon as congestion control lets
  * it go, in turn with stream data, at most once.
  * @param expiry_ns  drop it unless it has been sent before this time; 0: never

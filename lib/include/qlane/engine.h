@@ -34,6 +34,11 @@ struct ql_limits {
 	uint32_t connections; /**< in all states [16384] */
 	uint32_t handshakes;  /**< of these, not yet complete [1024] */
 	uint64_t memory;      /**< bytes for everything but mbufs and TLS handshakes [256 MiB] */
+	/**
+	 * Bytes that the receive windows of all connections together may grow by, see ql_transport.
+	 * What they begin with is not in it. [half of memory]
+	 */
+	uint64_t windows;
 };
 
 /** Congestion control of what we send. */
@@ -50,11 +55,19 @@ struct ql_transport {
 	uint64_t handshake_timeout_ns; /**< [10 s] */
 	uint64_t max_data;	       /**< connection's receive window, bytes [16 MiB] */
 	uint64_t max_stream_data;      /**< a stream's receive window, bytes [4 MiB] */
-	uint64_t max_streams_bidi;     /**< open at a time by the peer [128] */
-	uint64_t max_streams_uni;      /**< the same [16] */
-	uint64_t send_buffer;	       /**< bytes kept by copy for one stream [256 KiB] */
-	uint64_t initial_rtt_ns;       /**< before the first sample [333 ms, RFC 9002 6.2.2] */
-	uint64_t ack_delay_ns;	       /**< longest deliberate delay of an ACK [5 ms] */
+	/**
+	 * A receive window starts as said above and doubles, up to these, while the application
+	 * takes half of it within two round trips. The connection's grows by no more at a time than
+	 * half of what is left of ql_limits.windows, and not beyond the memory that is free; a
+	 * stream's not beyond the connection's. Values below the above: it does not grow.
+	 */
+	uint64_t max_data_cap;	      /**< [64 MiB] */
+	uint64_t max_stream_data_cap; /**< [64 MiB] */
+	uint64_t max_streams_bidi;    /**< open at a time by the peer [128] */
+	uint64_t max_streams_uni;     /**< the same [16] */
+	uint64_t send_buffer;	      /**< bytes kept by copy for one stream [256 KiB] */
+	uint64_t initial_rtt_ns;      /**< before the first sample [333 ms, RFC 9002 6.2.2] */
+	uint64_t ack_delay_ns;	      /**< longest deliberate delay of an ACK [5 ms] */
 	/**
 	 * Bytes of the largest DATAGRAM frame that is taken, with its type and length (RFC 9221);
 	 * 65535 for all that fit a packet [0: none]
@@ -150,6 +163,7 @@ struct ql_engine_stats {
 	uint64_t resets;	    /**< stateless resets sent */
 	uint32_t conns, handshakes; /**< now */
 	uint64_t memory_used;	    /**< bytes, now */
+	uint64_t windows_used;	    /**< of ql_limits.windows, bytes, now */
 	uint64_t drops[QL_DROP_MAX];
 };
 
