@@ -9,6 +9,7 @@ void ql_sched_init(struct ql_sched *s)
 	memset(s, 0, sizeof(*s));
 	for (unsigned int i = 0; i < QL_SCHED_LEVELS; i++)
 		s->left[i] = QL_SCHED_QUANTUM;
+	s->share = QL_SCHED_SHARE;
 }
 
 void ql_sched_node_init(struct ql_sched_node *n)
@@ -63,7 +64,18 @@ void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n)
 		s->data &= (uint16_t) ~(1u << n->level);
 }
 
-/* The guaranteed share of less urgent levels belongs here, in the choice of the level. */
+void ql_sched_next_share(struct ql_sched *s, unsigned int levels)
+{
+	unsigned int less = levels & (levels - 1), behind;
+
+	if (s->share == 0 || ++s->packets < s->share)
+		return;
+	s->packets = 0;
+	behind = less & ~((2u << s->last) - 1);
+	s->last = (uint8_t)__builtin_ctz(behind ? behind : less);
+	s->favoured = s->last;
+}
+
 struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit)
 {
 	unsigned int levels = s->free | (credit ? s->data : 0u), level;
@@ -71,7 +83,7 @@ struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit)
 
 	if (levels == 0)
 		return NULL;
-	level = (unsigned int)__builtin_ctz(levels);
+	level = levels >> s->favoured & 1 ? s->favoured : (unsigned int)__builtin_ctz(levels);
 	queues = s->head[level];
 	if (queues[QL_SCHED_FREE])
 		return queues[QL_SCHED_FREE];

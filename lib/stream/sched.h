@@ -6,14 +6,17 @@
  *
  * The contract. ql_sched_pick() gives:
  *
- * 1. A stream of the most urgent level that has any: QL_SCHED_CONTROL, then urgency 0 to 7.
- *    Strictly: a level waits for as long as a more urgent one has something to send.
+ * 1. A stream of the most urgent level that has any: QL_SCHED_CONTROL, then urgency 0 to 7. But of
+ *    the packets for which levels compete one in `share` belongs to a less urgent level, each of
+ *    them in turn, until the packet is full or the level has nothing more. So a level that has
+ *    something is served at least once in share * (levels that have something - 1) packets.
  * 2. Within a level first what needs no credit of the connection (data to be sent again, a FIN
  *    without data): first come, first served. Without credit, that is all there is to pick.
  * 3. Then sequential (non-incremental) streams one after another, in the order in which they were
  *    activated, each until it is removed; and incremental streams in turn, each for about
  *    QL_SCHED_QUANTUM bytes and at least once. When a level has both, the two classes take turns
- *    in the same way, so that neither starves the other.
+ *    in the same way, so that neither starves the other. So an incremental stream waits for at
+ *    most two quanta and two packets of each other one in its level.
  *
  * A change of priority takes effect with the next pick: remove and add again.
  */
@@ -28,6 +31,9 @@
 #define QL_SCHED_CONTROL    0
 #define QL_SCHED_URGENCY(u) (1 + (u))
 #define QL_SCHED_LEVELS	    9
+
+/* See ql_sched.share. */
+#define QL_SCHED_SHARE 64
 
 /* Bytes that an incremental stream sends before it is the next one's turn. */
 #define QL_SCHED_QUANTUM 2048
@@ -54,6 +60,10 @@ struct ql_sched {
 	uint16_t turn;		       /* a bit a level: it is the incremental ones' turn */
 	uint16_t free;		       /* levels with something in QL_SCHED_FREE */
 	uint16_t data;		       /* levels with something in the others */
+	uint16_t share;		       /* less urgent levels get one packet in so many; 0: none */
+	uint16_t packets;	       /* since they got one */
+	uint8_t favoured;	       /* level that the running packet belongs to; 0: the first */
+	uint8_t last;		       /* that got a share */
 };
 
 void ql_sched_init(struct ql_sched *s);
@@ -65,6 +75,19 @@ void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int leve
 		  enum ql_sched_queue queue);
 /* Take n out. Fine when it is out. */
 void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n);
+
+/* For ql_sched_begin(). */
+void ql_sched_next_share(struct ql_sched *s, unsigned int levels);
+
+/* A packet begins, which is filled with what is picked from here on. */
+static inline void ql_sched_begin(struct ql_sched *s, bool credit)
+{
+	unsigned int levels = s->free | (credit ? s->data : 0u);
+
+	s->favoured = 0;
+	if (__builtin_expect((levels & (levels - 1)) != 0, 0))
+		ql_sched_next_share(s, levels);
+}
 
 /* Who sends next, or NULL. credit: the connection may send new data. Changes nothing. */
 struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit);

@@ -236,6 +236,7 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 
 	if (ss->closing || !put_control(ss, &p, end, sent))
 		return p;
+	ql_sched_begin(&ss->sched, ql_flow_tx_room(&ss->tx) > 0);
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL) {
 		q = put_stream(ss, stream_of(n), p, end, sent, !first && p > half);
 		if (q == p)

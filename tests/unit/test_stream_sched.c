@@ -136,6 +136,118 @@ START_TEST(classes)
 }
 END_TEST
 
+/* Which node the next packet goes to; it takes one piece of data. */
+static long packet(bool with)
+{
+	long i;
+
+	ql_sched_begin(&s, with);
+	i = picked(with);
+	if (i >= 0)
+		ql_sched_charge(&s, &nodes[i], 1200);
+	return i;
+}
+
+/* One packet in so many for the less urgent, in turn; the rest for the most urgent. */
+START_TEST(share)
+{
+	unsigned int got[4] = {0};
+
+	s.share = (uint16_t)_i;
+	for (unsigned int i = 0; i < 4; i++)
+		ql_sched_add(&s, &nodes[i], 2 * i, QL_SCHED_SEQUENTIAL);
+	for (unsigned int round = 0; round < 9; round++) {
+		for (int k = 1; k < _i; k++)
+			ck_assert_int_eq(packet(true), 0);
+		ck_assert_int_eq(packet(true), 1 + round % 3);
+	}
+	/* one level fewer: the turn goes on with those that are left */
+	ql_sched_remove(&s, &nodes[1]);
+	for (unsigned int k = 0; k < 4 * (unsigned int)_i; k++)
+		got[packet(true)]++;
+	ck_assert_uint_eq(got[0], 4 * ((unsigned int)_i - 1));
+	ck_assert_uint_eq(got[2], 2);
+	ck_assert_uint_eq(got[3], 2);
+}
+END_TEST
+
+/* A share that cannot be used is not lost: what is left of the packet is the first level's. */
+START_TEST(share_left)
+{
+	s.share = 4;
+	ql_sched_add(&s, &nodes[0], 1, QL_SCHED_SEQUENTIAL);
+	ql_sched_add(&s, &nodes[1], 5, QL_SCHED_INCREMENTAL);
+	for (int k = 0; k < 3; k++)
+		ck_assert_int_eq(packet(true), 0);
+	ck_assert_int_eq(packet(true), 1);
+	ck_assert_int_eq(picked(true), 1); /* the same packet */
+	ql_sched_remove(&s, &nodes[1]);
+	ck_assert_int_eq(picked(true), 0);
+	/* alone, a level neither counts packets nor misses any */
+	for (int k = 0; k < 10; k++)
+		ck_assert_int_eq(packet(true), 0);
+	/* without credit, levels that need it do not compete */
+	ql_sched_add(&s, &nodes[2], 2, QL_SCHED_FREE);
+	ql_sched_add(&s, &nodes[1], 5, QL_SCHED_INCREMENTAL);
+	for (int k = 0; k < 10; k++)
+		ck_assert_int_eq(packet(false), 2);
+	/* and without a share the levels are strict */
+	s.share = 0;
+	for (int k = 0; k < 200; k++)
+		ck_assert_int_eq(packet(true), 0);
+}
+END_TEST
+
+#define MANY 10000
+
+static struct ql_sched_node many[MANY];
+
+/*
+ * Nothing starves: 1 to 10,000 streams of all levels and classes, coming and going, with packets of
+ * 1,200 bytes. A level that has something all the while waits for as many packets as the contract
+ * says at most, and an incremental stream for as many bytes of its level.
+ */
+START_TEST(bounds)
+{
+	static uint64_t seen[MANY]; /* its level's bytes when it was last served, or came */
+	uint64_t seed = (uint64_t)_i, bytes[QL_SCHED_LEVELS] = {0}, waits[QL_SCHED_LEVELS] = {0};
+	unsigned int n = 1 + (unsigned int)below(&seed, _i % 4 ? 300 : MANY);
+	uint64_t most = 2 * (uint64_t)n * (QL_SCHED_QUANTUM + 1200);
+
+	for (unsigned int i = 0; i < n; i++)
+		ql_sched_node_init(&many[i]);
+	for (unsigned int step = 0; step < 100000; step++) {
+		struct ql_sched_node *p = &many[below(&seed, n)];
+		size_t room = 1200;
+
+		if (below(&seed, 4) == 0 && ql_sched_in(p)) {
+			ql_sched_remove(&s, p);
+		} else if (!ql_sched_in(p)) {
+			ql_sched_add(&s, p, (unsigned int)below(&seed, QL_SCHED_LEVELS),
+				     below(&seed, 2) ? QL_SCHED_SEQUENTIAL : QL_SCHED_INCREMENTAL);
+			seen[p - many] = bytes[p->level];
+		}
+		for (unsigned int l = 0; l < QL_SCHED_LEVELS; l++)
+			waits[l] = s.data >> l & 1 ? waits[l] + 1 : 0;
+		ql_sched_begin(&s, true);
+		while (room > 0 && (p = ql_sched_pick(&s, true)) != NULL) {
+			size_t len = 1 + below(&seed, room);
+
+			bytes[p->level] += len;
+			waits[p->level] = 0;
+			if (p->queue == QL_SCHED_INCREMENTAL) {
+				MUST(bytes[p->level] - seen[p - many] <= most);
+				seen[p - many] = bytes[p->level];
+			}
+			ql_sched_charge(&s, p, len);
+			room -= len;
+		}
+		for (unsigned int l = 0; l < QL_SCHED_LEVELS; l++)
+			MUST(waits[l] <= QL_SCHED_SHARE * (QL_SCHED_LEVELS - 1));
+	}
+}
+END_TEST
+
 /*
  * The contract over random changes: the level is the most urgent there is, the free queue goes
  * first and in order, a sequential pick is the oldest of its level, and an incremental stream waits
@@ -220,7 +332,10 @@ int main(void)
 	tcase_add_test(tc, fair);
 	tcase_add_test(tc, jumbo);
 	tcase_add_test(tc, classes);
+	tcase_add_loop_test(tc, share, 2, 6);
+	tcase_add_test(tc, share_left);
 	tcase_add_loop_test(tc, contract, 1, 21);
+	tcase_add_loop_test(tc, bounds, 1, 21);
 	suite_add_tcase(suite, tc);
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_ENV);
