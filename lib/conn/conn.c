@@ -49,6 +49,8 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 		.max_data_cap = t->max_data_cap,
 		.max_stream_data_cap = t->max_stream_data_cap,
 		.send_buffer = t->send_buffer,
+		.send_buffer_cap = t->send_buffer_cap,
+		.share = t->priority_share,
 		.budget = &host->windows,
 	};
 

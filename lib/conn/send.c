@@ -604,7 +604,8 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_end_pn)
 			used_up(conn);
 		ql_streams_reap(&conn->streams);
-		ql_streams_set_time(&conn->streams, now, conn->rec.path.rtt.smoothed);
+		ql_streams_set_pace(&conn->streams, now, conn->rec.path.rtt.smoothed,
+				    conn->rec.path.cc.cwnd);
 		ql_handshake_fini(conn, false);
 	}
 	if (burst_full(burst))

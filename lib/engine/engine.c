@@ -30,6 +30,8 @@ static const struct ql_transport transport_defaults = {
 	.max_streams_bidi = 128,
 	.max_streams_uni = 16,
 	.send_buffer = UINT64_C(256) << 10,
+	.send_buffer_cap = UINT64_C(64) << 20,
+	.priority_share = QL_SCHED_SHARE,
 	.initial_rtt_ns = 333 * QL_NSEC_PER_MSEC,
 	.ack_delay_ns = 5 * QL_NSEC_PER_MSEC,
 	.datagram_queue_bytes = UINT64_C(256) << 10,
@@ -249,18 +251,22 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 	fill(&t->max_streams_bidi, def->max_streams_bidi);
 	fill(&t->max_streams_uni, def->max_streams_uni);
 	fill(&t->send_buffer, def->send_buffer);
+	fill(&t->send_buffer_cap, def->send_buffer_cap);
 	fill(&t->initial_rtt_ns, def->initial_rtt_ns);
 	fill(&t->ack_delay_ns, def->ack_delay_ns);
 	fill(&t->datagram_queue_bytes, def->datagram_queue_bytes);
 	if (t->datagram_queue_count == 0)
 		t->datagram_queue_count = def->datagram_queue_count;
+	if (t->priority_share == 0)
+		t->priority_share = def->priority_share;
 	if (t->udp_payload == 0)
 		t->udp_payload = def->udp_payload;
 	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
 	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
 	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
 	    t->max_data_cap > QL_VARINT_MAX || t->max_stream_data_cap > QL_VARINT_MAX ||
-	    t->max_datagram_frame_size > QL_VARINT_MAX || (unsigned int)t->congestion > QL_CC_BBR ||
+	    t->priority_share == 1 || t->max_datagram_frame_size > QL_VARINT_MAX ||
+	    (unsigned int)t->congestion > QL_CC_BBR ||
 	    (t->preferred_ip4.port && !ql_addr_is_ip4(&t->preferred_ip4)) ||
 	    (t->preferred_ip6.port && ql_addr_is_ip4(&t->preferred_ip6)))
 		return -EINVAL;

@@ -17,9 +17,20 @@ static bool can_send(const struct ql_stream *s)
 	return s->send_state == QL_SEND_OPEN && !s->send.fin && !s->ss->closing;
 }
 
+uint64_t ql_streams_send_most(const struct ql_streams *ss)
+{
+	uint64_t most = 2 * ss->cwnd, spare = (ss->mem->budget - ss->mem->used) / 4;
+
+	if (most > ss->config.send_buffer_cap)
+		most = ss->config.send_buffer_cap;
+	if (most > spare)
+		most = spare;
+	return most > ss->config.send_buffer ? most : ss->config.send_buffer;
+}
+
 ssize_t ql_stream_send(struct ql_stream *s, const void *data, size_t len, unsigned int flags)
 {
-	uint64_t most = s->ss->config.send_buffer, room;
+	uint64_t most = ql_streams_send_most(s->ss), room;
 	size_t take, n;
 
 	if (!can_send(s))

@@ -24,6 +24,8 @@ void ql_streams_init(struct ql_streams *ss, struct ql_mem *mem, struct ql_conn *
 	ss->hooks = *hooks;
 	ql_streams_set_ops(ss, ops);
 	ql_sched_init(&ss->sched);
+	if (ss->config.share > 0)
+		ss->sched.share = ss->config.share;
 	ql_flow_rx_init(&ss->rx, config->max_data);
 	ql_stream_map_init(&ss->map);
 	ql_streams_type(ss, false, false)->limit = config->max_streams_bidi;

@@ -52,7 +52,9 @@ struct ql_streams_config {
 	uint64_t max_streams_uni;
 	uint64_t max_data_cap; /* up to which receive windows may grow; below the above: not */
 	uint64_t max_stream_data_cap;
-	uint64_t send_buffer;	       /* bytes kept by copy for one stream */
+	uint64_t send_buffer;	       /* bytes kept by copy for one stream, */
+	uint64_t send_buffer_cap;      /* and up to this many when the window is large */
+	uint16_t share;		       /* of less urgent streams, see stream/sched.h; 0: default */
 	struct ql_flow_budget *budget; /* of the engine; NULL: windows do not grow */
 };
 
@@ -82,10 +84,10 @@ struct ql_streams {
 	struct ql_flow_rx rx;
 	uint64_t rx_used; /* sum of the highest offsets of all streams */
 	struct ql_flow_tx tx;
-	uint64_t now, rtt;	/* see ql_streams_set_time() */
-	struct ql_stream *last; /* that was looked up, or NULL */
-	struct ql_stream *ctl;	/* ring of streams with control frames to send */
-	struct ql_stream *dead; /* ring of those to be freed */
+	uint64_t now, rtt, cwnd; /* see ql_streams_set_pace() */
+	struct ql_stream *last;	 /* that was looked up, or NULL */
+	struct ql_stream *ctl;	 /* ring of streams with control frames to send */
+	struct ql_stream *dead;	 /* ring of those to be freed */
 	struct ql_stream_map map;
 	struct ql_stream_type types[4]; /* by the two low bits of the ID */
 	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
@@ -147,11 +149,16 @@ int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_
  */
 uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent);
 
-/* Before ql_streams_send(): the time and the smoothed RTT, ns, by which receive windows grow. */
-static inline void ql_streams_set_time(struct ql_streams *ss, uint64_t now, uint64_t rtt)
+/*
+ * Before ql_streams_send(): the time and the smoothed RTT, ns, by which receive windows grow, and
+ * the congestion window, bytes, by which send buffers do.
+ */
+static inline void ql_streams_set_pace(struct ql_streams *ss, uint64_t now, uint64_t rtt,
+				       uint64_t cwnd)
 {
 	ss->now = now;
 	ss->rtt = rtt;
+	ss->cwnd = cwnd;
 }
 
 /*

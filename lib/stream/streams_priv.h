@@ -22,6 +22,9 @@ static inline bool ql_streams_is_local(const struct ql_streams *ss, uint64_t id)
 	return (id & 1) == ss->is_server;
 }
 
+/* Bytes that a stream may keep by copy now. */
+uint64_t ql_streams_send_most(const struct ql_streams *ss);
+
 /* Wake the connection if there is something to send or to free. */
 void ql_streams_wake(struct ql_streams *ss);
 

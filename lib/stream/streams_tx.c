@@ -268,7 +268,7 @@ static void on_stream_acked(struct ql_streams *ss, struct ql_stream *s,
 		ss->ops->stream_acked(s, s->send.acked);
 	if (s->send_state > QL_SEND_DATA_SENT || ss->closing)
 		return;
-	if (s->want_writable && s->send.copied <= ss->config.send_buffer / 4 * 3) {
+	if (s->want_writable && s->send.copied <= ql_streams_send_most(ss) / 4 * 3) {
 		s->want_writable = false;
 		if (ss->ops->stream_writable)
 			ss->ops->stream_writable(s);

@@ -120,21 +120,16 @@ START_TEST(test_goodput)
 }
 END_TEST
 
-/* How long a connection of the job takes when both ends may use so much memory, ns. */
-static uint64_t long_fat(uint64_t window, uint64_t cap)
+/* How long 100 MB take over 250 Mbit/s and 600 ms, ns. */
+static uint64_t long_fat_with(const struct ql_transport *t)
 {
 	struct ql_limits limits = {.connections = 16, .memory = UINT64_C(1) << 30};
-	struct ql_transport t = {.max_data = window,
-				 .max_stream_data = window,
-				 .max_data_cap = cap,
-				 .max_stream_data_cap = cap,
-				 .send_buffer = UINT64_C(256) << 20};
 	struct sim_link link = {.rate = 250 * MB, .delay = 300 * MS};
 	struct sim_job job = {.streams = 1, .download = 100 * MB};
 	struct sim_pair p;
 	uint64_t took;
 
-	sim_pair_open(&p, 1, &limits, &t, &job);
+	sim_pair_open(&p, 1, &limits, t, &job);
 	sim_pair_link(&p, &link);
 	p.app[SIM_CLIENT].no_check = true;
 	ck_assert_int_eq(sim_pair_connect(&p), 0);
@@ -143,6 +138,18 @@ static uint64_t long_fat(uint64_t window, uint64_t cap)
 	took = p.app[SIM_CLIENT].closed_at - p.app[SIM_CLIENT].connected_at;
 	finish(&p);
 	return took;
+}
+
+/* The same when both ends may use so much memory for receiving. */
+static uint64_t long_fat(uint64_t window, uint64_t cap)
+{
+	struct ql_transport t = {.max_data = window,
+				 .max_stream_data = window,
+				 .max_data_cap = cap,
+				 .max_stream_data_cap = cap,
+				 .send_buffer = UINT64_C(256) << 20};
+
+	return long_fat_with(&t);
 }
 
 /* A receive window that grows is as good as one that was large from the start; a fixed one is not.
@@ -158,6 +165,22 @@ START_TEST(test_window_grows)
 		      (unsigned long long)(defaults / MS), (unsigned long long)(unlimited / MS));
 	/* From 1 MiB the sender has to wait now and then, on the way up. */
 	ck_assert_msg(grown < unlimited + unlimited / 2, "%llu ms, %llu ms without limits",
+		      (unsigned long long)(grown / MS), (unsigned long long)(unlimited / MS));
+	ck_assert_uint_gt(fixed, 2 * unlimited);
+}
+END_TEST
+
+/* The same for what is kept of data that is sent by copy. */
+START_TEST(test_send_buffer_grows)
+{
+	struct ql_transport t = {.send_buffer = UINT64_C(256) << 20};
+	uint64_t unlimited = long_fat_with(&t), grown, fixed;
+
+	t = (struct ql_transport){0};
+	grown = long_fat_with(&t);
+	t = (struct ql_transport){.send_buffer = UINT64_C(4) << 20, .send_buffer_cap = 1};
+	fixed = long_fat_with(&t);
+	ck_assert_msg(grown < unlimited + unlimited / 10, "%llu ms, %llu ms without limits",
 		      (unsigned long long)(grown / MS), (unsigned long long)(unlimited / MS));
 	ck_assert_uint_gt(fixed, 2 * unlimited);
 }
@@ -538,6 +561,7 @@ int main(void)
 	tcase_add_test(tc, test_transfer);
 	tcase_add_test(tc, test_goodput);
 	tcase_add_test(tc, test_window_grows);
+	tcase_add_test(tc, test_send_buffer_grows);
 	tcase_add_test(tc, test_window_budget);
 	tcase_add_test(tc, test_blocked_again);
 	tcase_add_test(tc, test_max_streams);

@@ -2,6 +2,8 @@
 /* What the application calls: qlane/stream.h. */
 #include "test_stream_util.h"
 
+#include "stream/streams_priv.h"
+
 static struct ql_conn *c;
 static unsigned int released;
 
@@ -219,6 +221,32 @@ START_TEST(writable)
 }
 END_TEST
 
+/* A large congestion window needs more than the buffer; memory that is short, or a cap, sets an
+ * end. */
+START_TEST(grows)
+{
+	struct ql_streams_config config = test_config;
+	uint64_t least = test_config.send_buffer, free_memory;
+	struct ql_conn *big;
+
+	config.send_buffer_cap = 100000;
+	big = side_open(false, &config, 4 << 20);
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), least);
+	ql_streams_set_pace(&big->ss, 1, 1, least / 2);
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), least);
+	ql_streams_set_pace(&big->ss, 1, 1, 30000);
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), 60000);
+	ql_streams_set_pace(&big->ss, 1, 1, UINT64_C(1) << 36);
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), 100000);
+	big->ss.config.send_buffer_cap = UINT64_C(1) << 40;
+	free_memory = big->ss.mem->budget - big->ss.mem->used;
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), free_memory / 4);
+	big->ss.config.send_buffer_cap = 1;
+	ck_assert_uint_eq(ql_streams_send_most(&big->ss), least);
+	side_close(big);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("stream/stream_api");
@@ -233,6 +261,7 @@ int main(void)
 	tcase_add_test(tc, ended);
 	tcase_add_test(tc, no_memory);
 	tcase_add_test(tc, writable);
+	tcase_add_test(tc, grows);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);

@@ -65,9 +65,15 @@ struct ql_transport {
 	uint64_t max_stream_data_cap; /**< [64 MiB] */
 	uint64_t max_streams_bidi;    /**< open at a time by the peer [128] */
 	uint64_t max_streams_uni;     /**< the same [16] */
-	uint64_t send_buffer;	      /**< bytes kept by copy for one stream [256 KiB] */
-	uint64_t initial_rtt_ns;      /**< before the first sample [333 ms, RFC 9002 6.2.2] */
-	uint64_t ack_delay_ns;	      /**< longest deliberate delay of an ACK [5 ms] */
+	/**
+	 * Bytes that ql_stream_send() keeps for one stream: these, and more while the congestion
+	 * window is large, up to twice the window and the cap, as long as a quarter of the engine's
+	 * free memory is not exceeded.
+	 */
+	uint64_t send_buffer;	  /**< [256 KiB] */
+	uint64_t send_buffer_cap; /**< [64 MiB]; below send_buffer: it does not grow */
+	uint64_t initial_rtt_ns;  /**< before the first sample [333 ms, RFC 9002 6.2.2] */
+	uint64_t ack_delay_ns;	  /**< longest deliberate delay of an ACK [5 ms] */
 	/**
 	 * Bytes of the largest DATAGRAM frame that is taken, with its type and length (RFC 9221);
 	 * 65535 for all that fit a packet [0: none]
@@ -88,6 +94,11 @@ struct ql_transport {
 	 * [none]
 	 */
 	struct ql_addr preferred_ip4, preferred_ip6;
+	/**
+	 * Less urgent streams get one packet in so many, of those that more urgent ones would have
+	 * filled, so that nothing starves; at least 2; 65535 for hardly any [64]
+	 */
+	uint16_t priority_share;
 	bool use_preferred; /**< a client moves to the server's preferred address [false] */
 };
 
