@@ -405,7 +405,7 @@ START_TEST(windows_grow)
 	config.budget = &budget;
 	for (unsigned int i = 0; i < 3; i++) {
 		d[i] = side_open(true, &config, 1 << 20);
-		ql_streams_set_time(&d[i]->ss, 1000000, 1000000);
+		ql_streams_set_pace(&d[i]->ss, 1000000, 1000000, 0);
 	}
 	for (unsigned int i = 0; i < 6; i++)
 		fill_window(d[0], 0);
