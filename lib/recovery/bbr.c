@@ -670,7 +670,8 @@ static void check_probe_rtt(struct ql_cc *cc, const struct sample *rs)
 {
 	struct ql_bbr *b = &cc->bbr;
 
-	if (b->state != QL_BBR_PROBE_RTT && b->probe_rtt_expired && !b->idle_restart) {
+	if (b->state != QL_BBR_PROBE_RTT && b->state != QL_BBR_STARTUP && b->probe_rtt_expired &&
+	    !b->idle_restart) {
 		save_cwnd(cc);
 		b->state = QL_BBR_PROBE_RTT;
 		b->probe_rtt_done_stamp = 0;
@@ -694,7 +695,7 @@ static void set_pacing_rate(struct ql_cc *cc, unsigned int gain)
 		cc->pacing_rate = rate;
 }
 
-/* No estimate yet, but an RTT: the initial window, at Startup's gain. */
+/* No estimate yet, but an RTT: the first window, at Startup's gain. */
 static void init_pacing_rate(struct ql_cc *cc, const struct ql_rtt *rtt)
 {
 	struct ql_bbr *b = &cc->bbr;
@@ -702,8 +703,24 @@ static void init_pacing_rate(struct ql_cc *cc, const struct ql_rtt *rtt)
 	if (b->rtt_seen || !rtt->sampled)
 		return;
 	b->rtt_seen = true;
-	cc->pacing_rate = scale(ql_cc_initial_window(cc->mtu), QL_NSEC_PER_SEC, rtt->smoothed) *
+	ql_cc_begin(cc, rtt);
+	cc->pacing_rate = scale(max(cc->cwnd, ql_cc_initial_window(cc->mtu)), QL_NSEC_PER_SEC,
+				rtt->smoothed) *
 			  STARTUP_GAIN / 100;
+}
+
+/* Beyond the draft: what Startup does faster over long paths (longstart.h). */
+static void start_faster(struct ql_cc *cc, const struct ql_cc_ack *ack)
+{
+	uint64_t most;
+
+	if (cc->bbr.state != QL_BBR_STARTUP || ack->app_limited)
+		return;
+	most = ql_longstart_on_ack(&cc->longstart, ack, cc->cwnd, cc->mtu);
+	if (most <= ack->growth_bytes)
+		return;
+	cc->cwnd += most - ack->growth_bytes; /* set_cwnd() has added these */
+	cc->pacing_rate = max(cc->pacing_rate, scale(cc->cwnd, 2 * QL_NSEC_PER_SEC, ack->rtt->min));
 }
 
 static void set_send_quantum(struct ql_cc *cc)
@@ -790,6 +807,7 @@ static void bbr_on_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
 	set_pacing_rate(cc, gains[b->state].pacing);
 	set_send_quantum(cc);
 	set_cwnd(cc, &rs);
+	start_faster(cc, ack);
 	cc->holds_back = b->state == QL_BBR_PROBE_RTT;
 }
 

@@ -21,3 +21,15 @@ void ql_cc_set_mtu(struct ql_cc *cc, uint32_t mtu)
 		cc->cwnd = ql_cc_min_window(mtu);
 	cc->mtu = mtu;
 }
+
+void ql_cc_begin(struct ql_cc *cc, const struct ql_rtt *rtt)
+{
+	uint64_t window;
+
+	if (cc->begun || !rtt->sampled)
+		return;
+	cc->begun = true;
+	window = ql_longstart_window(ql_cc_initial_window(cc->mtu), rtt->min);
+	if (cc->ssthresh == UINT64_MAX && window > cc->cwnd)
+		cc->cwnd = window;
+}

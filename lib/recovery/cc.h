@@ -15,6 +15,7 @@
 
 #include "recovery/bbr.h"
 #include "recovery/cubic.h"
+#include "recovery/longstart.h"
 #include "recovery/rtt.h"
 
 #define QL_CC_MAX_WINDOW (UINT64_C(1) << 36) /* bytes; no window grows beyond */
@@ -89,7 +90,9 @@ struct ql_cc {
 	uint64_t recovery_end; /* packets sent before belong to the recovery period; 0: none */
 	uint64_t pacing_rate;  /* bytes a second; 0: from cwnd and RTT */
 	uint32_t mtu;	       /* the path's maximum datagram size */
+	bool begun;	       /* the first RTT sample has set the window (longstart.h) */
 	bool holds_back;       /* cwnd is kept below what the path takes: samples are app-limited */
+	struct ql_longstart longstart;
 	union {
 		struct {
 			uint64_t acked; /* in congestion avoidance, since the last growth */
@@ -122,6 +125,12 @@ static inline bool ql_cc_slow_start(const struct ql_cc *cc)
 {
 	return cc->cwnd < cc->ssthresh;
 }
+
+/*
+ * Before the first ACK that grows the window of an algorithm that uses longstart.h: the window to
+ * start with, now that there is an RTT.
+ */
+void ql_cc_begin(struct ql_cc *cc, const struct ql_rtt *rtt);
 
 /*
  * The maximum datagram size has changed. A window that has not left its initial value follows, and

@@ -136,7 +136,10 @@ static uint64_t slow_start(struct ql_cc *cc, const struct ql_cc_ack *ack)
 	uint64_t bytes = ack->growth_bytes, room;
 
 	if (cc->ssthresh == UINT64_MAX) {
-		cc->cwnd += ql_hystart_on_ack(&c->hystart, ack);
+		uint64_t most = ql_longstart_on_ack(&cc->longstart, ack, cc->cwnd, cc->mtu);
+		uint64_t grow = ql_hystart_on_ack(&c->hystart, ack);
+
+		cc->cwnd += c->hystart.phase == QL_HYSTART_SLOW ? most : grow;
 		if (c->hystart.phase == QL_HYSTART_DONE)
 			cc->ssthresh = c->now.prior = cc->cwnd;
 		return 0;
@@ -154,6 +157,7 @@ static void cubic_on_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
 {
 	uint64_t bytes = ack->growth_bytes;
 
+	ql_cc_begin(cc, ack->rtt);
 	if (ack->app_limited || cc->cwnd >= QL_CC_MAX_WINDOW) {
 		cc->cubic.now.last = ack->now;
 		return;

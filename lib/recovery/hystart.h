@@ -7,6 +7,10 @@
  * five such rounds slow start is over, or it goes on if the RTT falls again. The sender is paced,
  * so one ACK may grow the window by all that it acknowledges (L is infinite).
  *
+ * Beyond the RFC: the lowest RTT of a round is its earliest one when a queue begins to grow, so the
+ * rise is seen a round later. Over long paths (longstart.h) that is too late for a queue of one
+ * round trip's data; there, eight samples in a row are enough.
+ *
  * Sizes are bytes, times ns. All integers.
  */
 #ifndef QL_RECOVERY_HYSTART_H
@@ -33,8 +37,10 @@ enum ql_hystart_phase {
 struct ql_hystart {
 	uint64_t round_end;		/* bytes delivered when the running round began */
 	uint64_t last_min, current_min; /* RTT of a round; UINT64_MAX: none */
+	uint64_t risen_min;		/* the lowest of the last samples that are above, */
 	uint64_t baseline;		/* RTT at the start of conservative slow start */
 	uint32_t samples;		/* in this round */
+	uint32_t risen;			/* and how many they are, without one below among them */
 	uint8_t phase;			/* enum ql_hystart_phase */
 	uint8_t css_rounds;
 };

@@ -78,6 +78,8 @@ void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, ui
 		sp->eliciting++;
 	}
 	path->extra = false;
+	if (path->in_flight + path->mtu > path->cc.cwnd)
+		path->filled = now;
 	if (path->rtt.sampled)
 		ql_pacer_sent(&path->pacer, size);
 	if (!path->cc.ops->on_sent)
@@ -387,10 +389,11 @@ static int take_range(struct ql_recovery *r, unsigned int space, uint64_t start,
 	return 0;
 }
 
-/* 7.8: what limited the sender was not the window, of which so much was in use. */
+/* 7.8: what limited the sender was not the window, of which so much was in use. What went out
+ * before the window was full the last time went out to fill it. */
 static bool underused(const struct ql_path_rec *path, uint64_t used, const struct newly *n)
 {
-	if (!(n->newest->flags & QL_SENT_APP_LIMITED))
+	if (!(n->newest->flags & QL_SENT_APP_LIMITED) || n->newest_time <= path->filled)
 		return false;
 	if (ql_cc_slow_start(&path->cc) && 2 * used >= path->cc.cwnd)
 		return false;

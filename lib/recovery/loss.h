@@ -77,6 +77,7 @@ struct ql_path_rec {
 	uint64_t delivered, lost; /* bytes */
 	uint64_t delivered_time, first_sent;
 	uint64_t app_limited; /* samples are, until delivered is above; 0: are not */
+	uint64_t filled;      /* when the window was last full */
 	/* The latest recovery period: when the first packet lost in it was sent, and the bytes lost
 	 * in it that have not been acknowledged since. */
 	uint64_t episode_sent, episode_lost;

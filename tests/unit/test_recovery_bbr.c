@@ -228,6 +228,28 @@ START_TEST(test_cycle)
 }
 END_TEST
 
+/* Over a path so long that Startup takes longer than the time between two ProbeRTTs. */
+START_TEST(test_long_path)
+{
+	uint64_t start = now;
+	double slow;
+
+	pipe.rate = 2000000;
+	pipe.rtt = 1500 * MS;
+	pipe.queue = (uint64_t)path_bdp();
+	while (bbr->bw < pipe.rate / 10 * 9)
+		run(MS);
+	/* Doubling once a round trip, from ten datagrams on, would take longer. */
+	slow = log2(path_bdp() / (10 * MTU)) * 1.5;
+	ck_assert_double_le((double)(now - start) * 1e-9, 0.75 * slow);
+	run_to(QL_BBR_DRAIN, 10 * SEC);
+	ck_assert_uint_ge(now - start, 5 * SEC);
+	ck_assert_uint_eq(n_visited, 2);
+	ck_assert_int_eq(visited[0], QL_BBR_STARTUP);
+	ck_assert_double_eq_tol((double)bbr->bw, 2000000, 0.02 * 2000000);
+}
+END_TEST
+
 /* In ProbeRTT half of the BDP is in flight, and the RTT seen is the path's. */
 START_TEST(test_probe_rtt)
 {
@@ -481,6 +503,6 @@ START_TEST(test_ecn)
 }
 END_TEST
 
-RUN("recovery/bbr", open_pipe, close_rec, test_startup, test_cycle, test_probe_rtt,
+RUN("recovery/bbr", open_pipe, close_rec, test_startup, test_cycle, test_long_path, test_probe_rtt,
     test_rate_changes, test_random_loss, test_shallow, test_app_limited, test_too_high,
     test_short_term, test_undo_startup, test_recovery, test_ecn)

@@ -9,10 +9,12 @@
 #define MTU 1200
 
 static struct ql_hystart h;
+static struct ql_rtt path;
 static uint64_t now, delivered, round_end;
 
 static void open_hystart(void)
 {
+	path = (struct ql_rtt){.min = MS};
 	ql_hystart_init(&h);
 	now = 1000 * MS;
 	delivered = round_end = 0;
@@ -28,6 +30,7 @@ static uint64_t ack(uint64_t rtt, bool ends_round)
 		.largest_sent = now + MS - rtt,
 		.prior_delivered = ends_round ? round_end : round_end - 1,
 		.total_delivered = delivered + MTU,
+		.rtt = &path,
 	};
 	uint64_t grow;
 
@@ -140,6 +143,39 @@ START_TEST(test_resume)
 }
 END_TEST
 
+/* Over a long path eight samples in a row are enough, though the round has a lower one. */
+START_TEST(test_long_path)
+{
+	path.min = 100 * MS + 1;
+	ack(110 * MS, true);
+	one_round(110 * MS, 10);
+	for (unsigned int i = 0; i < 7; i++)
+		ack(130 * MS, false);
+	ack(110 * MS, false);
+	for (unsigned int i = 0; i < 7; i++)
+		ack(130 * MS, false);
+	ck_assert_int_eq(h.phase, QL_HYSTART_SLOW);
+	ack(130 * MS, false);
+	ck_assert_int_eq(h.phase, QL_HYSTART_CSS);
+	ck_assert_uint_eq(h.baseline, 130 * MS);
+	for (unsigned int i = 0; i < 10; i++)
+		ck_assert_uint_eq(ack(130 * MS, i == 9), MTU / 4);
+	ack(110 * MS, false);
+	one_round(130 * MS, 7);
+	ck_assert_int_eq(h.phase, QL_HYSTART_SLOW);
+	/* samples of a round before do not count */
+	open_hystart();
+	path.min = 100 * MS + 1;
+	ack(110 * MS, true);
+	one_round(110 * MS, 10);
+	ack(110 * MS, false);
+	one_round(130 * MS, 7);
+	ack(110 * MS, false);
+	ack(130 * MS, false);
+	ck_assert_int_eq(h.phase, QL_HYSTART_SLOW);
+}
+END_TEST
+
 START_TEST(test_stop)
 {
 	ack(50 * MS, true);
@@ -151,4 +187,4 @@ START_TEST(test_stop)
 END_TEST
 
 RUN("recovery/hystart", open_hystart, NULL, test_steady, test_threshold, test_samples, test_css,
-    test_resume, test_stop)
+    test_resume, test_long_path, test_stop)

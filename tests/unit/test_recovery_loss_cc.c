@@ -425,6 +425,33 @@ static void persistent_example(void)
 	rec.path.rtt.var = 250 * MS;
 }
 
+/* What filled the window was not limited by the application, though it had nothing to send before,
+ * and however much the window grows by it. */
+START_TEST(test_filled)
+{
+	start_spy();
+	sample(50 * MS);
+	rec.path.cc.cwnd = 20 * MTU;
+	send_n(APP, 1); /* 1 */
+	ql_rec_app_limited(&rec);
+	now += MS;
+	send_n(APP, 19); /* 2 to 20 */
+	now += 49 * MS;
+	ck_assert_int_eq(ack(APP, 1, 1), 0);
+	ck_assert(!last_ack.app_limited);
+	rec.path.cc.cwnd = 1000 * MTU;
+	now += MS;
+	ck_assert_int_eq(ack(APP, 1, 20), 0);
+	ck_assert(!last_ack.app_limited);
+	/* not so what comes behind */
+	ql_rec_app_limited(&rec);
+	send_n(APP, 10);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 21, 30), 0);
+	ck_assert(last_ack.app_limited);
+}
+END_TEST
+
 START_TEST(test_persistent_example)
 {
 	uint64_t t0;
@@ -509,5 +536,5 @@ END_TEST
 
 RUN("recovery/loss_cc", open_rec, close_rec, test_ack_event, test_loss_event, test_lost_packets,
     test_spurious_period, test_holds_back, test_mtu_probe, test_delivery_rate, test_window,
-    test_pacing, test_set_mtu, test_recovery_packet, test_app_limited, test_persistent_example,
-    test_persistent_contiguous)
+    test_pacing, test_set_mtu, test_recovery_packet, test_app_limited, test_filled,
+    test_persistent_example, test_persistent_contiguous)
