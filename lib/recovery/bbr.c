@@ -19,7 +19,7 @@
 #define WHOLE		  65536 /* of what was sent */
 #define MIN_PIPE(cc)	  (4 * (uint64_t)(cc)->mtu)
 #define MAX_QUANTUM	  65536
-#define MIN_RTT_LEN	  (10 * QL_NSEC_PER_SEC)
+#define PROBE_RTT_ROUNDS  10 /* round trips between two ProbeRTTs, at least */
 #define PROBE_RTT_EVERY	  (5 * QL_NSEC_PER_SEC)
 #define PROBE_RTT_LASTING (200 * QL_NSEC_PER_MSEC)
 
@@ -627,14 +627,24 @@ static void update_probe_bw(struct ql_cc *cc, const struct sample *rs)
 
 /* ---- The lowest RTT, and ProbeRTT ---- */
 
+/* Beyond the draft: over very long paths ProbeRTT would follow ProbeRTT. */
+static uint64_t probe_rtt_interval(const struct ql_bbr *b)
+{
+	if (b->min_rtt == QL_BBR_NONE)
+		return PROBE_RTT_EVERY;
+	return max(PROBE_RTT_EVERY, PROBE_RTT_ROUNDS * b->min_rtt);
+}
+
 static void update_min_rtt(struct ql_bbr *b, const struct sample *rs)
 {
-	b->probe_rtt_expired = rs->now > b->probe_rtt_min_stamp + PROBE_RTT_EVERY;
+	uint64_t interval = probe_rtt_interval(b);
+
+	b->probe_rtt_expired = rs->now > b->probe_rtt_min_stamp + interval;
 	if (rs->rtt < b->probe_rtt_min_delay || b->probe_rtt_expired) {
 		b->probe_rtt_min_delay = rs->rtt;
 		b->probe_rtt_min_stamp = rs->now;
 	}
-	if (b->probe_rtt_min_delay < b->min_rtt || rs->now > b->min_rtt_stamp + MIN_RTT_LEN) {
+	if (b->probe_rtt_min_delay < b->min_rtt || rs->now > b->min_rtt_stamp + 2 * interval) {
 		b->min_rtt = b->probe_rtt_min_delay;
 		b->min_rtt_stamp = b->probe_rtt_min_stamp;
 	}
