@@ -135,7 +135,7 @@ simulate() { # PREFIX SEEDS-OF-CHAOS SEEDS
 		options=(--seeds "$seeds" --check-trace)
 		case $name in
 		chaos) options=(--seeds "$chaos") ;;
-		handshakeloss) options=(--seeds 1) ;;
+		lossbands | satellite | paths | fill | fairness) options=(--seeds 1) ;;
 		esac
 		step "${prefix}sim/$name" $((120 * ${QL_SLOW:-1})) "$sim" --scenario "$name" "${options[@]}"
 	done

@@ -149,7 +149,7 @@ static ssize_t give(struct ql_stream *stream, struct flow *f, const uint8_t *dat
 
 	if (!f->end->app->by_reference)
 		return ql_stream_send(stream, data, n, flags);
-	if (f->tx > f->acked + REF_WINDOW)
+	if (f->tx > f->acked + (f->end->app->ref_window ?: REF_WINDOW))
 		return 0;
 	if (n > REF_RUN) {
 		n = REF_RUN;
@@ -293,6 +293,7 @@ static void stream_acked(struct ql_stream *stream, uint64_t acked)
 	if (acked < f->acked || acked > HEADER_LEN + f->tx_len)
 		broken(f->end->app, "acknowledged %llu after %llu", (unsigned long long)acked,
 		       (unsigned long long)f->acked);
+	f->end->app->acked += acked - f->acked;
 	f->acked = acked;
 	if (f->end->app->by_reference)
 		pump(stream, f);

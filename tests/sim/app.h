@@ -31,10 +31,11 @@ struct sim_job {
 struct sim_app {
 	/* The test's, before and while it runs. */
 	struct sim_job job;
-	bool by_reference; /* send by ql_stream_send_ref() */
-	bool no_check;	   /* leave the pattern unchecked: for figures */
-	bool no_credit;	   /* give no credit back */
-	uint64_t refuse;   /* server: accepted() returns this */
+	bool by_reference;   /* send by ql_stream_send_ref() */
+	uint64_t ref_window; /* bytes of a stream given so and not acknowledged; 0: 4 MiB */
+	bool no_check;	     /* leave the pattern unchecked: for figures */
+	bool no_credit;	     /* give no credit back */
+	uint64_t refuse;     /* server: accepted() returns this */
 	/* Chances in a million, at each arrival of data, to reset and to stop its stream. */
 	unsigned int reset_chance, stop_chance;
 	uint64_t *random; /* for these; see sim_below() */
@@ -50,6 +51,7 @@ struct sim_app {
 	unsigned int opened, ended; /* streams */
 	unsigned int complete;	    /* streams with all bytes in both directions */
 	uint64_t received;	    /* bytes of the pattern */
+	uint64_t acked;		    /* bytes sent on streams that the peer has acknowledged */
 	uint64_t reset, stopped;    /* streams */
 	unsigned int moved;	    /* path_changed() without error, and with */
 	unsigned int not_moved;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * How long a handshake and a short request take when much is lost in both directions, as figures
- * over 100 connections. The rates and the limits are those that quicly's tests have for the same: a
- * round trip of 40 ms, a first guess of 66 ms for it, losses spread evenly over blocks of
- * datagrams, none of the client's first one, and hardly any time-outs. A mean or a median may
- * be 1.2 times what it is there, and so may the 90th percentile.
+ * How long a handshake and a short request take when much is lost, from the server to the client
+ * only or both ways, as figures over 100 connections. The rates and the limits are those that
+ * quicly's tests have for the same: a round trip of 40 ms, a first guess of 66 ms for it, losses
+ * spread evenly over blocks of datagrams, none of the client's first one, and hardly any time-outs.
+ * A mean, a median or a 90th percentile may be 1.2 times what it is there.
+ *
+ * With 5 % loss and less, about one connection in ten loses anything at all: there the 90th
+ * percentile is what one loss costs, or nothing, by the seed. So it may be 1.5 times as large.
  */
 #include <stdlib.h>
 
@@ -14,7 +17,7 @@
 #define MS	  QL_NSEC_PER_MSEC
 #define SEC	  QL_NSEC_PER_SEC
 #define SLACK	  1.2
-#define SLACK_P90 1.5
+#define SLACK_FEW 1.5
 #define LIMIT	  700000.0 /* ms, after which a connection counts as failed */
 
 /* `lost` of every `of` datagrams are lost; and what 100 connections took, in ms. */
@@ -24,14 +27,23 @@ struct rate {
 	double mean, median, p90;
 };
 
-static const struct rate rates[] = {
-	{3, 4, 17, 240012.7, 104496, 652328}, /* 75 % */
+#define RATES 7
+
+static const struct rate down[RATES] = {
+	{3, 4, 3, 13280, 3610, 17579}, /* 75 % */
+	{1, 2, 0, 1496, 608, 2779},    {1, 4, 0, 228.7, 230, 408},
+	{1, 10, 0, 140.2, 80, 298},    {1, 20, 0, 99.9, 80, 230},
+	{1, 40, 0, 90.8, 80, 159},     {1, 64, 0, 91.1, 80, 80}, /* 1.6 % */
+};
+
+static const struct rate both[RATES] = {
+	{3, 4, 17, 240012.7, 104496, 652328},
 	{1, 2, 0, 3908, 1175, 7459},
 	{1, 4, 0, 328.7, 237, 530},
 	{1, 10, 0, 150.1, 80, 298},
 	{1, 20, 0, 103.5, 80, 192},
 	{1, 40, 0, 96.7, 80, 159},
-	{1, 64, 0, 96.7, 80, 190}, /* 1.6 % */
+	{1, 64, 0, 96.7, 80, 190},
 };
 
 /* One direction: which of the next datagrams are lost. */
@@ -63,7 +75,7 @@ static bool passes(void *arg, struct ql_datagram *d, uint64_t now)
 }
 
 /* One connection. How long it took, ms, or below 0 if it failed. */
-static double run(struct sim_trial *t, const struct rate *rate)
+static double run(struct sim_trial *t, const struct rate *rate, bool both_ways)
 {
 	struct ql_transport transport = {.idle_timeout_ns = 600 * SEC,
 					 .handshake_timeout_ns = 600 * SEC,
@@ -80,6 +92,8 @@ static double run(struct sim_trial *t, const struct rate *rate)
 		*sim_link(t->pair.sim, i) =
 			(struct sim_link){.delay = 20 * MS, .filter = passes, .arg = &blocks[i]};
 	}
+	if (!both_ways)
+		sim_link(t->pair.sim, SIM_CLIENT)->filter = NULL;
 	sim_trial_connect(t, 1);
 	sim_trial_run(t, 4000 * SEC);
 	c = &t->pair.app[SIM_CLIENT];
@@ -96,38 +110,38 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void sim_handshake_loss(struct sim_trial *t)
+static void measure(struct sim_trial *t, const struct rate *r, bool both_ways)
 {
-	for (unsigned int i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
-		const struct rate *r = &rates[i];
-		double percent = 100.0 * r->lost / r->of, sum = 0, ms[RUNS], mean, median, p90;
-		unsigned int n = 0;
+	double percent = 100.0 * r->lost / r->of, sum = 0, ms[RUNS], slack_p90 = SLACK;
+	const char *which = both_ways ? "both ways" : "down";
+	unsigned int n = 0;
 
-		for (unsigned int k = 0; k < RUNS; k++) {
-			ms[n] = run(t, r);
-			if (ms[n] < 0 || ms[n] > LIMIT)
-				continue;
-			sum += ms[n++];
-		}
-		sim_trial_check(t, RUNS - n <= SLACK * r->failures, "%.1f %% loss: %u failures",
-				percent, RUNS - n);
-		if (n == 0)
-			return;
-		qsort(ms, n, sizeof(ms[0]), ascending);
-		mean = sum / n;
-		median = (ms[n / 2] + ms[(n - 1) / 2]) / 2;
-		p90 = ms[n * 9 / 10];
-		if (t->verbose)
-			fprintf(stderr,
-				"%.1f %% loss: %u failures, mean %.1f ms, median %.1f, 90th "
-				"percentile %.1f\n",
-				percent, RUNS - n, mean, median, p90);
-		sim_trial_check(t,
-				mean <= SLACK * r->mean && median <= SLACK * r->median &&
-					p90 <= SLACK_P90 * r->p90,
-				"%.1f %% loss: mean %.1f ms, median %.1f, 90th percentile %.1f; "
-				"not within %.1f, %.1f, %.1f",
-				percent, mean, median, p90, SLACK * r->mean, SLACK * r->median,
-				SLACK_P90 * r->p90);
+	for (unsigned int k = 0; k < RUNS; k++) {
+		ms[n] = run(t, r, both_ways);
+		if (ms[n] < 0 || ms[n] > LIMIT)
+			continue;
+		sum += ms[n++];
 	}
+	if (r->failures > 0 || n < RUNS)
+		sim_trial_figure(t, RUNS - n, "", SIM_AT_MOST, r->failures, "quicly",
+				 "%.1f %% loss %s, failures of %d", percent, which, RUNS);
+	if (n == 0)
+		return;
+	qsort(ms, n, sizeof(ms[0]), ascending);
+	if (20 * r->lost <= r->of)
+		slack_p90 = SLACK_FEW;
+	sim_trial_figure(t, sum / n, "ms", SIM_AT_MOST, SLACK * r->mean, "quicly",
+			 "%.1f %% loss %s, mean", percent, which);
+	sim_trial_figure(t, (ms[n / 2] + ms[(n - 1) / 2]) / 2, "ms", SIM_AT_MOST, SLACK * r->median,
+			 "quicly", "%.1f %% loss %s, median", percent, which);
+	sim_trial_figure(t, ms[(9 * n + 9) / 10 - 1], "ms", SIM_AT_MOST, slack_p90 * r->p90,
+			 "quicly", "%.1f %% loss %s, 90th percentile", percent, which);
+}
+
+void sim_loss_bands(struct sim_trial *t)
+{
+	for (unsigned int i = 0; i < RATES; i++)
+		measure(t, &down[i], false);
+	for (unsigned int i = 0; i < RATES; i++)
+		measure(t, &both[i], true);
 }

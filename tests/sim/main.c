@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * qlane-sim: scenarios on a virtual clock, a run for each seed; see --help.
+ * qlane-sim: scenarios on a virtual clock, a run for each seed; see --help. Or the figures that
+ * they measure, as a table.
  *
  * Seeds run in child processes, so that one that crashes or never ends is a failed seed like any
  * other, and the seeds behind it still run.
@@ -20,6 +21,7 @@
 #include "sim/trial.h"
 
 #define MAX_JOBS 64
+#define HEAP_MIB 1024 /* for paths that hold much; what is not used takes no memory */
 
 /* What a child tells its parent, in shared memory. */
 struct job {
@@ -33,66 +35,93 @@ struct job {
 
 static struct {
 	const char *program;
-	const struct sim_scenario *scenario;
+	const struct sim_scenario *scenario; /* that runs */
 	uint64_t first, last;
-	const char *trace;
+	const char *trace, *plot;
 	unsigned int jobs, seconds;
-	bool check_trace, verbose;
+	bool check_trace, verbose, figures, json;
 } options = {.jobs = 1, .seconds = 300};
 
 static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: %s --scenario NAME --seeds A-B [OPTION...]\n"
+		"       %s --figures [--scenario NAME] [--seeds A-B] [OPTION...]\n"
 		"\n"
 		"Runs a scenario for each seed from A to B, or for one seed A. The last line is\n"
 		"'N passed, N failed', and the exit code is 0 when none failed.\n"
 		"\n"
 		"  --list          the scenarios\n"
+		"  --figures       a table of what is measured, beside its bounds; by default of\n"
+		"                  all scenarios that measure, with seed 1\n"
+		"  --json          the same as JSON, a line for each figure; the rest goes to "
+		"stderr\n"
+		"  --plot FILE     draw congestion window, flight and queue of one seed, as SVG\n"
 		"  --jobs N        N processes at a time [1]\n"
 		"  --check-trace   run each seed twice; the traces must be the same\n"
 		"  --trace FILE    write each datagram as a line of text, of all seeds\n"
 		"  --limit SECONDS what a seed may take, by the clock on the wall [300]\n"
 		"  --verbose       a line for each seed, with the hash of its trace\n"
 		"  --help          this text\n",
-		options.program);
+		options.program, options.program);
 }
 
 static void list(void)
 {
-	for (const struct sim_scenario *s = sim_scenarios; s->name; s++)
+	const struct sim_scenario *s;
+
+	for (unsigned int i = 0; (s = sim_scenario(i)) != NULL; i++)
 		printf("%-20s %s\n", s->name, s->about);
 }
 
 /* ---- A seed ---- */
 
-static void run(struct sim_trial *t, uint64_t seed, FILE *trace)
+/* What is not a figure, when these are for a program. */
+static FILE *text_out(void)
 {
-	*t = (struct sim_trial){.seed = seed, .trace = trace, .verbose = options.verbose};
+	return options.json ? stderr : stdout;
+}
+
+static void run(struct sim_trial *t, uint64_t seed, FILE *trace, struct sim_plot *plot)
+{
+	*t = (struct sim_trial){
+		.seed = seed,
+		.trace = trace,
+		.verbose = options.verbose,
+		.scenario = options.scenario->name,
+		.figures = options.figures ? stdout : NULL,
+		.json = options.json,
+		.plot = plot,
+	};
 	options.scenario->run(t);
 }
 
 static void print_failure(uint64_t seed, const char *why)
 {
-	printf("failed: %s --scenario %s --seeds %llu: %s\n", options.program,
-	       options.scenario->name, (unsigned long long)seed, why);
-	fflush(stdout);
+	fprintf(text_out(), "failed: %s --scenario %s --seeds %llu: %s\n", options.program,
+		options.scenario->name, (unsigned long long)seed, why);
+	fflush(text_out());
 }
 
 static void run_seed(struct job *job, uint64_t seed, FILE *trace)
 {
+	struct sim_plot *plot = options.plot ? sim_plot_new() : NULL;
 	struct sim_trial t, again;
+	int rc;
 
-	run(&t, seed, trace);
+	run(&t, seed, trace, plot);
+	if (plot && (rc = sim_plot_write(plot, options.plot)) < 0)
+		errx(1, "%s: %s", options.plot, strerror(-rc));
+	sim_plot_free(plot);
 	if (options.check_trace && !t.failed) {
-		run(&again, seed, NULL);
+		run(&again, seed, NULL, NULL);
 		sim_trial_check(&t, again.hash == t.hash, "another trace the second time");
 	}
 	if (options.verbose)
-		printf("seed %llu: trace %016llx, %llu connections, %.3f s%s\n",
-		       (unsigned long long)seed, (unsigned long long)t.hash,
-		       (unsigned long long)t.conns, (double)t.simulated / (double)QL_NSEC_PER_SEC,
-		       t.failed ? ", failed" : "");
+		fprintf(text_out(), "seed %llu: trace %016llx, %llu connections, %.3f s%s\n",
+			(unsigned long long)seed, (unsigned long long)t.hash,
+			(unsigned long long)t.conns, (double)t.simulated / (double)QL_NSEC_PER_SEC,
+			t.failed ? ", failed" : "");
 	if (t.failed)
 		print_failure(seed, t.error);
 	job->passed += !t.failed;
@@ -114,7 +143,7 @@ static void child(struct job *job)
 		if (!trace)
 			err(1, "%s", options.trace);
 	}
-	sim_env_init();
+	sim_env_init_mib(HEAP_MIB);
 	while (job->next <= options.last) {
 		alarm(options.seconds);
 		job->busy = true;
@@ -129,7 +158,7 @@ static void child(struct job *job)
 
 static void start(struct job *job)
 {
-	fflush(stdout);
+	fflush(NULL);
 	job->pid = fork();
 	if (job->pid < 0)
 		err(1, "fork");
@@ -155,8 +184,8 @@ static bool reap(struct job *job, int status)
 		snprintf(why, sizeof(why), "exit code %d", WEXITSTATUS(status));
 	job->failed++;
 	if (!job->busy) {
-		printf("failed: %s: %s\n", job->next > options.last ? "at the end" : "at the start",
-		       why);
+		fprintf(text_out(), "failed: %s: %s\n",
+			job->next > options.last ? "at the end" : "at the start", why);
 		return false;
 	}
 	print_failure(job->next, why);
@@ -165,9 +194,10 @@ static bool reap(struct job *job, int status)
 	return job->next <= options.last;
 }
 
-static struct job run_all(void)
+/* All seeds of a scenario. */
+static void run_all(struct job *all)
 {
-	struct job *jobs, all = {0};
+	struct job *jobs;
 	unsigned int running = 0;
 	int status;
 	pid_t pid;
@@ -195,13 +225,13 @@ static struct job run_all(void)
 		}
 	}
 	for (unsigned int i = 0; i < options.jobs; i++) {
-		all.passed += jobs[i].passed;
-		all.failed += jobs[i].failed;
-		all.conns += jobs[i].conns;
-		all.simulated += jobs[i].simulated;
-		all.hash += jobs[i].hash;
+		all->passed += jobs[i].passed;
+		all->failed += jobs[i].failed;
+		all->conns += jobs[i].conns;
+		all->simulated += jobs[i].simulated;
+		all->hash += jobs[i].hash;
 	}
-	return all;
+	munmap(jobs, MAX_JOBS * sizeof(*jobs));
 }
 
 /* ---- The command line ---- */
@@ -218,16 +248,46 @@ static uint64_t number(const char *text, const char *option, const char *end)
 	return v;
 }
 
+static const struct sim_scenario *find(const char *name)
+{
+	const struct sim_scenario *s;
+
+	for (unsigned int i = 0; (s = sim_scenario(i)) != NULL; i++) {
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	errx(2, "no scenario '%s'; see --list", name);
+}
+
+static void parse_seeds(const char *seeds)
+{
+	const char *dash = strchr(seeds, '-');
+
+	options.first = options.last = number(seeds, "seeds", "-");
+	if (dash)
+		options.last = number(dash + 1, "seeds", "");
+	if (options.last < options.first || options.last == UINT64_MAX)
+		errx(2, "--seeds %s: the first one is the smaller", seeds);
+}
+
 static void parse(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"scenario", required_argument, NULL, 'n'}, {"seeds", required_argument, NULL, 's'},
-		{"list", no_argument, NULL, 'l'},	    {"jobs", required_argument, NULL, 'j'},
-		{"check-trace", no_argument, NULL, 'c'},    {"trace", required_argument, NULL, 't'},
-		{"limit", required_argument, NULL, 'm'},    {"verbose", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},	    {NULL, 0, NULL, 0},
+		{"scenario", required_argument, NULL, 'n'},
+		{"seeds", required_argument, NULL, 's'},
+		{"list", no_argument, NULL, 'l'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"check-trace", no_argument, NULL, 'c'},
+		{"trace", required_argument, NULL, 't'},
+		{"limit", required_argument, NULL, 'm'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"figures", no_argument, NULL, 'f'},
+		{"json", no_argument, NULL, 'o'},
+		{"plot", required_argument, NULL, 'p'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
-	const char *name = NULL, *seeds = NULL, *dash;
+	const char *name = NULL, *seeds = NULL;
 	int o;
 
 	options.program = argv[0];
@@ -259,6 +319,15 @@ static void parse(int argc, char **argv)
 		case 'v':
 			options.verbose = true;
 			break;
+		case 'f':
+			options.figures = true;
+			break;
+		case 'o':
+			options.json = options.figures = true;
+			break;
+		case 'p':
+			options.plot = optarg;
+			break;
 		case 'h':
 			usage(stdout);
 			exit(0);
@@ -267,43 +336,53 @@ static void parse(int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (optind < argc || !name || !seeds) {
+	if (optind < argc || (!options.figures && (!name || !seeds))) {
 		usage(stderr);
 		exit(2);
 	}
-	for (options.scenario = sim_scenarios; options.scenario->name; options.scenario++) {
-		if (strcmp(options.scenario->name, name) == 0)
-			break;
+	options.scenario = name ? find(name) : NULL;
+	parse_seeds(seeds ? seeds : "1");
+	if (options.plot && (!name || options.first != options.last))
+		errx(2, "--plot is for one seed of one scenario");
+}
+
+/* The scenario, or all that measure. */
+static void run_scenarios(struct job *all)
+{
+	unsigned int i = 0;
+
+	if (options.scenario) {
+		run_all(all);
+		return;
 	}
-	if (!options.scenario->name)
-		errx(2, "no scenario '%s'; see --list", name);
-	options.first = options.last = number(seeds, "seeds", "-");
-	dash = strchr(seeds, '-');
-	if (dash)
-		options.last = number(dash + 1, "seeds", "");
-	if (options.last < options.first || options.last == UINT64_MAX)
-		errx(2, "--seeds %s: the first one is the smaller", seeds);
+	while ((options.scenario = sim_scenario(i++)) != NULL) {
+		if (options.scenario->figures)
+			run_all(all);
+	}
 }
 
 int main(int argc, char **argv)
 {
 	struct timespec begin, end;
-	struct job all;
+	struct job all = {0};
 	double seconds;
 
 	parse(argc, argv);
 	if (options.trace)
 		unlink(options.trace);
+	if (options.figures && !options.json)
+		sim_figures_head(stdout);
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	all = run_all();
+	run_scenarios(&all);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	seconds = (double)(end.tv_sec - begin.tv_sec) +
 		  (double)(end.tv_nsec - begin.tv_nsec) / (double)QL_NSEC_PER_SEC;
-	printf("%llu connections, %.0f s simulated in %.1f s, %.0f connections a second, trace "
-	       "%016llx\n",
-	       (unsigned long long)all.conns, (double)all.simulated / (double)QL_NSEC_PER_SEC,
-	       seconds, (double)all.conns / seconds, (unsigned long long)all.hash);
-	printf("%llu passed, %llu failed\n", (unsigned long long)all.passed,
-	       (unsigned long long)all.failed);
+	fprintf(text_out(),
+		"%llu connections, %.0f s simulated in %.1f s, %.0f connections a second, trace "
+		"%016llx\n",
+		(unsigned long long)all.conns, (double)all.simulated / (double)QL_NSEC_PER_SEC,
+		seconds, (double)all.conns / seconds, (unsigned long long)all.hash);
+	fprintf(text_out(), "%llu passed, %llu failed\n", (unsigned long long)all.passed,
+		(unsigned long long)all.failed);
 	return all.failed > 0 || all.passed == 0;
 }

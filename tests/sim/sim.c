@@ -30,6 +30,7 @@ struct node {
 	struct sim_link link;
 	struct sim_link_stats stats;
 	uint64_t burst_end;  /* of losses */
+	unsigned int run;    /* the last ones that were lost or corrupted */
 	uint64_t busy_until; /* when the link has sent all that waits */
 	/* Ring of the times at which those that wait have been sent, to know how many wait. */
 	uint64_t *waiting;
@@ -128,6 +129,8 @@ static bool is_lost(struct sim *s, struct node *n)
 {
 	const struct sim_link *l = &n->link;
 
+	if (l->run > 0 && n->run >= l->run)
+		return false;
 	if (s->now >= n->burst_end && chance(s, l->burst_begin))
 		n->burst_end = s->now + sim_below(&s->random, 2 * l->burst_length + 1);
 	return chance(s, l->loss) || (s->now < n->burst_end && chance(s, l->burst_loss));
@@ -147,6 +150,8 @@ static uint64_t departure(struct sim *s, struct node *n, size_t len)
 	}
 	/* One is being sent, the others wait. */
 	if (l->queue > 0 && n->n_waiting > l->queue)
+		return QL_NEVER;
+	if (l->wait > 0 && start - s->now > l->wait)
 		return QL_NEVER;
 	n->busy_until = start + len * 8 * QL_NSEC_PER_SEC / l->rate;
 	if (l->queue > 0) {
@@ -228,6 +233,7 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 	}
 	if (is_lost(s, n)) {
 		n->stats.lost++;
+		n->run++;
 		rte_pktmbuf_free(d->mbuf);
 		return;
 	}
@@ -245,11 +251,14 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 			deliver(s, n, &copy, at);
 		}
 	}
-	if (chance(s, l->corrupt)) {
+	if (chance(s, l->corrupt) && (l->run == 0 || n->run < l->run)) {
 		uint64_t bit = sim_below(&s->random, 8 * len);
 
 		n->stats.corrupted++;
+		n->run++;
 		rte_pktmbuf_mtod(d->mbuf, uint8_t *)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	} else {
+		n->run = 0;
 	}
 	if (chance(s, l->reorder)) {
 		n->stats.reordered++;
@@ -485,6 +494,16 @@ struct sim_link *sim_link(struct sim *s, unsigned int node)
 const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int node)
 {
 	return &s->nodes[node].stats;
+}
+
+uint64_t sim_link_waiting(const struct sim *s, unsigned int node)
+{
+	const struct node *n = &s->nodes[node];
+
+	if (n->busy_until <= s->now)
+		return 0;
+	return (uint64_t)((unsigned __int128)(n->busy_until - s->now) * n->link.rate /
+			  (8 * QL_NSEC_PER_SEC));
 }
 
 const struct sim_stats *sim_stats(const struct sim *s)

@@ -32,12 +32,15 @@ struct sim_link {
 	uint64_t rate;	    /* bits a second; 0: no limit */
 	uint64_t delay;	    /* ns */
 	unsigned int queue; /* datagrams that may wait for `rate`; more are dropped; 0: no limit */
+	uint64_t wait; /* ns for which one may; what would wait longer is dropped; 0: no limit */
 	/* Chances in a million, for each datagram. */
 	unsigned int loss;
 	unsigned int duplicate;
 	unsigned int corrupt; /* one bit flipped */
 	unsigned int reorder; /* comes reorder_delay later */
 	uint64_t reorder_delay;
+	/* So many lost or corrupted ones in a row are followed by one that is not; 0: no limit. */
+	unsigned int run;
 	unsigned int mark; /* ECN: Congestion Experienced, if the datagram's sender knows ECN */
 	/* Losses in bursts (Gilbert-Elliott): the chance that one begins, and of a loss in it. */
 	unsigned int burst_begin, burst_loss;
@@ -93,6 +96,8 @@ struct ql_engine *sim_engine(struct sim *s, unsigned int node);
 /* To be altered at any time. */
 struct sim_link *sim_link(struct sim *s, unsigned int node);
 const struct sim_link_stats *sim_link_stats(const struct sim *s, unsigned int node);
+/* Bytes that wait for the link's rate. */
+uint64_t sim_link_waiting(const struct sim *s, unsigned int node);
 const struct sim_stats *sim_stats(const struct sim *s);
 
 /*

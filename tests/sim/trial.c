@@ -7,15 +7,19 @@
 #include <string.h>
 
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 
 #include "wire/packet.h"
 
 #define AMPLIFICATION 3
+#define LARGE_MEMORY  (UINT64_C(1) << 30)
+#define PROGRAM_MBUFS 8192 /* on their way through a program */
 
 /* An address that a server has heard from. */
 struct sim_peer {
 	struct ql_addr addr;
 	uint64_t received, sent; /* bytes, before it was validated */
+	unsigned int moved;	 /* how often the server had found paths valid before */
 	bool validated;
 };
 
@@ -80,7 +84,7 @@ static struct sim_peer *find_peer(struct sim_trial *t, const struct ql_addr *add
 		err(1, "trial");
 	t->last_peer = t->n_peers++;
 	peer = &t->peers[t->last_peer];
-	*peer = (struct sim_peer){.addr = *addr};
+	*peer = (struct sim_peer){.addr = *addr, .moved = t->pair.app[SIM_SERVER].moved};
 	return peer;
 }
 
@@ -109,9 +113,12 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 	struct sim_peer *peer;
 
 	trace(t, what, node, d, now);
+	sim_plot_look(t->plot);
 	if (node != SIM_SERVER)
 		return;
 	peer = find_peer(t, &d->path.remote);
+	/* A client's new address is not validated by a handshake. */
+	peer->validated |= t->pair.app[SIM_SERVER].moved != peer->moved;
 	if (peer->validated)
 		return;
 	if (what == SIM_TAP_ARRIVED) {
@@ -128,14 +135,40 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 
 /* ---- A pair ---- */
 
+static uint64_t next_seed(struct sim_trial *t)
+{
+	return mix(mix(0, t->seed), t->pairs++);
+}
+
+static void opened(struct sim_trial *t)
+{
+	sim_set_tap(t->pair.sim, tap, t);
+	t->started = sim_now(t->pair.sim);
+	sim_plot_begin(t->plot, &t->pair);
+}
+
 void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 		    const struct sim_job *job)
 {
-	uint64_t seed = mix(mix(0, t->seed), t->pairs++);
+	sim_pair_open(&t->pair, next_seed(t), NULL, transport, job);
+	opened(t);
+}
 
-	sim_pair_open(&t->pair, seed, NULL, transport, job);
-	sim_set_tap(t->pair.sim, tap, t);
-	t->started = sim_now(t->pair.sim);
+void sim_trial_open_large(struct sim_trial *t, const struct ql_transport *transport,
+			  const struct sim_job *job, unsigned int datagrams)
+{
+	struct ql_engine_config config[2] = {{.name = "server"}, {.name = "client"}};
+
+	/* Twice: what has arrived waits for what was lost. */
+	t->pool = sim_env_pool("large", 2 * datagrams + PROGRAM_MBUFS, transport->udp_payload);
+	for (unsigned int i = 0; i < 2; i++) {
+		config[i].lcore_index = (uint16_t)i;
+		config[i].socket_id = -1;
+		config[i].tx_pool = t->pool;
+		config[i].limits.memory = LARGE_MEMORY;
+	}
+	sim_pair_open_with(&t->pair, next_seed(t), config, transport, job);
+	opened(t);
 }
 
 void sim_trial_script(struct sim_trial *t, const struct sim_event *events, unsigned int n)
@@ -216,6 +249,7 @@ void sim_trial_close(struct sim_trial *t)
 	sim_trial_check(t, sim_stats(p->sim)->late == 0, "%llu deadlines in the past",
 			(unsigned long long)sim_stats(p->sim)->late);
 	t->simulated += sim_now(p->sim) - t->started;
+	sim_plot_end(t->plot);
 	missing = sim_free(p->sim);
 	sim_trial_check(t, missing == 0, "%d mbufs missing", missing);
 	for (unsigned int i = 0; i < 2; i++) {
@@ -231,6 +265,8 @@ void sim_trial_close(struct sim_trial *t)
 				app->live);
 		ql_tls_ctx_free(p->tls[i]);
 	}
+	rte_mempool_free(t->pool);
+	t->pool = NULL;
 	memset(p, 0, sizeof(*p));
 	sim_script_free(t->script);
 	free(t->peers);

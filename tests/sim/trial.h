@@ -14,7 +14,9 @@
 
 #include <stdio.h>
 
+#include "sim/figures.h"
 #include "sim/pair.h"
+#include "sim/plot.h"
 #include "sim/script.h"
 
 struct sim_peer;
@@ -24,6 +26,10 @@ struct sim_trial {
 	FILE *trace;	       /* of all datagrams, as text; or NULL */
 	uint64_t hash;	       /* of the trace, so far */
 	bool verbose;	       /* scenarios may tell more on stderr */
+	const char *scenario;  /* its name, */
+	FILE *figures;	       /* and where its figures go (figures.h); or NULL */
+	bool json;	       /* these are for a program */
+	struct sim_plot *plot; /* or NULL */
 	uint64_t pairs, conns; /* simulated so far */
 	uint64_t simulated;    /* ns */
 
@@ -31,6 +37,7 @@ struct sim_trial {
 	char error[320]; /* the first */
 
 	struct sim_pair pair;
+	struct rte_mempool *pool; /* of this pair only, or NULL */
 	struct sim_script *script;
 	uint64_t started;
 	bool abandoned; /* the pair is closed with connections that are not over */
@@ -52,6 +59,13 @@ void sim_trial_fail(struct sim_trial *t, const char *format, ...)
 void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 		    const struct sim_job *job);
 
+/*
+ * The same for a path that holds so many datagrams, queues included: with memory for them in the
+ * engines, and mbufs for the transport's datagrams.
+ */
+void sim_trial_open_large(struct sim_trial *t, const struct ql_transport *transport,
+			  const struct sim_job *job, unsigned int datagrams);
+
 void sim_trial_script(struct sim_trial *t, const struct sim_event *events, unsigned int n);
 
 /* n connections more. */
@@ -63,7 +77,7 @@ void sim_trial_run(struct sim_trial *t, uint64_t ns);
 /* Check that all streams of all connections are complete, and each was closed by the client. */
 void sim_trial_complete(struct sim_trial *t);
 
-/* Check what always holds, and free the pair. */
+/* Check what always holds, and free the pair; with connections that are not over if abandoned. */
 void sim_trial_close(struct sim_trial *t);
 
 /* ---- */
@@ -72,13 +86,18 @@ struct sim_scenario {
 	const char *name;
 	const char *about; /* one line */
 	void (*run)(struct sim_trial *t);
+	bool figures; /* it measures some */
 };
 
-/* The last one has no name. */
-extern const struct sim_scenario sim_scenarios[];
+/* A table's last one has no name. */
+extern const struct sim_scenario sim_interop_scenarios[];
+extern const struct sim_scenario sim_bounds_scenarios[];
+
+/* All of them, counted from 0; NULL behind the last. */
+const struct sim_scenario *sim_scenario(unsigned int i);
 
 /* scenarios that are large: sources of their own */
 void sim_chaos(struct sim_trial *t);
-void sim_handshake_loss(struct sim_trial *t);
+void sim_loss_bands(struct sim_trial *t);
 
 #endif
