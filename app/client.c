@@ -16,6 +16,7 @@
 #include "fetch.h"
 #include "rings.h"
 #include "stack.h"
+#include "watch.h"
 #include "www.h"
 
 #define GOODBYE_NS  (300 * QL_NSEC_PER_MSEC)
@@ -36,6 +37,7 @@ struct client {
 	struct ql_addr to;
 	struct ql_fetch *fetch;
 	struct ql_keylog *keylog;
+	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
 	struct ql_stack stack;
 	uint64_t ns; /* that the fetch took */
@@ -178,7 +180,8 @@ static bool make_tls(struct client *c)
 	char err[QL_TLS_ERRLEN];
 
 	if (!ql_stack_readable("ca", c->o.ca) || !ql_stack_readable("cert", c->o.cert) ||
-	    !ql_stack_readable("key", c->o.key) || !ql_stack_keylog(&c->o.net, &c->keylog))
+	    !ql_stack_readable("key", c->o.key) || !ql_stack_keylog(&c->o.net, &c->keylog) ||
+	    !ql_watch_open(&c->watch, c->o.net.qlog))
 		return false;
 	if (c->keylog) { /* one end is enough */
 		tls.keylog = ql_keylog_write;
@@ -227,8 +230,8 @@ static bool start_loopback(struct client *c, struct ql_net_options *net)
 		return false;
 	}
 	*net = ql_rings_neighbour(&c->o.net);
-	if (!ql_stack_open(&c->server, &c->o.net, ports[0], 0) ||
-	    !ql_stack_open(&c->stack, net, ports[1], 0))
+	if (!ql_stack_open(&c->server, &c->o.net, ports[0], 0, ql_watch_tracer(&c->watch)) ||
+	    !ql_stack_open(&c->stack, net, ports[1], 0, ql_watch_tracer(&c->watch)))
 		return false;
 	transport = ql_stack_transport(&c->server, &c->o.net);
 	c->http = ql_http_server_create(&ql_www_ops, c->www, NULL);
@@ -252,7 +255,8 @@ static bool start(struct client *c, int eal_argc, char **eal_argv)
 			return false;
 	} else {
 		port = ql_stack_port(eal_argc, eal_argv);
-		if (port < 0 || !ql_stack_open(&c->stack, &net, (uint16_t)port, 0))
+		if (port < 0 ||
+		    !ql_stack_open(&c->stack, &net, (uint16_t)port, 0, ql_watch_tracer(&c->watch)))
 			return false;
 	}
 	network = (struct ql_fetch_network){
@@ -297,6 +301,7 @@ static void run(struct client *c)
 		}
 		if (c->www)
 			ql_www_tick(c->www);
+		ql_watch_tick(&c->watch, now);
 		if (stop)
 			why = "not finished: interrupted";
 		else if (now >= deadline)
@@ -346,6 +351,7 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 		good = ql_fetch_stats(c->fetch)->failed == 0;
 		report(c);
 	}
+	good = ql_watch_close(&c->watch) && good;
 	if (c->fetch)
 		ql_fetch_free(c->fetch);
 	if (c->http)

@@ -13,6 +13,7 @@
 #include <qlane/http3.h>
 
 #include "stack.h"
+#include "watch.h"
 #include "www.h"
 
 #define MAX_JSON   8
@@ -36,6 +37,7 @@ struct server {
 	struct options o;
 	struct ql_www *www;
 	struct ql_keylog *keylog;
+	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
 	struct ql_stack stack;
@@ -145,7 +147,7 @@ static bool prepare(struct server *s)
 		ql_complain("--root %s: %s", s->o.root, strerror(errno));
 		return false;
 	}
-	if (!ql_stack_keylog(&s->o.net, &s->keylog))
+	if (!ql_stack_keylog(&s->o.net, &s->keylog) || !ql_watch_open(&s->watch, s->o.net.qlog))
 		return false;
 	if (s->keylog) {
 		tls.keylog = ql_keylog_write;
@@ -162,7 +164,8 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	int port = ql_stack_port(eal_argc, eal_argv), rc;
 	struct ql_transport transport;
 
-	if (port < 0 || !ql_stack_open(&s->stack, &s->o.net, (uint16_t)port, s->o.max_conns))
+	if (port < 0 || !ql_stack_open(&s->stack, &s->o.net, (uint16_t)port, s->o.max_conns,
+				       ql_watch_tracer(&s->watch)))
 		return false;
 	s->http = ql_http_server_create(&ql_www_ops, s->www, NULL);
 	transport = ql_stack_transport(&s->stack, &s->o.net);
@@ -181,8 +184,10 @@ static void run(struct server *s)
 
 	while (!stop) {
 		ql_lane_poll(s->stack.lane, ql_lane_now());
-		if (++turn % TICK_TURNS == 0)
+		if (++turn % TICK_TURNS == 0) {
 			ql_www_tick(s->www);
+			ql_watch_tick(&s->watch, ql_lane_now());
+		}
 	}
 	ql_listen_stop(s->stack.engine);
 	ql_http_server_close(s->http);
@@ -216,9 +221,13 @@ static bool report(const struct server *s)
 	return good;
 }
 
-static void finish(struct server *s)
+/* False if something of it failed. */
+static bool finish(struct server *s)
 {
+	bool good;
+
 	ql_stack_close(&s->stack);
+	good = ql_watch_close(&s->watch);
 	if (s->http)
 		ql_http_server_free(s->http);
 	if (s->tls)
@@ -226,6 +235,7 @@ static void finish(struct server *s)
 	if (s->www)
 		ql_www_close(s->www);
 	ql_keylog_close(s->keylog);
+	return good;
 }
 
 static int serve(struct server *s, int eal_argc, char **eal_argv)
@@ -245,7 +255,7 @@ static int serve(struct server *s, int eal_argc, char **eal_argv)
 		run(s);
 		good = report(s);
 	}
-	finish(s);
+	good = finish(s) && good;
 	if (eal)
 		rte_eal_cleanup();
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;

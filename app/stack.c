@@ -307,12 +307,13 @@ static bool open_port(struct ql_stack *stack, const struct ql_net_options *o, ui
 }
 
 bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options, uint16_t port_id,
-		   uint32_t max_conns)
+		   uint32_t max_conns, struct ql_tracer *tracer)
 {
 	struct ql_engine_config config = {
 		.socket_id = (int)rte_socket_id(),
 		.limits = {.connections = max_conns, .memory = (uint64_t)options->memory << 20},
 		.retry = options->retry,
+		.tracer = tracer,
 	};
 
 	memset(stack, 0, sizeof(*stack));

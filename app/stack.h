@@ -20,6 +20,7 @@ struct ql_net_options {
 	struct ql_gateways gateway;
 	uint16_t vlan, mtu;
 	const char *keylog; /* SSLKEYLOGFILE counts, too */
+	const char *qlog;   /* folder for qlog files; NULL for none */
 	uint32_t memory;    /* MiB of an engine */
 	enum ql_congestion congestion;
 	enum ql_retry retry;
@@ -53,6 +54,8 @@ struct ql_net_options {
 		 "append the TLS secrets, for Wireshark; so does the\nenvironment's "             \
 		 "SSLKEYLOGFILE",                                                                 \
 		 ql_option_string, offsetof(type, member.keylog)},                                \
+		{"qlog", "DIR", "write there what each connection does, as qlog",                 \
+		 ql_option_string, offsetof(type, member.qlog)},                                  \
 		{"cc", "NAME", "congestion control: newreno, cubic or bbr [cubic]",               \
 		 ql_option_congestion, offsetof(type, member.congestion)},                        \
 	{                                                                                         \
@@ -81,11 +84,11 @@ bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **ke
 bool ql_stack_eal(int argc, char **argv);
 
 /*
- * Open DPDK port port_id with an engine and a lane for the calling lcore. False after a message,
- * with nothing left behind.
+ * Open DPDK port port_id with an engine and a lane for the calling lcore. tracer: who watches its
+ * connections, or NULL. False after a message, with nothing left behind.
  */
 bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options, uint16_t port_id,
-		   uint32_t max_conns);
+		   uint32_t max_conns, struct ql_tracer *tracer);
 /* Engine first: it ends the connections that are still there, without a word to the peers. */
 void ql_stack_close(struct ql_stack *stack);
 

@@ -72,6 +72,15 @@ missing_directory() {
 	server 'file' 'directory' -- "${QL_TAP_ARGS[@]}" --root file --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 }
 
+qlog_folder() {
+	local rest=(--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem")
+	echo >file
+	server 'qlog' 'no-such-dir: No such' 'not made' -- "${QL_TAP_ARGS[@]}" --qlog no-such-dir "${rest[@]}"
+	server 'qlog' 'file: Not a dir' -- "${QL_TAP_ARGS[@]}" --qlog file "${rest[@]}"
+	client 'qlog' 'no-such-dir: No such' -- "${QL_TAP_ARGS[@]}" --qlog no-such-dir --insecure \
+		"https://$QL_KERNEL4/file"
+}
+
 missing_arguments() {
 	server 'root' -- "${QL_TAP_ARGS[@]}" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 	server 'cert' -- "${QL_TAP_ARGS[@]}" --root "$WWW" --key "$CERT/key.pem"
@@ -173,7 +182,7 @@ ql_isolate "$@"
 ql_begin e2e
 ql_fixtures
 
-for t in bad_certificate foreign_key missing_directory missing_arguments bad_arguments no_port \
+for t in bad_certificate foreign_key missing_directory qlog_folder missing_arguments bad_arguments no_port \
 	bad_config in_use no_permission no_hugepages no_huge_works nobody_there help_and_version; do
 	ql_test "errors-$t" 150 $t
 done

@@ -16,7 +16,7 @@ fetch() { # PROTO HOST PATH...
 	ql_eal 0
 	"$QL_CLIENT" "${QL_EAL[@]}" -- --loopback "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
 		--ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --ca "$CERT/ca.pem" --alpn "$proto" --quiet \
-		--out out "${@/#/$base/}" >client.log 2>&1 || rc=$?
+		--out out "${QL_MORE[@]}" "${@/#/$base/}" >client.log 2>&1 || rc=$?
 	tail -15 client.log
 	ql_no_report client.log
 	[ "$rc" -eq 0 ] || ql_fail "exit code $rc"
@@ -25,6 +25,17 @@ fetch() { # PROTO HOST PATH...
 	[ "$(ip -o link | grep -vc ' lo:')" -eq 0 ] || ql_fail "there is a network interface"
 }
 
+# With --qlog: files of both ends, in which every packet that came is one that was sent.
+with_qlog() { # ARGUMENT...
+	mkdir qlog
+	QL_MORE=(--qlog qlog)
+	fetch "$@"
+	! grep -- --qlog client.log || ql_fail "not all of it was written"
+	"$QL_TOP/tests/lib/qlog.py" --pair --lossy --has quic:packet_sent --has quic:parameters_set=4 \
+		qlog/*_client.sqlog qlog/*_server.sqlog || ql_fail "the qlog files are not right"
+}
+
+QL_MORE=()
 ql_before ql_need_programs "$QL_CLIENT"
 ql_isolate "$@"
 ql_begin e2e
@@ -34,5 +45,6 @@ ql_test loopback-h3-ipv4-100MB 60 fetch h3 "$QL_OUR4" big.bin
 ql_test loopback-h3-ipv6-100MB 60 fetch h3 "[$QL_OUR6]" big.bin
 ql_test loopback-h3-1000-files 60 fetch h3 "$QL_OUR4" "${SMALL[@]}"
 ql_test loopback-hq-100MB 60 fetch hq-interop "$QL_OUR4" big.bin
+ql_test loopback-qlog-100-files 60 with_qlog h3 "$QL_OUR4" "${SMALL[@]:0:100}"
 ql_test loopback-hq-1000-files 60 fetch hq-interop "[$QL_OUR6]" "${SMALL[@]}"
 ql_end

@@ -20,8 +20,9 @@
 
 #include "sim/trial.h"
 
-#define MAX_JOBS 64
-#define HEAP_MIB 1024 /* for paths that hold much; what is not used takes no memory */
+#define MAX_JOBS    64
+#define QLOG_MEMORY (UINT64_C(256) << 20)
+#define HEAP_MIB    1024 /* for paths that hold much; what is not used takes no memory */
 
 /* What a child tells its parent, in shared memory. */
 struct job {
@@ -37,7 +38,7 @@ static struct {
 	const char *program;
 	const struct sim_scenario *scenario; /* that runs */
 	uint64_t first, last;
-	const char *trace, *plot;
+	const char *trace, *plot, *qlog;
 	unsigned int jobs, seconds;
 	bool check_trace, verbose, figures, json;
 } options = {.jobs = 1, .seconds = 300};
@@ -60,6 +61,7 @@ static void usage(FILE *out)
 		"  --jobs N        N processes at a time [1]\n"
 		"  --check-trace   run each seed twice; the traces must be the same\n"
 		"  --trace FILE    write each datagram as a line of text, of all seeds\n"
+		"  --qlog DIR      write what each connection does as qlog, for qvis and the like\n"
 		"  --limit SECONDS what a seed may take, by the clock on the wall [300]\n"
 		"  --verbose       a line for each seed, with the hash of its trace\n"
 		"  --help          this text\n",
@@ -82,11 +84,13 @@ static FILE *text_out(void)
 	return options.json ? stderr : stdout;
 }
 
-static void run(struct sim_trial *t, uint64_t seed, FILE *trace, struct sim_plot *plot)
+static void run(struct sim_trial *t, uint64_t seed, FILE *trace, struct sim_plot *plot,
+		struct ql_qlog *qlog)
 {
 	*t = (struct sim_trial){
 		.seed = seed,
 		.trace = trace,
+		.qlog = qlog,
 		.verbose = options.verbose,
 		.scenario = options.scenario->name,
 		.figures = options.figures ? stdout : NULL,
@@ -98,23 +102,24 @@ static void run(struct sim_trial *t, uint64_t seed, FILE *trace, struct sim_plot
 
 static void print_failure(uint64_t seed, const char *why)
 {
-	fprintf(text_out(), "failed: %s --scenario %s --seeds %llu: %s\n", options.program,
-		options.scenario->name, (unsigned long long)seed, why);
+	fprintf(text_out(), "failed: %s --scenario %s --seeds %llu: %s%s\n", options.program,
+		options.scenario->name, (unsigned long long)seed, why,
+		options.qlog ? "" : " (add --qlog DIR to see what its connections do)");
 	fflush(text_out());
 }
 
-static void run_seed(struct job *job, uint64_t seed, FILE *trace)
+static void run_seed(struct job *job, uint64_t seed, FILE *trace, struct ql_qlog *qlog)
 {
 	struct sim_plot *plot = options.plot ? sim_plot_new() : NULL;
 	struct sim_trial t, again;
 	int rc;
 
-	run(&t, seed, trace, plot);
+	run(&t, seed, trace, plot, qlog);
 	if (plot && (rc = sim_plot_write(plot, options.plot)) < 0)
 		errx(1, "%s: %s", options.plot, strerror(-rc));
 	sim_plot_free(plot);
 	if (options.check_trace && !t.failed) {
-		run(&again, seed, NULL, NULL);
+		run(&again, seed, NULL, NULL, NULL);
 		sim_trial_check(&t, again.hash == t.hash, "another trace the second time");
 	}
 	if (options.verbose)
@@ -134,8 +139,33 @@ static void run_seed(struct job *job, uint64_t seed, FILE *trace)
 
 /* ---- Processes ---- */
 
+static struct ql_qlog *open_qlog(void)
+{
+	const struct ql_qlog_config config = {.dir = options.qlog, .memory = QLOG_MEMORY};
+	struct ql_qlog *qlog = ql_qlog_open(&config);
+
+	if (!qlog)
+		err(1, "--qlog %s", options.qlog);
+	return qlog;
+}
+
+static void close_qlog(struct ql_qlog *qlog)
+{
+	struct ql_qlog_stats stats;
+	int rc;
+
+	ql_qlog_stats(qlog, &stats);
+	if (stats.not_watched > 0 || stats.dropped > 0)
+		warnx("--qlog: %llu connections and %llu events are missing",
+		      (unsigned long long)stats.not_watched, (unsigned long long)stats.dropped);
+	rc = ql_qlog_close(qlog);
+	if (rc < 0)
+		errx(1, "--qlog %s: %s", options.qlog, strerror(-rc));
+}
+
 static void child(struct job *job)
 {
+	struct ql_qlog *qlog = NULL;
 	FILE *trace = NULL;
 
 	if (options.trace) {
@@ -143,14 +173,18 @@ static void child(struct job *job)
 		if (!trace)
 			err(1, "%s", options.trace);
 	}
+	if (options.qlog)
+		qlog = open_qlog();
 	sim_env_init_mib(HEAP_MIB);
 	while (job->next <= options.last) {
 		alarm(options.seconds);
 		job->busy = true;
-		run_seed(job, job->next, trace);
+		run_seed(job, job->next, trace, qlog);
 		job->busy = false;
 		job->next += options.jobs;
 	}
+	if (qlog)
+		close_qlog(qlog);
 	if (trace && fclose(trace) != 0)
 		err(1, "%s", options.trace);
 	fflush(stdout);
@@ -273,19 +307,13 @@ static void parse_seeds(const char *seeds)
 static void parse(int argc, char **argv)
 {
 	static const struct option known[] = {
-		{"scenario", required_argument, NULL, 'n'},
-		{"seeds", required_argument, NULL, 's'},
-		{"list", no_argument, NULL, 'l'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"check-trace", no_argument, NULL, 'c'},
-		{"trace", required_argument, NULL, 't'},
-		{"limit", required_argument, NULL, 'm'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"figures", no_argument, NULL, 'f'},
-		{"json", no_argument, NULL, 'o'},
-		{"plot", required_argument, NULL, 'p'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"scenario", required_argument, NULL, 'n'}, {"seeds", required_argument, NULL, 's'},
+		{"list", no_argument, NULL, 'l'},	    {"jobs", required_argument, NULL, 'j'},
+		{"check-trace", no_argument, NULL, 'c'},    {"trace", required_argument, NULL, 't'},
+		{"limit", required_argument, NULL, 'm'},    {"verbose", no_argument, NULL, 'v'},
+		{"figures", no_argument, NULL, 'f'},	    {"json", no_argument, NULL, 'o'},
+		{"plot", required_argument, NULL, 'p'},	    {"qlog", required_argument, NULL, 'q'},
+		{"help", no_argument, NULL, 'h'},	    {NULL, 0, NULL, 0},
 	};
 	const char *name = NULL, *seeds = NULL;
 	int o;
@@ -312,6 +340,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 't':
 			options.trace = optarg;
+			break;
+		case 'q':
+			options.qlog = optarg;
 			break;
 		case 'm':
 			options.seconds = (unsigned int)number(optarg, "limit", "");

@@ -114,6 +114,8 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 
 	trace(t, what, node, d, now);
 	sim_plot_look(t->plot);
+	if (t->qlog)
+		ql_qlog_write(t->qlog);
 	if (node != SIM_SERVER)
 		return;
 	peer = find_peer(t, &d->path.remote);
@@ -140,8 +142,18 @@ static uint64_t next_seed(struct sim_trial *t)
 	return mix(mix(0, t->seed), t->pairs++);
 }
 
-static void opened(struct sim_trial *t)
+static void open_pair(struct sim_trial *t, struct ql_engine_config config[2],
+		      const struct ql_transport *transport, const struct sim_job *job)
 {
+	static const char *const names[] = {[SIM_SERVER] = "server", [SIM_CLIENT] = "client"};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		config[i].name = names[i];
+		config[i].lcore_index = (uint16_t)i;
+		config[i].socket_id = -1;
+		config[i].tracer = t->qlog ? ql_qlog_tracer(t->qlog) : NULL;
+	}
+	sim_pair_open_with(&t->pair, next_seed(t), config, transport, job);
 	sim_set_tap(t->pair.sim, tap, t);
 	t->started = sim_now(t->pair.sim);
 	sim_plot_begin(t->plot, &t->pair);
@@ -150,25 +162,23 @@ static void opened(struct sim_trial *t)
 void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 		    const struct sim_job *job)
 {
-	sim_pair_open(&t->pair, next_seed(t), NULL, transport, job);
-	opened(t);
+	struct ql_engine_config config[2] = {0};
+
+	open_pair(t, config, transport, job);
 }
 
 void sim_trial_open_large(struct sim_trial *t, const struct ql_transport *transport,
 			  const struct sim_job *job, unsigned int datagrams)
 {
-	struct ql_engine_config config[2] = {{.name = "server"}, {.name = "client"}};
+	struct ql_engine_config config[2] = {0};
 
 	/* Twice: what has arrived waits for what was lost. */
 	t->pool = sim_env_pool("large", 2 * datagrams + PROGRAM_MBUFS, transport->udp_payload);
 	for (unsigned int i = 0; i < 2; i++) {
-		config[i].lcore_index = (uint16_t)i;
-		config[i].socket_id = -1;
 		config[i].tx_pool = t->pool;
 		config[i].limits.memory = LARGE_MEMORY;
 	}
-	sim_pair_open_with(&t->pair, next_seed(t), config, transport, job);
-	opened(t);
+	open_pair(t, config, transport, job);
 }
 
 void sim_trial_script(struct sim_trial *t, const struct sim_event *events, unsigned int n)

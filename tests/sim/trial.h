@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 
+#include <qlane/observe.h>
+
 #include "sim/figures.h"
 #include "sim/pair.h"
 #include "sim/plot.h"
@@ -24,6 +26,7 @@ struct sim_peer;
 struct sim_trial {
 	uint64_t seed;
 	FILE *trace;	       /* of all datagrams, as text; or NULL */
+	struct ql_qlog *qlog;  /* of all connections; or NULL */
 	uint64_t hash;	       /* of the trace, so far */
 	bool verbose;	       /* scenarios may tell more on stderr */
 	const char *scenario;  /* its name, */
