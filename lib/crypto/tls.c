@@ -391,6 +391,13 @@ static int use_name(struct ql_tls *tls, const char *name)
 	return 0;
 }
 
+int ql_tls_set_params(struct ql_tls *tls, const uint8_t *params, size_t len)
+{
+	return wolfSSL_set_quic_transport_params(tls->ssl, params, len) == WOLFSSL_SUCCESS
+		       ? 0
+		       : -ENOMEM;
+}
+
 static int start(struct ql_tls *tls, const struct ql_tls_args *args)
 {
 	int rc;
@@ -400,8 +407,7 @@ static int start(struct ql_tls *tls, const struct ql_tls_args *args)
 		return -ENOMEM;
 	wolfSSL_set_app_data(tls->ssl, tls);
 	wolfSSL_set_quic_transport_version(tls->ssl, TRANSPORT_PARAMETERS);
-	if (wolfSSL_set_quic_transport_params(tls->ssl, args->params, args->params_len) !=
-	    WOLFSSL_SUCCESS)
+	if (args->params_len > 0 && ql_tls_set_params(tls, args->params, args->params_len) < 0)
 		return -ENOMEM;
 	rc = use_alpn(tls, args);
 	if (rc || tls->ctx->server)

@@ -41,7 +41,8 @@ struct ql_tls_sink {
 	int (*send)(void *arg, enum ql_level level, const uint8_t *data, size_t len);
 	/*
 	 * The peer's transport parameters, once, and before any QL_LEVEL_APP secret. They are not
-	 * authenticated before ql_tls_complete(). 0, or the QUIC error code to end with.
+	 * authenticated before ql_tls_complete(). 0, or the QUIC error code to end with. A server
+	 * that has not given its own to ql_tls_start() does it here, by ql_tls_set_params().
 	 */
 	uint64_t (*peer_params)(void *arg, const uint8_t *params, size_t len);
 };
@@ -58,8 +59,8 @@ struct ql_tls_args {
 	 * is not sent. NULL is allowed only with ql_tls_config.insecure.
 	 */
 	const char *sni;
-	const uint8_t *params; /* our transport parameters, copied */
-	size_t params_len;
+	const uint8_t *params; /* our transport parameters, copied; see peer_params() */
+	size_t params_len;     /* 0: a server's come later */
 };
 
 struct ql_tls;
@@ -69,6 +70,9 @@ struct ql_tls;
  * malformed); -ENOMEM.
  */
 int ql_tls_start(struct ql_tls **tls, struct ql_tls_ctx *ctx, const struct ql_tls_args *args);
+
+/* A server's transport parameters, copied; inside peer_params(). 0 or -ENOMEM. */
+int ql_tls_set_params(struct ql_tls *tls, const uint8_t *params, size_t len);
 
 /*
  * The next len bytes of the CRYPTO stream of a level, in order. 0; -EPROTO when the connection has

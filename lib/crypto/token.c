@@ -16,8 +16,8 @@ enum {
 	AT_DCID = AT_SEALED + 8,
 };
 
-/* First byte, IP, port, and the connection ID of the Retry with its length. */
-#define AAD_MAX (1 + 16 + 2 + 1 + QL_CID_MAX)
+/* First byte, version, IP, port, and the connection ID of the Retry with its length. */
+#define AAD_MAX (1 + 4 + 16 + 2 + 1 + QL_CID_MAX)
 
 static int make_key(struct ql_tokens *t, struct ql_token_key *k, uint64_t period)
 {
@@ -71,12 +71,13 @@ static const struct ql_aead *key_of(struct ql_tokens *t, uint64_t period)
 }
 
 /* retry_scid is not looked at for NEW_TOKEN. */
-static size_t put_aad(uint8_t aad[AAD_MAX], uint8_t first, const struct ql_addr *client,
-		      struct ql_cid_view retry_scid)
+static size_t put_aad(uint8_t aad[AAD_MAX], uint8_t first, uint32_t version,
+		      const struct ql_addr *client, struct ql_cid_view retry_scid)
 {
 	uint8_t *p = aad;
 
 	*p++ = first;
+	p = ql_put_be32(p, version);
 	p = ql_put_bytes(p, client->ip, sizeof(client->ip));
 	if (first & KIND_RETRY) {
 		p = ql_put_be16(p, client->port);
@@ -88,8 +89,8 @@ static size_t put_aad(uint8_t aad[AAD_MAX], uint8_t first, const struct ql_addr 
 
 /* What is sealed lies at AT_SEALED, its tag behind it. */
 static int seal(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint8_t kind,
-		const struct ql_addr *client, struct ql_cid_view retry_scid, uint8_t *token,
-		size_t len)
+		uint32_t version, const struct ql_addr *client, struct ql_cid_view retry_scid,
+		uint8_t *token, size_t len)
 {
 	uint64_t period = now / QL_TOKEN_PERIOD;
 	const struct ql_aead *aead = key_of(t, period);
@@ -100,13 +101,13 @@ static int seal(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint8_t k
 		return -ENOMEM;
 	token[0] = (uint8_t)(kind | (period & PERIOD_MASK));
 	ql_rng_bytes(rng, token + AT_NONCE, QL_IV_LEN);
-	aad_len = put_aad(aad, token[0], client, retry_scid);
+	aad_len = put_aad(aad, token[0], version, client, retry_scid);
 	ql_aead_seal(aead, token + AT_NONCE, aad, aad_len, token + AT_SEALED,
 		     len - AT_SEALED - QL_TAG_LEN);
 	return 0;
 }
 
-int ql_token_retry(struct ql_tokens *t, struct ql_rng *rng, uint64_t now,
+int ql_token_retry(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		   const struct ql_addr *client, struct ql_cid_view original_dcid,
 		   const struct ql_cid *retry_scid, uint8_t token[QL_TOKEN_RETRY_LEN])
 {
@@ -114,15 +115,16 @@ int ql_token_retry(struct ql_tokens *t, struct ql_rng *rng, uint64_t now,
 	ql_put_be64(token + AT_SEALED, now + QL_TOKEN_RETRY_LIFE);
 	token[AT_DCID] = original_dcid.len;
 	ql_put_bytes(token + AT_DCID + 1, original_dcid.p, original_dcid.len);
-	return seal(t, rng, now, KIND_RETRY, client, ql_cid_view(retry_scid), token,
+	return seal(t, rng, now, KIND_RETRY, version, client, ql_cid_view(retry_scid), token,
 		    QL_TOKEN_RETRY_LEN);
 }
 
-int ql_token_new(struct ql_tokens *t, struct ql_rng *rng, uint64_t now,
+int ql_token_new(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		 const struct ql_addr *client, uint8_t token[QL_TOKEN_NEW_LEN])
 {
 	ql_put_be64(token + AT_SEALED, now + QL_TOKEN_NEW_LIFE);
-	return seal(t, rng, now, 0, client, (struct ql_cid_view){0}, token, QL_TOKEN_NEW_LEN);
+	return seal(t, rng, now, 0, version, client, (struct ql_cid_view){0}, token,
+		    QL_TOKEN_NEW_LEN);
 }
 
 enum ql_token_kind ql_token_kind(const uint8_t *token, size_t len)
@@ -138,7 +140,7 @@ static uint64_t *seen(struct ql_tokens *t, uint64_t id)
 	return &t->seen[id & (QL_TOKEN_SEEN - 1)];
 }
 
-int ql_token_open(struct ql_tokens *t, uint64_t now, const struct ql_addr *client,
+int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const struct ql_addr *client,
 		  struct ql_cid_view dcid, const uint8_t *token, size_t len, struct ql_token *out)
 {
 	enum ql_token_kind kind = ql_token_kind(token, len);
@@ -157,7 +159,7 @@ int ql_token_open(struct ql_tokens *t, uint64_t now, const struct ql_addr *clien
 	if (!aead)
 		return -EBADMSG;
 	memcpy(text, token, len);
-	aad_len = put_aad(aad, token[0], client, dcid);
+	aad_len = put_aad(aad, token[0], version, client, dcid);
 	if (!ql_aead_open(aead, token + AT_NONCE, aad, aad_len, text + AT_SEALED,
 			  len - AT_SEALED - QL_TAG_LEN))
 		return -EBADMSG;

@@ -10,8 +10,8 @@
  *	then	tag
  *
  * The client's address is authenticated and not contained: IP and port for Retry, the IP for
- * NEW_TOKEN, whose client comes back from another port. So is the connection ID that the Retry
- * gave the client, so that the token is good for no other.
+ * NEW_TOKEN, whose client comes back from another port. So are the version of QUIC (RFC 9369,
+ * section 5) and the connection ID that the Retry gave the client: the token is good for no other.
  *
  * Keys follow from one secret and the number of the period of QL_TOKEN_PERIOD that it is; those of
  * this period and of the one before open tokens. Engines with the same secret and the same clock
@@ -64,23 +64,24 @@ struct ql_token {
 int ql_tokens_init(struct ql_tokens *t, struct ql_mem *mem, const uint8_t secret[QL_TOKEN_SECRET]);
 void ql_tokens_fini(struct ql_tokens *t);
 
-/* Seal a token for a client. 0; -ENOMEM when a new period's key found no memory. */
-int ql_token_retry(struct ql_tokens *t, struct ql_rng *rng, uint64_t now,
+/* Seal a token for a client that uses this version of QUIC. 0; -ENOMEM when a new period's key
+ * found no memory. */
+int ql_token_retry(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		   const struct ql_addr *client, struct ql_cid_view original_dcid,
 		   const struct ql_cid *retry_scid, uint8_t token[QL_TOKEN_RETRY_LEN]);
-int ql_token_new(struct ql_tokens *t, struct ql_rng *rng, uint64_t now,
+int ql_token_new(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		 const struct ql_addr *client, uint8_t token[QL_TOKEN_NEW_LEN]);
 
 /* What a token looks like, which proves nothing. */
 enum ql_token_kind ql_token_kind(const uint8_t *token, size_t len);
 
 /*
- * Open what came from a client in an Initial packet to dcid. 0; -EBADMSG for one that is not ours,
- * altered, of a key too old, or for another address or connection ID; -ETIMEDOUT for one that has
- * expired; -EALREADY for one that was used, as far as we remember. Time tells nothing of how wrong
- * it is.
+ * Open what came from a client in an Initial packet of a version to dcid. 0; -EBADMSG for one that
+ * is not ours, altered, of a key too old, or for another version, address or connection ID;
+ * -ETIMEDOUT for one that has expired; -EALREADY for one that was used, as far as we remember. Time
+ * tells nothing of how wrong it is.
  */
-int ql_token_open(struct ql_tokens *t, uint64_t now, const struct ql_addr *client,
+int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const struct ql_addr *client,
 		  struct ql_cid_view dcid, const uint8_t *token, size_t len, struct ql_token *out);
 
 /* It has served: it will not open again (8.1.4). */

@@ -11,11 +11,10 @@
 #ifndef QL_WIRE_PACKET_H
 #define QL_WIRE_PACKET_H
 
+#include <qlane/common.h>
+
 #include "wire/cid.h"
 #include "wire/varint.h"
-
-#define QL_VERSION_1 0x00000001u
-#define QL_VERSION_2 0x6b3343cfu
 
 /* First byte. The lower bits of a long header's type depend on the version. */
 #define QL_PKT_LONG	 0x80

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "wire/packet.h"
 #include "wire/tparams.h"
 
 enum kind {
@@ -156,6 +157,8 @@ static int get_versions(const uint8_t *p, size_t len, bool from_server,
 			chosen_listed = true;
 		if (vi->n_available < QL_TP_VERSIONS_MAX)
 			vi->available[vi->n_available++] = v;
+		else if (ql_version_supported(v)) /* rather than one that is never used */
+			vi->available[QL_TP_VERSIONS_MAX - 1] = v;
 	}
 	return vi->chosen != 0 && (from_server || chosen_listed) ? 0 : -EBADMSG;
 }

@@ -41,7 +41,7 @@ enum ql_tp {
 #define QL_TP_MAX_ACK_DELAY_DEFAULT	 25 /* ms */
 #define QL_TP_ACTIVE_CID_LIMIT_DEFAULT	 2
 
-/* Versions kept of a list; more are checked and left out. */
+/* Versions kept of a list; of more, those that we know are. */
 #define QL_TP_VERSIONS_MAX 16
 
 struct ql_tp_preferred_address {

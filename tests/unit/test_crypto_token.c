@@ -13,6 +13,7 @@ static struct ql_mem mem;
 static struct ql_rng rng;
 static struct ql_tokens tokens;
 static const uint8_t secret[QL_TOKEN_SECRET] = {1, 2, 3};
+static uint32_t version = QL_VERSION_1;
 static struct ql_addr client;
 static struct ql_cid odcid, scid;
 static uint8_t token[QL_TOKEN_RETRY_LEN];
@@ -46,11 +47,12 @@ static void teardown(void)
 static size_t make(bool retry, uint64_t now)
 {
 	if (!retry) {
-		ck_assert_int_eq(ql_token_new(&tokens, &rng, now, &client, token), 0);
+		ck_assert_int_eq(ql_token_new(&tokens, &rng, now, version, &client, token), 0);
 		return QL_TOKEN_NEW_LEN;
 	}
-	ck_assert_int_eq(
-		ql_token_retry(&tokens, &rng, now, &client, ql_cid_view(&odcid), &scid, token), 0);
+	ck_assert_int_eq(ql_token_retry(&tokens, &rng, now, version, &client, ql_cid_view(&odcid),
+					&scid, token),
+			 0);
 	return QL_TOKEN_RETRY_LEN;
 }
 
@@ -58,7 +60,7 @@ static int open_at(size_t len, uint64_t now)
 {
 	struct ql_token out;
 
-	return ql_token_open(&tokens, now, &client, ql_cid_view(&scid), token, len, &out);
+	return ql_token_open(&tokens, now, version, &client, ql_cid_view(&scid), token, len, &out);
 }
 
 START_TEST(test_round_trip)
@@ -69,8 +71,8 @@ START_TEST(test_round_trip)
 		ql_cid_set(&odcid, (const uint8_t *)"original destination", len);
 		make(true, START + len);
 		ck_assert_int_eq(ql_token_kind(token, QL_TOKEN_RETRY_LEN), QL_TOKEN_RETRY);
-		ck_assert_int_eq(ql_token_open(&tokens, START + len, &client, ql_cid_view(&scid),
-					       token, QL_TOKEN_RETRY_LEN, &out),
+		ck_assert_int_eq(ql_token_open(&tokens, START + len, version, &client,
+					       ql_cid_view(&scid), token, QL_TOKEN_RETRY_LEN, &out),
 				 0);
 		ck_assert(ql_cid_eq(&out.original_dcid, &odcid));
 	}
@@ -124,7 +126,7 @@ START_TEST(test_altered)
 	}
 	ck_assert_int_eq(ql_token_kind(token, 0), QL_TOKEN_OTHER);
 	make(false, START);
-	ck_assert_int_eq(ql_token_open(&tokens, START, &client,
+	ck_assert_int_eq(ql_token_open(&tokens, START, version, &client,
 				       (struct ql_cid_view){.p = token, .len = 21}, token,
 				       QL_TOKEN_NEW_LEN, &out),
 			 -EBADMSG);
@@ -176,6 +178,20 @@ START_TEST(test_expired)
 }
 END_TEST
 
+/* For one version of QUIC (RFC 9369, section 5). */
+START_TEST(test_version)
+{
+	for (unsigned int retry = 0; retry < 2; retry++) {
+		size_t len = make(retry, START);
+
+		version = QL_VERSION_2;
+		ck_assert_int_eq(open_at(len, START), -EBADMSG);
+		version = QL_VERSION_1;
+		ck_assert_int_eq(open_at(len, START), 0);
+	}
+}
+END_TEST
+
 /* Keys of other secrets and periods are others; a second engine with the secret has the same. */
 START_TEST(test_keys)
 {
@@ -185,15 +201,16 @@ START_TEST(test_keys)
 	size_t len = make(true, START);
 
 	ck_assert_int_eq(ql_tokens_init(&other, &mem, another), 0);
-	ck_assert_int_eq(
-		ql_token_open(&other, START, &client, ql_cid_view(&scid), token, len, &out),
-		-EBADMSG);
+	ck_assert_int_eq(ql_token_open(&other, START, version, &client, ql_cid_view(&scid), token,
+				       len, &out),
+			 -EBADMSG);
 	ql_tokens_fini(&other);
 	ck_assert_int_eq(ql_tokens_init(&other, &mem, secret), 0);
-	ck_assert_int_eq(
-		ql_token_open(&other, START, &client, ql_cid_view(&scid), token, len, &out), 0);
+	ck_assert_int_eq(ql_token_open(&other, START, version, &client, ql_cid_view(&scid), token,
+				       len, &out),
+			 0);
 	/* The same byte for the period, of another one: 128 on. */
-	ck_assert_int_eq(ql_token_open(&other, START + 128 * QL_TOKEN_PERIOD, &client,
+	ck_assert_int_eq(ql_token_open(&other, START + 128 * QL_TOKEN_PERIOD, version, &client,
 				       ql_cid_view(&scid), token, len, &out),
 			 -EBADMSG);
 	ql_tokens_fini(&other);
@@ -207,8 +224,8 @@ START_TEST(test_used)
 	for (unsigned int retry = 0; retry < 2; retry++) {
 		size_t len = make(retry, START);
 
-		ck_assert_int_eq(ql_token_open(&tokens, START, &client, ql_cid_view(&scid), token,
-					       len, &out),
+		ck_assert_int_eq(ql_token_open(&tokens, START, version, &client, ql_cid_view(&scid),
+					       token, len, &out),
 				 0);
 		ck_assert_int_eq(open_at(len, START), 0); /* looking at it does not count */
 		ql_token_use(&tokens, &out);
@@ -233,7 +250,7 @@ START_TEST(test_no_memory)
 	}
 	/* A new period's key: none for now, and another try later. */
 	ql_mem_fail_at(&mem, 1);
-	ck_assert_int_eq(ql_token_new(&tokens, &rng, START, &client, token), -ENOMEM);
+	ck_assert_int_eq(ql_token_new(&tokens, &rng, START, version, &client, token), -ENOMEM);
 	make(false, START);
 	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START), 0);
 	make(false, START + QL_TOKEN_PERIOD);
@@ -262,6 +279,7 @@ int main(void)
 		tcase_add_test(tc, test_other_address);
 		tcase_add_test(tc, test_expired);
 		tcase_add_test(tc, test_keys);
+		tcase_add_test(tc, test_version);
 		tcase_add_test(tc, test_used);
 		tcase_add_test(tc, test_no_memory);
 		suite_add_tcase(s, tc);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <stdio.h>
 
+#include "wire/packet.h"
 #include "wire/tparams.h"
 
 #include "test_wire_util.h"
@@ -472,6 +473,13 @@ START_TEST(test_version_information)
 	ck_assert_uint_eq(tp.version_info.available[15], 0x0a1a2a3a);
 	text[strlen(text) - 1] = '0';
 	check_bad(text, FROM_CLIENT, "version_information");
+	/* But for one that we know. */
+	text[strlen(text) - 8] = 0;
+	strcat(text, "6b3343cf");
+	ck_assert_int_eq(decode_hex(text, FROM_CLIENT, &tp), 0);
+	ck_assert_uint_eq(tp.version_info.n_available, QL_TP_VERSIONS_MAX);
+	ck_assert_uint_eq(tp.version_info.available[14], 0x0a1a2a3a);
+	ck_assert_uint_eq(tp.version_info.available[15], QL_VERSION_2);
 	/* The chosen one may be among those left out. */
 	strcpy(text, "11404c 00000002 00000001 ");
 	for (int i = 0; i < 16; i++)

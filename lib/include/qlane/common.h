@@ -28,6 +28,10 @@ extern "C" {
 /** A deadline that never comes. */
 #define QL_NEVER UINT64_MAX
 
+/** Versions of QUIC, as packets name them: RFC 9000, RFC 9369. */
+#define QL_VERSION_1 0x00000001u
+#define QL_VERSION_2 0x6b3343cfu
+
 struct rte_mbuf;
 
 /**
