@@ -55,7 +55,6 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	};
 
 	conn->path = *path;
-	conn->version = QL_VERSION_1;
 	conn->server = endpoint->server;
 	conn->alpn = "";
 	conn->close.reason = conn->reason;
@@ -142,6 +141,7 @@ int ql_conn_init_server(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 		return rc;
 	init(conn, endpoint, path);
 	hs = conn->hs;
+	hs->first_version = conn->version = initial->version;
 	if (ql_cid_set(&hs->original_dcid, initial->dcid.p, initial->dcid.len) < 0 ||
 	    ql_cid_set(&hs->peer_scid, initial->scid.p, initial->scid.len) < 0) {
 		ql_conn_fini(conn);
@@ -169,6 +169,7 @@ int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 	if (rc < 0)
 		return rc;
 	init(conn, endpoint, path);
+	conn->hs->first_version = conn->version = ql_version_first(&endpoint->transport);
 	dcid = &conn->hs->original_dcid;
 	memset(dcid, 0, sizeof(*dcid));
 	dcid->len = QL_LOCAL_CID_LEN;
@@ -177,6 +178,14 @@ int ql_conn_init_client(struct ql_conn *conn, struct ql_conn_host *host, uint32_
 	conn->peer_validated = true; /* the limit is the server's */
 	conn->user = user;
 	rc = begin(conn, sni);
+	if (rc == 0 && sni) { /* to begin once more, maybe */
+		conn->hs->sni = ql_mem_alloc(host->mem, strlen(sni) + 1);
+		if (!conn->hs->sni) {
+			ql_conn_fini(conn);
+			return -ENOMEM;
+		}
+		strcpy(conn->hs->sni, sni);
+	}
 	if (rc == 0)
 		conn->announced = true;
 	return rc;
@@ -186,10 +195,14 @@ int ql_conn_set_token(struct ql_conn *conn, const uint8_t *token, size_t len)
 {
 	struct ql_handshake *hs = conn->hs;
 
-	if (conn->server || len == 0 || len > QL_TOKEN_MAX)
+	if (conn->server || len <= QL_TOKEN_VERSION || len > QL_TOKEN_MAX)
 		return -EINVAL;
 	if (!hs || hs->token || conn->stats.tx_packets > 0 || conn->state != QL_CONN_HANDSHAKE)
 		return -EISCONN;
+	if (ql_get_be32(token) != conn->version)
+		return -EPROTONOSUPPORT;
+	token += QL_TOKEN_VERSION;
+	len -= QL_TOKEN_VERSION;
 	hs->token = ql_mem_alloc(conn->host->mem, len);
 	if (!hs->token)
 		return -ENOMEM;
@@ -350,6 +363,11 @@ void ql_conn_update_keys(struct ql_conn *conn)
 const char *ql_conn_alpn(const struct ql_conn *conn)
 {
 	return conn->alpn;
+}
+
+uint32_t ql_conn_version(const struct ql_conn *conn)
+{
+	return conn->version;
 }
 
 const struct ql_path *ql_conn_path(const struct ql_conn *conn)

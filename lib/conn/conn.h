@@ -6,6 +6,7 @@
  *
  *	conn.c		life, deadlines, the public accessors
  *	handshake.c	TLS, CRYPTO streams, keys installed and dropped, transport parameters
+ *	version.c	which version of QUIC it speaks (RFC 9368)
  *	receive.c	from an opened packet to its frames
  *	send.c		from what is pending to packets ready for sealing
  *	sent.c		what acknowledgement and loss of a frame mean
@@ -38,6 +39,7 @@
 #include "conn/host.h"
 #include "conn/path.h"
 #include "conn/trace.h"
+#include "conn/version.h"
 #include "crypto/protect.h"
 #include "crypto/secret.h"
 #include "crypto/tls.h"
@@ -57,6 +59,7 @@
 #define QL_CONN_BURST	      32    /* datagrams one connection sends before others' turn */
 #define QL_CONN_PN_SPARE      4096  /* packet numbers kept for the end: one burst, and the close */
 #define QL_CONN_PN_END	      (QL_VARINT_MAX - QL_CONN_PN_SPARE)
+#define QL_TOKEN_VERSION      4 /* bytes in front of a token that the application keeps */
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
 enum ql_space_id {
@@ -121,6 +124,14 @@ struct ql_handshake {
 	uint64_t deadline;	     /* of the handshake */
 	uint64_t rx_bytes, tx_bytes; /* for the amplification limit (8.1) */
 	struct ql_addr preferred;    /* the server's other address, to go to; port 0: none */
+	/* conn/version.h */
+	uint32_t first_version; /* of the client's first flight */
+	bool version_settled;	/* a client knows that ql_conn.version is the server's */
+	bool restarted;		/* a client, after a Version Negotiation packet */
+	char *sni;		/* for that; NULL */
+	/* Initial packets of another version: that of the first flight, or one that may be it. */
+	struct ql_keys other_rx;
+	uint32_t other_version;
 };
 
 /* CRYPTO bytes at 1-RTT, for which TLS is no longer there: looked at, and not used. */
@@ -168,8 +179,9 @@ struct ql_conn {
 	struct ql_paths *paths;	 /* NULL while there is only the first one */
 	uint64_t keep_alive;	 /* ns of silence; 0: none */
 	bool no_migration;	 /* the server does not want it (18.2) */
+	bool grease;		 /* the peer does not look at the fixed bit (RFC 9287) */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
-	uint32_t version;
+	uint32_t version;	 /* in use: see conn/version.h */
 	uint32_t slot;
 	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
 	struct ql_aead rx_old;		       /* previous key phase, for late packets */
@@ -330,7 +342,11 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni);
 /* CRYPTO bytes; a transport error code or 0. */
 uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_t offset,
 			   const uint8_t *data, size_t len);
+/* Keys for Initial packets of conn->version, in place of those that are there. 0 or -ENOMEM. */
 int ql_handshake_initial_keys(struct ql_conn *conn);
+/* Receive keys only, of any version, in place of those in keys. */
+int ql_handshake_try_keys(struct ql_conn *conn, uint32_t version, struct ql_keys *keys);
+void ql_handshake_free_keys(struct ql_conn *conn, struct ql_keys *keys);
 void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id space);
 void ql_handshake_confirmed(struct ql_conn *conn);
 void ql_handshake_issue_cids(struct ql_conn *conn);

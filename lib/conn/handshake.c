@@ -20,27 +20,28 @@ static enum ql_space_id space_of(enum ql_level level)
 
 /* ---- Keys ---- */
 
-static void free_keys(struct ql_conn *conn, struct ql_keys *keys)
+void ql_handshake_free_keys(struct ql_conn *conn, struct ql_keys *keys)
 {
 	ql_aead_fini(&keys->aead, conn->host->mem);
 	ql_hp_fini(&keys->hp, conn->host->mem);
 	keys->ready = false;
 }
 
-static int install_keys(struct ql_conn *conn, struct ql_keys *keys, const struct ql_secret *secret)
+static int install_keys(struct ql_conn *conn, uint32_t version, struct ql_keys *keys,
+			const struct ql_secret *secret)
 {
 	struct ql_key_material k;
 	struct ql_mem *mem = conn->host->mem;
 	int rc;
 
-	rc = ql_secret_expand(conn->version, secret, &k);
+	rc = ql_secret_expand(version, secret, &k);
 	if (rc == 0)
 		rc = ql_aead_init(&keys->aead, mem, secret->suite, k.key, k.iv);
 	if (rc == 0)
 		rc = ql_hp_init(&keys->hp, mem, secret->suite, k.hp);
 	ql_wipe(&k, sizeof(k));
 	if (rc < 0)
-		free_keys(conn, keys);
+		ql_handshake_free_keys(conn, keys);
 	else
 		keys->ready = true;
 	return rc;
@@ -54,25 +55,46 @@ static void trace_keys(const struct ql_conn *conn, enum ql_level level, enum ql_
 	QL_TRACE(conn, key, level, true, what, by_peer);
 }
 
-int ql_handshake_initial_keys(struct ql_conn *conn)
+/* The secrets of Initial packets follow from the ID that the client's go to (RFC 9001, 5.2). */
+static int initial_secrets(const struct ql_conn *conn, uint32_t version, struct ql_secret *rx,
+			   struct ql_secret *tx)
 {
 	const struct ql_handshake *hs = conn->hs;
 	const struct ql_cid *dcid = hs->retried ? &hs->retry_scid : &hs->original_dcid;
-	struct ql_space *sp = &conn->early[QL_SPACE_INITIAL];
-	struct ql_secret client, server;
-	int rc;
 
-	rc = ql_initial_secrets(conn->version, dcid->id, dcid->len, &client, &server);
-	free_keys(conn, &sp->rx);
-	free_keys(conn, &sp->tx);
+	return ql_initial_secrets(version, dcid->id, dcid->len, conn->server ? rx : tx,
+				  conn->server ? tx : rx);
+}
+
+int ql_handshake_initial_keys(struct ql_conn *conn)
+{
+	struct ql_space *sp = &conn->early[QL_SPACE_INITIAL];
+	struct ql_secret rx, tx;
+	int rc = initial_secrets(conn, conn->version, &rx, &tx);
+
+	ql_handshake_free_keys(conn, &sp->rx);
+	ql_handshake_free_keys(conn, &sp->tx);
 	if (rc == 0)
-		rc = install_keys(conn, &sp->rx, conn->server ? &client : &server);
+		rc = install_keys(conn, conn->version, &sp->rx, &rx);
 	if (rc == 0)
-		rc = install_keys(conn, &sp->tx, conn->server ? &server : &client);
-	ql_wipe(&client, sizeof(client));
-	ql_wipe(&server, sizeof(server));
+		rc = install_keys(conn, conn->version, &sp->tx, &tx);
+	ql_wipe(&rx, sizeof(rx));
+	ql_wipe(&tx, sizeof(tx));
 	if (rc == 0)
 		trace_keys(conn, QL_LEVEL_INITIAL, QL_TRACE_KEY_NEW, false);
+	return rc;
+}
+
+int ql_handshake_try_keys(struct ql_conn *conn, uint32_t version, struct ql_keys *keys)
+{
+	struct ql_secret rx, tx;
+	int rc = initial_secrets(conn, version, &rx, &tx);
+
+	ql_handshake_free_keys(conn, keys);
+	if (rc == 0)
+		rc = install_keys(conn, version, keys, &rx);
+	ql_wipe(&rx, sizeof(rx));
+	ql_wipe(&tx, sizeof(tx));
 	return rc;
 }
 
@@ -154,8 +176,8 @@ void ql_handshake_initiate_update(struct ql_conn *conn)
 
 static void drop_keys(struct ql_conn *conn, struct ql_space *sp)
 {
-	free_keys(conn, &sp->rx);
-	free_keys(conn, &sp->tx);
+	ql_handshake_free_keys(conn, &sp->rx);
+	ql_handshake_free_keys(conn, &sp->tx);
 	ql_ranges_fini(&sp->received, conn->host->mem);
 }
 
@@ -175,8 +197,10 @@ void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id id)
 	sp->unacked = 0;
 	sp->ack_deadline = QL_NEVER;
 	sp->ping = false;
-	if (id == QL_SPACE_INITIAL)
+	if (id == QL_SPACE_INITIAL) {
+		ql_handshake_free_keys(conn, &conn->hs->other_rx);
 		return;
+	}
 	ql_mem_free(conn->host->mem, conn->early, 2 * sizeof(*conn->early));
 	conn->early = NULL;
 }
@@ -240,6 +264,8 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	tp.max_datagram_frame_size = t->max_datagram_frame_size;
 	tp.max_ack_delay = (t->ack_delay_ns + QL_NSEC_PER_MSEC - 1) / QL_NSEC_PER_MSEC;
 	tp.active_connection_id_limit = QL_PEER_CIDS;
+	ql_tp_set(&tp, QL_TP_GREASE_QUIC_BIT);
+	ql_version_write(conn, &tp);
 	ql_tp_set(&tp, QL_TP_INITIAL_SCID);
 	tp.initial_scid = conn->local_cids.e[0].cid;
 	if (conn->server) {
@@ -276,13 +302,21 @@ static bool cids_agree(const struct ql_conn *conn, const struct ql_tparams *tp)
 static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 {
 	struct ql_conn *conn = arg;
-	uint64_t own_idle = conn->hs->endpoint.transport.idle_timeout_ns, peer_idle;
+	uint64_t own_idle = conn->hs->endpoint.transport.idle_timeout_ns, peer_idle, err;
+	uint8_t own[QL_TPARAMS_MAX_SIZE];
 	struct ql_tparams tp;
 
 	if (ql_tparams_decode(&tp, !conn->server, params, len, NULL) < 0 || !cids_agree(conn, &tp))
 		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
 	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) && conn->hs->peer_scid.len == 0)
 		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
+	err = ql_version_on_params(conn, &tp);
+	if (err)
+		return err;
+	/* A server's name the version that the client's have led to. */
+	if (conn->server &&
+	    ql_tls_set_params(conn->hs->tls, own, write_params(conn, own, sizeof(own))) < 0)
+		return QL_ERR_INTERNAL_ERROR;
 
 	QL_TRACE(conn, params, &tp, false);
 	ql_streams_set_peer_limits(&conn->streams, &tp);
@@ -303,6 +337,7 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 		first->has_token = true;
 		memcpy(first->token, tp.stateless_reset_token, QL_RESET_TOKEN_LEN);
 	}
+	conn->grease = ql_tp_has(&tp, QL_TP_GREASE_QUIC_BIT);
 	conn->no_migration = ql_tp_has(&tp, QL_TP_DISABLE_ACTIVE_MIGRATION);
 	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) &&
 	    take_preferred(conn, &tp.preferred_address) != 0)
@@ -324,7 +359,7 @@ static void on_secret(void *arg, enum ql_level level, bool write, const struct q
 		return;
 	if (level == QL_LEVEL_APP)
 		*(write ? &conn->tx_secret : &conn->rx_secret) = *secret;
-	if (install_keys(conn, write ? &sp->tx : &sp->rx, secret) < 0) {
+	if (install_keys(conn, conn->version, write ? &sp->tx : &sp->rx, secret) < 0) {
 		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, QL_FRAME_CRYPTO, "out of memory");
 		return;
 	}
@@ -366,7 +401,8 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni)
 		.params = params,
 	};
 
-	args.params_len = write_params(conn, params, sizeof(params));
+	if (!conn->server)
+		args.params_len = write_params(conn, params, sizeof(params));
 	return ql_tls_start(&conn->hs->tls, ep->tls, &args);
 }
 
@@ -479,6 +515,8 @@ uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_
 	uint64_t err;
 	size_t n;
 
+	if (space == QL_SPACE_INITIAL) /* the server's come in its version only (RFC 9369, 4.1) */
+		conn->hs->version_settled = true;
 	if (offset + len > in->offset + QL_CONN_CRYPTO_BUFFER)
 		return QL_ERR_CRYPTO_BUFFER_EXCEEDED;
 	if (ql_recvbuf_add(in, mem, offset, data, len, false) < 0)
@@ -526,7 +564,10 @@ void ql_handshake_fini(struct ql_conn *conn, bool force)
 	for (unsigned int i = 0; i < QL_SPACE_APP; i++)
 		ql_recvbuf_drop(&hs->crypto_in[i], mem);
 	ql_tls_free(hs->tls);
+	ql_handshake_free_keys(conn, &hs->other_rx);
 	ql_mem_free(mem, hs->token, hs->token_len);
+	if (hs->sni)
+		ql_mem_free(mem, hs->sni, strlen(hs->sni) + 1);
 	ql_mem_free(mem, hs, sizeof(*hs));
 	conn->hs = NULL;
 }

@@ -34,6 +34,20 @@ struct ql_conn_host {
 	uint64_t token_clock;	       /* ns that tokens' time is ahead of now */
 	uint16_t lcore_index;
 	uint16_t tx_room; /* bytes for a UDP payload in one mbuf of tx_pool */
+	uint64_t bits;	  /* for ql_conn_host_bit(): random ones below the topmost that is set */
 };
+
+/* A random bit for little. */
+static inline bool ql_conn_host_bit(struct ql_conn_host *host)
+{
+	bool bit = host->bits & 1;
+
+	if (__builtin_expect(host->bits <= 1, 0)) {
+		host->bits = ql_rng_u64(host->rng) | UINT64_C(1) << 63;
+		bit = host->bits & 1;
+	}
+	host->bits >>= 1;
+	return bit;
+}
 
 #endif

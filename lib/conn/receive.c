@@ -64,13 +64,17 @@ static uint64_t recv_datagram(struct ql_conn *conn, const struct ql_frame *f)
 	return 0;
 }
 
-/* Of use for a later connection only. */
+/* Of use for a later connection of this version only. */
 static uint64_t recv_new_token(struct ql_conn *conn, const uint8_t *token, size_t len)
 {
+	uint8_t named[QL_TOKEN_MAX];
+
 	if (conn->server)
 		return QL_ERR_PROTOCOL_VIOLATION;
-	if (len <= QL_TOKEN_MAX && conn->ops && conn->ops->new_token)
-		conn->ops->new_token(conn, token, len);
+	if (len <= QL_TOKEN_MAX - QL_TOKEN_VERSION && conn->ops && conn->ops->new_token) {
+		ql_put_bytes(ql_put_be32(named, conn->version), token, len);
+		conn->ops->new_token(conn, named, QL_TOKEN_VERSION + len);
+	}
 	return 0;
 }
 
@@ -343,12 +347,27 @@ static void learn_peer(struct ql_conn *conn, const struct ql_pkt_hdr *hdr)
 	}
 }
 
+/* Keys for a packet of this space and version, NULL if it is to be dropped. */
+static struct ql_keys *long_keys(struct ql_conn *conn, enum ql_space_id id, uint32_t version)
+{
+	struct ql_space *sp = id < QL_SPACES ? ql_conn_space(conn, id) : NULL;
+	struct ql_keys *keys = NULL;
+
+	if (version == conn->version)
+		keys = sp && sp->rx.ready ? &sp->rx : NULL;
+	else if (id == QL_SPACE_INITIAL)
+		keys = ql_version_initial_keys(conn, version);
+	if (!keys)
+		count_drop(conn, version == conn->version ? QL_DROP_NO_KEYS : QL_DROP_VERSION);
+	return keys;
+}
+
 bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8_t *pkt,
 		       const struct ql_datagram *dgram)
 {
 	enum ql_space_id id = space_of(hdr->type);
-	struct ql_space *sp = id < QL_SPACES ? ql_conn_space(conn, id) : NULL;
 	struct ql_open_job job;
+	struct ql_keys *keys;
 
 	if (conn->state >= QL_CONN_CLOSING) {
 		ql_conn_recv_closing(conn, hdr->size);
@@ -360,10 +379,9 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 		return false;
 	}
 	ql_handshake_settle(conn);
-	if (!sp || !sp->rx.ready || hdr->version != conn->version) {
-		count_drop(conn, QL_DROP_NO_KEYS);
+	keys = long_keys(conn, id, hdr->version);
+	if (!keys)
 		return false;
-	}
 	/* The peer keeps to the ID of its first packet (7.2); a server sends no token (17.2.2). */
 	if ((conn->hs->peer_scid_known &&
 	     !ql_cid_is(&conn->hs->peer_scid, hdr->scid.p, hdr->scid.len)) ||
@@ -372,16 +390,21 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 		return false;
 	}
 	job = (struct ql_open_job){
-		.aead = &sp->rx.aead,
-		.hp = &sp->rx.hp,
+		.aead = &keys->aead,
+		.hp = &keys->hp,
 		.pkt = pkt,
-		.expected = sp->expected,
+		.expected = ql_conn_space(conn, id)->expected,
 		.pn_offset = (uint16_t)hdr->pn_offset,
 		.len = (uint16_t)hdr->size,
 	};
 	if (ql_open_one(&job) < 0) {
 		count_forgery(conn);
 		return false;
+	}
+	if (!conn->server && hdr->version != conn->version &&
+	    ql_version_learned(conn, hdr->version) < 0) {
+		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, 0, "out of memory");
+		return true;
 	}
 	learn_peer(conn, hdr);
 	recv_packet(conn, id, hdr->type, &job, dgram);
@@ -391,10 +414,12 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_hdr *hdr)
 {
 	struct ql_handshake *hs = conn->hs;
+	int rc;
 
-	/* Only the first answer to our first packet may be one (6.2). */
+	/* Only the first answer to our first packet may be one (6.2), and none to a second try. */
 	if (conn->server || conn->state != QL_CONN_HANDSHAKE || hs->peer_scid_known ||
-	    hs->retried || !ql_cid_is(&hs->original_dcid, hdr->scid.p, hdr->scid.len)) {
+	    hs->retried || hs->restarted ||
+	    !ql_cid_is(&hs->original_dcid, hdr->scid.p, hdr->scid.len)) {
 		count_drop(conn, QL_DROP_VERSION);
 		return;
 	}
@@ -405,7 +430,11 @@ void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_
 		}
 	}
 	QL_TRACE(conn, answered, hdr);
-	ql_conn_drop(conn, QL_CLOSE_VERSION);
+	rc = ql_version_restart(conn, hdr);
+	if (rc < 0)
+		ql_conn_drop(conn, rc == -EPROTONOSUPPORT ? QL_CLOSE_VERSION : QL_CLOSE_HANDSHAKE);
+	else
+		ql_conn_wake(conn);
 }
 
 void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, const uint8_t *pkt)

@@ -201,8 +201,8 @@ static uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uint8_t *e
 	struct ql_sent_frame rec = {.kind = QL_SENT_NEW_TOKEN};
 	uint8_t token[QL_TOKEN_NEW_LEN], *q;
 
-	if (ql_token_new(host->tokens, host->rng, host->now + host->token_clock, &conn->path.remote,
-			 token) < 0) {
+	if (ql_token_new(host->tokens, host->rng, host->now + host->token_clock, conn->version,
+			 &conn->path.remote, token) < 0) {
 		conn->send_new_token = false;
 		return p;
 	}
@@ -285,6 +285,8 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 		p += pad;
 		flags |= QL_SENT_IN_FLIGHT;
 	}
+	if (conn->grease && ql_conn_host_bit(conn->host))
+		a->p[0] ^= QL_PKT_FIXED;
 	*job = (struct ql_seal_job){
 		.aead = &sp->tx.aead,
 		.hp = &sp->tx.hp,

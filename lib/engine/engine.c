@@ -266,7 +266,7 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
 	    t->max_data_cap > QL_VARINT_MAX || t->max_stream_data_cap > QL_VARINT_MAX ||
 	    t->priority_share == 1 || t->max_datagram_frame_size > QL_VARINT_MAX ||
-	    (unsigned int)t->congestion > QL_CC_BBR ||
+	    (unsigned int)t->congestion > QL_CC_BBR || !ql_versions_valid(t) ||
 	    (t->preferred_ip4.port && !ql_addr_is_ip4(&t->preferred_ip4)) ||
 	    (t->preferred_ip6.port && ql_addr_is_ip4(&t->preferred_ip6)))
 		return -EINVAL;

@@ -41,8 +41,9 @@ void ql_reply_version_negotiation(struct ql_engine *e, const struct ql_pkt_hdr *
 {
 	uint64_t random = ql_rng_u64(&e->rng);
 	/* A reserved version among them keeps peers from taking the list for fixed (15). */
-	uint32_t versions[] = {((uint32_t)(random >> 32) & 0xf0f0f0f0u) | 0x0a0a0a0au,
-			       QL_VERSION_1};
+	uint32_t versions[1 + QL_VERSIONS_MAX] = {((uint32_t)(random >> 32) & 0xf0f0f0f0u) |
+						  0x0a0a0a0au};
+	unsigned int n = 1 + ql_versions(&e->listener.transport, versions + 1);
 	struct rte_mbuf *m = begin(e);
 	uint8_t *p;
 
@@ -50,7 +51,7 @@ void ql_reply_version_negotiation(struct ql_engine *e, const struct ql_pkt_hdr *
 		return;
 	p = rte_pktmbuf_mtod(m, uint8_t *);
 	p = ql_pkt_put_version_negotiation(p, p + e->host.tx_room, (uint8_t)random, hdr->scid,
-					   hdr->dcid, versions, 2);
+					   hdr->dcid, versions, n);
 	finish(e, m, p, dgram, &e->stats.version_negotiations);
 }
 
@@ -71,7 +72,7 @@ void ql_reply_retry(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 	p = base = rte_pktmbuf_mtod(m, uint8_t *);
 	ql_local_cid_make(&host->cid_key, host->rng, host->lcore_index,
 			  ql_rng_u32(host->rng) & (QL_CID_SLOTS - 1), &scid);
-	if (ql_token_retry(host->tokens, host->rng, host->now + host->token_clock,
+	if (ql_token_retry(host->tokens, host->rng, host->now + host->token_clock, hdr->version,
 			   &dgram->path.remote, hdr->dcid, &scid, token) < 0)
 		p = NULL;
 	if (p)

@@ -89,10 +89,6 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		drop(e, QL_DROP_SHORT);
 		return;
 	}
-	if (!(pkt[0] & QL_PKT_FIXED)) {
-		drop(e, QL_DROP_HEADER);
-		return;
-	}
 	/* Packets of a connection mostly come in a row. */
 	if (i > 0 && memcmp(pkt + 1, g->jobs[i - 1].pkt + 1, QL_LOCAL_CID_LEN) == 0) {
 		conn = g->conns[i - 1];
@@ -101,7 +97,9 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		conn = find_local(e, pkt + 1, &g->seqs[i]);
 	}
 	if (!conn) {
-		if (!recv_reset(e, pkt, len, dgram)) {
+		if (!(pkt[0] & QL_PKT_FIXED)) {
+			drop(e, QL_DROP_HEADER);
+		} else if (!recv_reset(e, pkt, len, dgram)) {
 			drop(e, QL_DROP_NO_CONN);
 			ql_reply_reset(e, pkt, len, dgram);
 		}
@@ -131,8 +129,8 @@ static bool validate_address(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 {
 	const struct ql_conn_host *host = &e->host;
 	enum ql_token_kind kind = ql_token_kind(hdr->token, hdr->token_len);
-	int rc = ql_token_open(host->tokens, host->now + host->token_clock, &dgram->path.remote,
-			       hdr->dcid, hdr->token, hdr->token_len, token);
+	int rc = ql_token_open(host->tokens, host->now + host->token_clock, hdr->version,
+			       &dgram->path.remote, hdr->dcid, hdr->token, hdr->token_len, token);
 
 	*v = (struct ql_validation){.validated = rc == 0};
 	if (rc == 0 && kind == QL_TOKEN_RETRY) {
@@ -172,7 +170,9 @@ static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_h
 		drop(e, QL_DROP_INITIAL_SIZE);
 		return NULL;
 	}
-	if (hdr->dcid.len < INITIAL_DCID_MIN || !ql_pkt_fixed(hdr)) {
+	/* A client may know from earlier that the fixed bit does not matter here (RFC 9287, 3.1).
+	 */
+	if (hdr->dcid.len < INITIAL_DCID_MIN || (!ql_pkt_fixed(hdr) && hdr->token_len == 0)) {
 		drop(e, QL_DROP_HEADER);
 		return NULL;
 	}
@@ -222,9 +222,9 @@ static struct ql_conn *find_long(struct ql_engine *e, const struct ql_pkt_hdr *h
 	return ec ? &ec->conn : NULL;
 }
 
-/* An unknown version: say which we speak, if the datagram might start a connection (6.1). */
-static void unknown_version(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
-			    const struct ql_datagram *dgram, size_t len)
+/* Not a version of ours: say which are, if the datagram might start a connection (6.1). */
+static void refuse_version(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+			   const struct ql_datagram *dgram, size_t len)
 {
 	if (e->listening && dgram->path.local.port == e->listen_port && len >= QL_INITIAL_MIN)
 		ql_reply_version_negotiation(e, hdr, dgram);
@@ -244,6 +244,11 @@ static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct q
 
 	if (!*conn) {
 		*conn = find_long(e, hdr, dgram);
+		if (!*conn && hdr->type != QL_PKT_VERSION_NEGOTIATION &&
+		    !ql_version_listed(&e->listener.transport, hdr->version)) {
+			refuse_version(e, hdr, dgram, dgram_len);
+			return false;
+		}
 		if (!*conn && hdr->type == QL_PKT_INITIAL) {
 			*conn = accept_initial(e, hdr, dgram, dgram_len, &token);
 			if (!*conn)
@@ -259,10 +264,6 @@ static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct q
 	if (hdr->type == QL_PKT_VERSION_NEGOTIATION) {
 		ql_conn_recv_version_negotiation(*conn, hdr);
 		return true;
-	}
-	if (!ql_pkt_fixed(hdr)) {
-		drop(e, QL_DROP_HEADER);
-		return false;
 	}
 	if (hdr->type == QL_PKT_RETRY) {
 		ql_conn_recv_retry(*conn, hdr, pkt);
@@ -316,10 +317,9 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 			open_gathered(e, g);
 			return;
 		}
-		if (hdr.type == QL_PKT_UNKNOWN_VERSION ||
-		    (hdr.version != QL_VERSION_1 && hdr.type != QL_PKT_VERSION_NEGOTIATION)) {
+		if (hdr.type == QL_PKT_UNKNOWN_VERSION) {
 			if (off == 0 && !recv_reset(e, p, len, dgram))
-				unknown_version(e, &hdr, dgram, len);
+				refuse_version(e, &hdr, dgram, len);
 			else
 				drop(e, QL_DROP_VERSION);
 			return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * How packets are put together into datagrams (RFC 9000, sections 12.2 and 14).
+ * How packets are put together into datagrams (RFC 9000, sections 12.2 and 14), and the fixed bit,
+ * which is random for a peer that does not look at it (RFC 9287).
  */
 #include "test_engine_util.h"
 
@@ -67,6 +68,89 @@ START_TEST(coalescing_keeps_the_size)
 }
 END_TEST
 
+/* How often the first byte of a datagram had the bit set, and not. */
+struct bits {
+	unsigned int set, clear, runs;
+	unsigned int before; /* clear before the other side had sent anything */
+	bool last;
+	const struct bits *other;
+};
+
+static bool look(void *arg, struct ql_datagram *d, uint64_t now UNUSED)
+{
+	bool set = *rte_pktmbuf_mtod(d->mbuf, const uint8_t *) & QL_PKT_FIXED;
+	struct bits *b = arg;
+
+	if (b->set + b->clear == 0 || set != b->last)
+		b->runs++;
+	b->last = set;
+	b->set += set;
+	b->clear += !set;
+	if (b->other->set + b->other->clear == 0)
+		b->before += !set;
+	return true;
+}
+
+static void watch(struct sim_pair *p, struct bits b[2])
+{
+	memset(b, 0, 2 * sizeof(*b));
+	for (unsigned int i = 0; i < 2; i++) {
+		b[i].other = &b[!i];
+		sim_link(p->sim, i)->filter = look;
+		sim_link(p->sim, i)->arg = &b[i];
+	}
+}
+
+/* Both ways it takes both values, packet by packet; and everything arrives at once. */
+START_TEST(test_grease)
+{
+	struct sim_job job = {.streams = 1, .download = 400 * KB, .upload = 400 * KB};
+	struct bits b[2];
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	watch(&p, b);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int n = b[i].set + b[i].clear;
+
+		ck_assert_uint_gt(n, 200);
+		ck_assert_uint_gt(b[i].set, n * 4 / 10);
+		ck_assert_uint_gt(b[i].clear, n * 4 / 10);
+		ck_assert_uint_gt(b[i].runs, n * 4 / 10);
+		ck_assert_uint_eq(b[i].before, 0);
+		ck_assert_uint_eq(sim_pair_stats(&p, i).drops[QL_DROP_HEADER], 0);
+	}
+	finish(&p);
+}
+END_TEST
+
+/* A peer that has not said that it takes both gets what version 1 says. */
+START_TEST(test_no_grease)
+{
+	struct sim_job job = {.streams = 1, .download = 50 * KB, .upload = 50 * KB};
+
+	for (unsigned int side = 0; side < 2; side++) {
+		struct bits b[2];
+		struct sim_pair p;
+
+		sim_pair_open(&p, 1, NULL, NULL, &job);
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		while (!p.app[side].conn || !p.app[side].conn->grease)
+			sim_run(p.sim, 1 * MS, NULL, NULL);
+		p.app[side].conn->grease = false;
+		watch(&p, b);
+		run_out(&p, 60 * SEC);
+		ck_assert_uint_gt(b[side].set, 10);
+		ck_assert_uint_eq(b[side].clear, 0);
+		ck_assert_uint_gt(b[!side].clear, 0);
+		finish(&p);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn/send");
@@ -74,5 +158,8 @@ int main(void)
 
 	tc = new_case(s, "datagrams");
 	tcase_add_test(tc, coalescing_keeps_the_size);
+	tc = new_case(s, "fixed bit");
+	tcase_add_test(tc, test_grease);
+	tcase_add_test(tc, test_no_grease);
 	return run_suite(s);
 }

@@ -46,7 +46,7 @@ START_TEST(test_answer)
 		struct ql_pkt_hdr hdr;
 		struct ql_path path;
 		struct sim_pair p;
-		bool v1 = false, reserved = false;
+		bool v1 = false, v2 = false, reserved = false;
 
 		open_server(&p, &path);
 		unknown(buf, UNKNOWN, dcid_len, scid_len);
@@ -67,9 +67,10 @@ START_TEST(test_answer)
 			uint32_t v = ql_pkt_vn_version(&hdr, k);
 
 			v1 |= v == QL_VERSION_1;
+			v2 |= v == QL_VERSION_2;
 			reserved |= (v & 0x0f0f0f0f) == 0x0a0a0a0a;
 		}
-		ck_assert(v1 && reserved);
+		ck_assert(v1 && v2 && reserved);
 		ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).version_negotiations, 1);
 		rte_pktmbuf_free(out[0].mbuf);
 		finish(&p);

@@ -568,7 +568,7 @@ static void first_connection(struct sim_pair *p, enum ql_retry mode, struct watc
 	run_out(p, 40 * SEC);
 	ck_assert_uint_eq(p->app[SIM_CLIENT].complete, 1);
 	ck_assert_uint_eq(p->app[SIM_CLIENT].tokens, 1);
-	ck_assert_uint_eq(p->app[SIM_CLIENT].token_len, QL_TOKEN_NEW_LEN);
+	ck_assert_uint_eq(p->app[SIM_CLIENT].token_len, QL_TOKEN_VERSION + QL_TOKEN_NEW_LEN);
 	w[SIM_CLIENT].with_token = 0;
 }
 
@@ -585,29 +585,31 @@ static void again(struct sim_pair *p, uint64_t retries)
 
 START_TEST(test_new_token)
 {
-	uint8_t used[QL_TOKEN_NEW_LEN];
+	uint8_t used[QL_TOKEN_VERSION + QL_TOKEN_NEW_LEN], *token;
 	struct ql_datagram out[4];
 	struct watch w[2];
 	struct sim_pair p;
 
 	first_connection(&p, QL_RETRY_ALWAYS, w);
-	memcpy(used, p.app[SIM_CLIENT].token, sizeof(used));
+	token = p.app[SIM_CLIENT].token;
+	memcpy(used, token, sizeof(used));
 	again(&p, 0);
 	ck_assert_uint_gt(w[SIM_CLIENT].with_token, 0);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 2);
-	ck_assert(memcmp(used, p.app[SIM_CLIENT].token, sizeof(used)) != 0);
+	ck_assert(memcmp(used, token, sizeof(used)) != 0);
 	/* good for one connection */
-	memcpy(p.app[SIM_CLIENT].token, used, sizeof(used));
+	memcpy(token, used, sizeof(used));
 	again(&p, 1);
 	/* altered: as if it were none */
-	p.app[SIM_CLIENT].token[30] ^= 1;
+	token[30] ^= 1;
 	again(&p, 1);
 	/* not ours, of any length */
 	for (unsigned int i = 0; i < 4; i++) {
 		static const size_t lens[] = {1, QL_TOKEN_NEW_LEN, QL_TOKEN_RETRY_LEN, 200};
 
-		memset(p.app[SIM_CLIENT].token, (int)i, sizeof(p.app[SIM_CLIENT].token));
-		p.app[SIM_CLIENT].token_len = lens[i];
+		memset(token + QL_TOKEN_VERSION, (int)i,
+		       sizeof(p.app[SIM_CLIENT].token) - QL_TOKEN_VERSION);
+		p.app[SIM_CLIENT].token_len = QL_TOKEN_VERSION + lens[i];
 		again(&p, 1);
 	}
 	ck_assert_uint_eq(sim_take(p.sim, SIM_SERVER, out, 4), 0);
@@ -681,15 +683,18 @@ END_TEST
 START_TEST(test_set_token)
 {
 	struct sim_job job = {.streams = 1, .keep_open = true};
-	uint8_t token[QL_TOKEN_MAX + 1] = {1};
+	uint8_t token[QL_TOKEN_MAX + 1] = {0, 0, 0, 1, 1};
 	struct ql_conn *c;
 	struct sim_pair p;
 
 	open_pair(&p, 1, QL_RETRY_NEVER, &job);
 	ck_assert_int_eq(sim_pair_connect(&p), 0);
 	c = conn_of(&p, SIM_CLIENT);
-	ck_assert_int_eq(ql_conn_set_token(c, token, 0), -EINVAL);
+	ck_assert_int_eq(ql_conn_set_token(c, token, QL_TOKEN_VERSION), -EINVAL);
 	ck_assert_int_eq(ql_conn_set_token(c, token, QL_TOKEN_MAX + 1), -EINVAL);
+	token[0] = 1;
+	ck_assert_int_eq(ql_conn_set_token(c, token, 10), -EPROTONOSUPPORT);
+	token[0] = 0;
 	ql_mem_fail_at(&sim_engine(p.sim, SIM_CLIENT)->mem, 1);
 	ck_assert_int_eq(ql_conn_set_token(c, token, 10), -ENOMEM);
 	ck_assert_int_eq(ql_conn_set_token(c, token, QL_TOKEN_MAX), 0);

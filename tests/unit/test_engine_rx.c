@@ -113,6 +113,12 @@ START_TEST(test_no_connection)
 	expect_drop(&p, SIM_SERVER, &path, buf, 1200, QL_DROP_AUTH);
 	buf[0] &= (uint8_t)~QL_PKT_FIXED;
 	expect_drop(&p, SIM_SERVER, &path, buf, 1200, QL_DROP_HEADER);
+	/* But with a token, which may come from a connection that told of RFC 9287. */
+	n = long_header(buf, QL_PKT_INITIAL, QL_VERSION_1, 8, 8, 1100);
+	buf[n - 3] = 1; /* the token's length */
+	ql_pkt_put_length(buf + n - 1, 1000);
+	buf[0] &= (uint8_t)~QL_PKT_FIXED;
+	expect_drop(&p, SIM_SERVER, &path, buf, 1200, QL_DROP_AUTH);
 	long_header(buf, QL_PKT_INITIAL, QL_VERSION_1, 7, 8, 1100);
 	expect_drop(&p, SIM_SERVER, &path, buf, 1200, QL_DROP_HEADER);
 	long_header(buf, QL_PKT_INITIAL, QL_VERSION_1, 8, 8, 0);

@@ -100,7 +100,7 @@ struct ql_conn_ops {
 	void (*path_changed)(struct ql_conn *conn, int error);
 	/**
 	 * Client: the server gave a token that spares a later connection to it the proof of our
-	 * address: see ql_conn_set_token(). Valid during the call.
+	 * address: see ql_conn_set_token(). At most QL_TOKEN_MAX bytes, valid during the call.
 	 */
 	void (*new_token)(struct ql_conn *conn, const uint8_t *token, size_t len);
 };
@@ -176,15 +176,17 @@ QL_PUBLIC size_t ql_datagram_max(const struct ql_conn *conn);
  */
 QL_PUBLIC void ql_conn_update_keys(struct ql_conn *conn);
 
-/** Longest token that is kept and sent, in bytes. */
+/** Longest token that is told of and taken, in bytes. */
 #define QL_TOKEN_MAX 1024
 
 /**
  * Client: show the server a token that new_token() told of on an earlier connection to it (RFC
- * 9000, 8.1.3). Each is good for one connection: observers could link two by it. Call it right
- * after ql_connect(), before its packets leave.
- * @return 0; -EINVAL for a server's connection, and a length of 0 or above QL_TOKEN_MAX; -EISCONN
- * when packets have left, or there is a token already; -ENOMEM
+ * 9000, 8.1.3). Each is good for one connection: observers could link two by it. And each is for
+ * the version of QUIC of the connection that it comes from, which it names in front of what the
+ * server gave (RFC 9369, 5). Call it right after ql_connect(), before its packets leave.
+ * @return 0; -EINVAL for a server's connection, and for what new_token() never told; -EISCONN when
+ * packets have left, or there is a token already; -EPROTONOSUPPORT when this connection begins with
+ * another version (ql_transport.first_version); -ENOMEM
  */
 QL_PUBLIC int ql_conn_set_token(struct ql_conn *conn, const uint8_t *token, size_t len);
 
@@ -202,6 +204,11 @@ QL_PUBLIC const char *ql_conn_alpn(const struct ql_conn *conn);
  * is unused yet; -ENOMEM.
  */
 QL_PUBLIC int ql_conn_migrate(struct ql_conn *conn, const struct ql_addr *local);
+
+/**
+ * The version of QUIC in use, such as QL_VERSION_1. Settled when the handshake is complete.
+ */
+QL_PUBLIC uint32_t ql_conn_version(const struct ql_conn *conn);
 
 /** The path in use. */
 QL_PUBLIC const struct ql_path *ql_conn_path(const struct ql_conn *conn);

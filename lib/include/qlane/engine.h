@@ -49,6 +49,9 @@ enum ql_congestion {
 	QL_CC_BBR,     /**< BBRv3, draft-ietf-ccwg-bbr */
 };
 
+/** Places in ql_transport.versions. */
+#define QL_VERSIONS_MAX 4
+
 /** How connections behave, and what the peer is told. 0 means the default in brackets. */
 struct ql_transport {
 	uint64_t idle_timeout_ns;      /**< [30 s] */
@@ -100,6 +103,18 @@ struct ql_transport {
 	 */
 	uint16_t priority_share;
 	bool use_preferred; /**< a client moves to the server's preferred address [false] */
+	/**
+	 * Versions of QUIC that are spoken, the preferred one first; unused places are 0. Versions
+	 * 1 and 2 are compatible: a server goes on in the first of its list that the client offers,
+	 * whichever the client began with, without a round trip (RFC 9368). [all, and a server
+	 * stays with the client's]
+	 */
+	uint32_t versions[QL_VERSIONS_MAX];
+	/**
+	 * A client's first packets are of this version; if the server does not speak it, the client
+	 * begins anew with another of its list. [QL_VERSION_1 if it is in versions, else the first]
+	 */
+	uint32_t first_version;
 };
 
 /** When a client has to show that packets to its address reach it, before anything is kept of it
