@@ -68,6 +68,10 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, sni)},
 	{"connect", "ADDR:PORT", "connect there, whatever the URLs say", ql_option_string,
 	 offsetof(struct options, connect)},
+	{"first-version", "N",
+	 "of QUIC, to begin with; another one of --versions follows\nif the server does not speak "
+	 "it [1, unless --versions is 2]",
+	 ql_option_version, offsetof(struct options, net.first_version)},
 	{"connections", "N", "to each server [1]", ql_option_u16,
 	 offsetof(struct options, connections), 1, 4096},
 	{"parallel", "N", "requests at a time on a connection [100]", ql_option_u16,
@@ -210,6 +214,13 @@ static bool check(const struct options *o)
 		ql_complain("--ip ADDR/PREFIX, our address, is missing; --help has examples");
 		return false;
 	}
+	if (o->net.first_version && o->net.versions[0] &&
+	    o->net.first_version != o->net.versions[0] &&
+	    o->net.first_version != o->net.versions[1]) {
+		ql_complain("--first-version %u is not among --versions",
+			    o->net.first_version == QL_VERSION_2 ? 2u : 1u);
+		return false;
+	}
 	if (o->loopback && (!o->cert || !o->key)) {
 		ql_complain("--loopback needs --cert FILE and --key FILE");
 		return false;
@@ -325,9 +336,9 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"retries\":%u,\"handshake_ms\":%.3f}\n",
+		       "\"moves\":%u,\"retries\":%u,\"version_2\":%u,\"handshake_ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->retries, s->handshake_ns / 1e6);
+		       s->moves, s->retries, s->version_2, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",

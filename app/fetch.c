@@ -440,6 +440,7 @@ static void on_connected(struct ql_http_conn *conn, void *arg)
 	ql_conn_stats(ql_http_quic(conn), &s);
 	stats->connections++;
 	stats->retries += s.retried;
+	stats->version_2 += ql_conn_version(ql_http_quic(conn)) == QL_VERSION_2;
 	if (s.handshake_ns > stats->handshake_ns)
 		stats->handshake_ns = s.handshake_ns;
 	fill(link);

@@ -27,6 +27,7 @@ struct ql_fetch_stats {
 	uint64_t bytes;			  /* of content, so far */
 	unsigned int connections;	  /* that were made */
 	unsigned int retries;		  /* of these, that a Retry delayed */
+	unsigned int version_2;		  /* of these, in version 2 of QUIC */
 	unsigned int moves;		  /* of connections to another address or port */
 	uint64_t handshake_ns;		  /* the longest of theirs */
 };

@@ -175,6 +175,45 @@ const char *ql_option_congestion(const struct ql_option *option, void *to, const
 	return "newreno, cubic or bbr";
 }
 
+/* The number of a version of QUIC by its name; 0 if it is none. */
+static uint32_t quic_version(const char *name)
+{
+	if (strcmp(name, "1") == 0)
+		return QL_VERSION_1;
+	return strcmp(name, "2") == 0 ? QL_VERSION_2 : 0;
+}
+
+const char *ql_option_versions(const struct ql_option *option, void *to, const char *value)
+{
+	uint32_t list[QL_VERSIONS_MAX] = {0};
+	char word[QL_ADDR_STRLEN + 8];
+	unsigned int n = 0;
+
+	(void)option;
+	while (next_word(&value, word)) {
+		uint32_t version = quic_version(word);
+
+		if (version == 0 || (n > 0 && list[0] == version) || n == 2)
+			return "1 or 2, or both with a comma, the preferred one first";
+		list[n++] = version;
+	}
+	if (n == 0)
+		return "1 or 2, or both with a comma, the preferred one first";
+	memcpy(to, list, sizeof(list));
+	return NULL;
+}
+
+const char *ql_option_version(const struct ql_option *option, void *to, const char *value)
+{
+	uint32_t version = quic_version(value);
+
+	(void)option;
+	if (version == 0)
+		return "1 or 2";
+	*(uint32_t *)to = version;
+	return NULL;
+}
+
 const char *ql_option_alpns(const struct ql_option *option, void *to, const char *value)
 {
 	static const char *const good[] = {"h3", "hq-interop", "h3,hq-interop", "hq-interop,h3"};

@@ -57,6 +57,9 @@ const char *ql_option_gateways(const struct ql_option *, void *to,
 			       const char *); /* struct ql_gateways */
 /* enum ql_congestion */
 const char *ql_option_congestion(const struct ql_option *, void *to, const char *);
+/* uint32_t [QL_VERSIONS_MAX], and uint32_t: versions of QUIC */
+const char *ql_option_versions(const struct ql_option *, void *to, const char *);
+const char *ql_option_version(const struct ql_option *, void *to, const char *);
 const char *ql_option_alpns(const struct ql_option *, void *to, const char *); /* const char * */
 
 /* Name of the program for all messages; set first. */

@@ -358,12 +358,15 @@ void ql_stack_close(struct ql_stack *stack)
 struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 				       const struct ql_net_options *options)
 {
+	struct ql_transport t = {.congestion = options->congestion,
+				 .first_version = options->first_version};
 	bool ip6 = false;
 
 	for (unsigned int i = 0; i < options->ip.n; i++)
 		ip6 = ip6 || !ql_addr_is_ip4(&options->ip.at[i].addr);
-	return (struct ql_transport){.udp_payload = ql_port_udp_payload(stack->port, ip6),
-				     .congestion = options->congestion};
+	t.udp_payload = ql_port_udp_payload(stack->port, ip6);
+	memcpy(t.versions, options->versions, sizeof(t.versions));
+	return t;
 }
 
 void ql_stack_addresses(FILE *out, const struct ql_net_options *options, uint16_t port)

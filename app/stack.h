@@ -24,6 +24,7 @@ struct ql_net_options {
 	uint32_t memory;    /* MiB of an engine */
 	enum ql_congestion congestion;
 	enum ql_retry retry;
+	uint32_t versions[QL_VERSIONS_MAX], first_version;
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */
@@ -58,6 +59,10 @@ struct ql_net_options {
 		 ql_option_string, offsetof(type, member.qlog)},                                  \
 		{"cc", "NAME", "congestion control: newreno, cubic or bbr [cubic]",               \
 		 ql_option_congestion, offsetof(type, member.congestion)},                        \
+		{"versions", "LIST",                                                              \
+		 "of QUIC: 1, 2, or both in order of preference, such as\n2,1 [both; a server "   \
+		 "stays with the client's]",                                                      \
+		 ql_option_versions, offsetof(type, member.versions)},                            \
 	{                                                                                         \
 		"memory", "MB", "of an engine, for connections and streams [256]", ql_option_u32, \
 			offsetof(type, member.memory), 8, 1 << 20                                 \
