@@ -417,7 +417,9 @@ static void closed(struct ql_conn *conn, const struct ql_close_info *info)
 	app->closed_at = ql_conn_now(conn);
 	app->close = *info;
 	app->causes[info->cause]++;
-	if (!info->application && info->error != QL_ERR_NO_ERROR && app->faults++ == 0)
+	if (!info->application && info->error == QL_ERR_VERSION_NEGOTIATION_ERROR)
+		app->misled++;
+	else if (!info->application && info->error != QL_ERR_NO_ERROR && app->faults++ == 0)
 		app->fault = info->error;
 	snprintf(app->reason, sizeof(app->reason), "%s", info->reason);
 	app->close.reason = app->reason;

@@ -58,6 +58,7 @@ struct sim_app {
 	unsigned int causes[8]; /* connections closed, by ql_close_info.cause */
 	unsigned int faults;	/* of these, with an error of QUIC's: ours or the peer's */
 	uint64_t fault;		/* the first such error */
+	unsigned int misled;	/* not among faults: closed with VERSION_NEGOTIATION_ERROR */
 	unsigned int tokens;	/* that came */
 	uint8_t token[256];	/* the latest */
 	size_t token_len;

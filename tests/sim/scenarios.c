@@ -134,6 +134,9 @@ static const struct sim_scenario scenarios[] = {
 	{"bursts", "losses in bursts", run_bursts, false},
 	{"reordering", "10 % of datagrams come late, 5 % twice", run_reordering, false},
 	{"changes", "rate, delay and MTU change during a transfer", run_changes, false},
+	{"versions",
+	 "lists of QUIC versions meet, on bad links and with Retry; and downgrade attacks",
+	 sim_versions, false},
 	{NULL, NULL, NULL, false},
 };
 

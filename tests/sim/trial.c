@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "conn/version.h"
 #include "wire/packet.h"
 
 #define AMPLIFICATION 3
@@ -105,6 +106,33 @@ static bool may_validate(const uint8_t *p, size_t len)
 	return false;
 }
 
+/*
+ * Whether a datagram to the client is a Version Negotiation packet that does not list each version
+ * that the server speaks. A flipped bit in the version of a client's packet brings such a packet,
+ * which nothing protects; it takes another one in its list to make it such, or one in the version
+ * of a server's packet that makes this 0.
+ */
+static bool misleads(const struct sim_trial *t, const struct ql_datagram *d)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(d->mbuf, const uint8_t *);
+	uint32_t list[QL_VERSIONS_MAX];
+	unsigned int n = ql_versions(&t->pair.transport[SIM_SERVER], list), found = 0;
+	struct ql_pkt_hdr h;
+
+	if (!(p[0] & QL_PKT_LONG) || ql_pkt_parse_long(p, d->mbuf->data_len, &h) < 0 ||
+	    h.type != QL_PKT_VERSION_NEGOTIATION)
+		return false;
+	for (unsigned int i = 0; i < n; i++) {
+		for (size_t k = 0; k < ql_pkt_vn_count(&h); k++) {
+			if (ql_pkt_vn_version(&h, k) == list[i]) {
+				found++;
+				break;
+			}
+		}
+	}
+	return found < n;
+}
+
 static void tap(void *arg, enum sim_tap_what what, unsigned int node, const struct ql_datagram *d,
 		uint64_t now)
 {
@@ -116,6 +144,8 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 	sim_plot_look(t->plot);
 	if (t->qlog)
 		ql_qlog_write(t->qlog);
+	if (node == SIM_CLIENT && what == SIM_TAP_ARRIVED)
+		t->misleading += misleads(t, d);
 	if (node != SIM_SERVER)
 		return;
 	peer = find_peer(t, &d->path.remote);
@@ -162,7 +192,13 @@ static void open_pair(struct sim_trial *t, struct ql_engine_config config[2],
 void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 		    const struct sim_job *job)
 {
-	struct ql_engine_config config[2] = {0};
+	sim_trial_open_with(t, QL_RETRY_AUTO, transport, job);
+}
+
+void sim_trial_open_with(struct sim_trial *t, enum ql_retry retry,
+			 const struct ql_transport *transport, const struct sim_job *job)
+{
+	struct ql_engine_config config[2] = {[SIM_SERVER] = {.retry = retry}};
 
 	open_pair(t, config, transport, job);
 }
@@ -216,14 +252,13 @@ void sim_trial_complete(struct sim_trial *t)
 	unsigned int conns = (unsigned int)stats.conns_initiated, streams;
 
 	/*
-	 * A flipped bit in a version brings a Version Negotiation packet, which nothing protects:
-	 * with another one there, the client gives up, as it must (RFC 9000, 6.2).
+	 * Misled by a Version Negotiation packet, a client gives up (RFC 9000, 6.2), or begins anew
+	 * and learns from the server's transport parameters that it was (RFC 9368, 4).
 	 */
-	if (sim_link_stats(t->pair.sim, SIM_SERVER)->corrupted > 0)
-		conns -= c->causes[QL_CLOSE_VERSION];
+	conns -= c->causes[QL_CLOSE_VERSION] + c->misled;
 	streams = conns * c->job.streams;
 	sim_trial_check(
-		t, c->connected == conns && c->causes[QL_CLOSE_LOCAL] == conns,
+		t, c->connected == conns && c->causes[QL_CLOSE_LOCAL] - c->misled == conns,
 		"of %u connections %u were complete and %u closed; "
 		"%u by the peer, %u idle, %u in the handshake, %u by reset, %u for the version",
 		conns, c->connected, c->causes[QL_CLOSE_LOCAL], c->causes[QL_CLOSE_PEER],
@@ -241,6 +276,7 @@ void sim_trial_close(struct sim_trial *t)
 {
 	static const char *const names[] = {[SIM_SERVER] = "server", [SIM_CLIENT] = "client"};
 	struct sim_pair *p = &t->pair;
+	unsigned int misled;
 	int missing;
 
 	for (unsigned int i = 0; i < 2 && !t->abandoned && !t->failed; i++) {
@@ -258,6 +294,10 @@ void sim_trial_close(struct sim_trial *t)
 	}
 	sim_trial_check(t, sim_stats(p->sim)->late == 0, "%llu deadlines in the past",
 			(unsigned long long)sim_stats(p->sim)->late);
+	misled = p->app[SIM_CLIENT].causes[QL_CLOSE_VERSION] + p->app[SIM_CLIENT].misled;
+	sim_trial_check(t, misled <= t->misleading,
+			"%u connections closed for their version, of %u that were misled", misled,
+			t->misleading);
 	t->simulated += sim_now(p->sim) - t->started;
 	sim_plot_end(t->plot);
 	missing = sim_free(p->sim);
@@ -282,6 +322,6 @@ void sim_trial_close(struct sim_trial *t)
 	free(t->peers);
 	t->script = NULL;
 	t->peers = NULL;
-	t->n_peers = t->last_peer = 0;
+	t->n_peers = t->last_peer = t->misleading = 0;
 	t->abandoned = false;
 }

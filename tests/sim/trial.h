@@ -5,7 +5,8 @@
  * A scenario opens a pair of engines, changes links and starts connections as it likes, lets them
  * run to their end, and finishes. It may do so several times for a seed.
  *
- * Checked each time: every byte, and what is promised of callbacks (app.h); no error of QUIC's; all
+ * Checked each time: every byte, and what is promised of callbacks (app.h); no error of QUIC's,
+ * unless a Version Negotiation packet came that does not list what the server speaks; all
  * connections, mbufs and memory given back; no deadline in the past; and that before a client's
  * address is validated a server sends at most three times what came from it (RFC 9000, 8.1).
  */
@@ -47,6 +48,7 @@ struct sim_trial {
 	/* Addresses that the server has heard from. */
 	struct sim_peer *peers;
 	unsigned int n_peers, last_peer;
+	unsigned int misleading; /* Version Negotiation packets that came to the client, altered */
 };
 
 /* Note why a trial fails; only the first reason is kept. */
@@ -61,6 +63,10 @@ void sim_trial_fail(struct sim_trial *t, const char *format, ...)
  */
 void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 		    const struct sim_job *job);
+
+/* The same with a server that asks for Retry as it is told to. */
+void sim_trial_open_with(struct sim_trial *t, enum ql_retry retry,
+			 const struct ql_transport *transport, const struct sim_job *job);
 
 /*
  * The same for a path that holds so many datagrams, queues included: with memory for them in the
@@ -102,5 +108,6 @@ const struct sim_scenario *sim_scenario(unsigned int i);
 /* scenarios that are large: sources of their own */
 void sim_chaos(struct sim_trial *t);
 void sim_loss_bands(struct sim_trial *t);
+void sim_versions(struct sim_trial *t);
 
 #endif
