@@ -60,6 +60,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->close.reason = conn->reason;
 	conn->udp_payload = t->udp_payload < host->tx_room ? t->udp_payload : host->tx_room;
 	conn->ack_delay = t->ack_delay_ns;
+	conn->ack_every = QL_CONN_ACK_EVERY_MIN;
 	conn->ack_delay_exponent = QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;

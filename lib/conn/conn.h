@@ -52,7 +52,10 @@
 #include "wire/packet.h"
 #include "wire/tparams.h"
 
-#define QL_CONN_ACK_RANGES    32    /* of received packet numbers, a space */
+#define QL_CONN_ACK_RANGES    32 /* of received packet numbers, a space */
+#define QL_CONN_ACK_EVERY_MIN 2	 /* ack-eliciting packets that an ACK waits for (13.2.2) */
+#define QL_CONN_ACK_EVERY_MAX 32
+#define QL_CONN_ACKS_PER_RTT  16    /* beyond the minimum: at least so many in a round trip */
 #define QL_CONN_CRYPTO_BUFFER 65536 /* CRYPTO bytes that may wait, a level (7.5) */
 #define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
 #define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
@@ -149,8 +152,12 @@ struct ql_conn {
 	bool server;
 	bool key_phase; /* of what we send and expect */
 	uint8_t ack_delay_exponent;
-	bool watched;	     /* by host->tracer */
-	uint64_t ack_delay;  /* ns that an ACK may wait */
+	bool watched;	    /* by host->tracer */
+	uint64_t ack_delay; /* ns that an ACK may wait */
+	/* How many 1-RTT packets an ACK waits for, by what came since this time. */
+	uint64_t ack_since;
+	uint32_t ack_packets;
+	uint16_t ack_every;
 	bool peer_validated; /* address (8.1): no amplification limit */
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */

@@ -139,7 +139,6 @@ static void run_satellite(struct sim_trial *t)
 	lossy.name = "the same, 1 % loss";
 	lossy.loss = 10000;
 	lossy.limit[QL_CC_BBR] = 8000 * MS;
-	lossy.beside = true;
 	lossy.first = QL_CC_BBR; /* the others take each loss for congestion, and minutes */
 	compare(t, &lossy);
 	medium.name = "100 MB, 50/10 Mbit/s, RTT 600 ms";
@@ -187,7 +186,8 @@ static void run_paths(struct sim_trial *t)
 			.delay = 300 * MS,
 			.wait = 606 * MS,
 			.bytes = 10 * MB,
-			.limit = {[QL_CC_BBR] = 100 * SEC},
+			.limit = {[QL_CC_BBR] = 81 * SEC},
+			.beside = true,
 		},
 		{
 			.name = "10 MB, 1 Mbit/s, RTT 2 s",
@@ -195,7 +195,8 @@ static void run_paths(struct sim_trial *t)
 			.delay = 1000 * MS,
 			.wait = 2006 * MS,
 			.bytes = 10 * MB,
-			.limit = {[QL_CC_BBR] = 128 * SEC},
+			.limit = {[QL_CC_BBR] = 90 * SEC},
+			.beside = true,
 		},
 		{
 			.name = "10 MB, 10/0.1 Mbit/s, RTT 2 ms",
@@ -205,7 +206,6 @@ static void run_paths(struct sim_trial *t)
 			.wait = 50 * MS,
 			.bytes = 10 * MB,
 			.limit = {[QL_CC_BBR] = 8500 * MS},
-			.beside = true,
 		},
 		{
 			.name = "10 MB, 40/0.4 Mbit/s, RTT 2 ms",
@@ -215,7 +215,6 @@ static void run_paths(struct sim_trial *t)
 			.wait = 50 * MS,
 			.bytes = 10 * MB,
 			.limit = {[QL_CC_BBR] = 2350 * MS},
-			.beside = true,
 		},
 		{
 			.name = "100 MB, 10 Mbit/s, RTT 10 s",

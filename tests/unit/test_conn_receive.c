@@ -483,6 +483,42 @@ START_TEST(test_ack_timing)
 }
 END_TEST
 
+/* How many datagrams of a download one of the client's is for. */
+static double packets_an_ack(uint64_t rate, uint64_t rtt)
+{
+	struct sim_job job = {.streams = 1, .download = rate / 8 * 4};
+	struct sim_link link = {.rate = rate, .delay = rtt / 2, .wait = rtt / 2};
+	struct sim_pair p;
+	double ratio;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	sim_pair_link(&p, &link);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+	ratio = (double)sim_link_stats(p.sim, SIM_SERVER)->datagrams /
+		(double)sim_link_stats(p.sim, SIM_CLIENT)->datagrams;
+	finish(&p);
+	return ratio;
+}
+
+/*
+ * The more a round trip brings the more an ACK is for, but not above 32 packets, nor so many that
+ * there are not 16 ACKs in a round trip.
+ */
+START_TEST(test_ack_rate)
+{
+	double r;
+
+	r = packets_an_ack(5 * MB, 40 * MS); /* 20 packets */
+	ck_assert_msg(r > 1.7 && r < 2.1, "%.2f", r);
+	r = packets_an_ack(40 * MB, 40 * MS); /* 160; acknowledged by tens */
+	ck_assert_msg(r > 5 && r < 11, "%.2f", r);
+	r = packets_an_ack(100 * MB, 100 * MS); /* 1,000 */
+	ck_assert_msg(r > 12 && r < 33, "%.2f", r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn/receive");
@@ -499,5 +535,6 @@ int main(void)
 	tcase_add_test(tc, test_phase_forged);
 	tcase_add_test(tc, test_integrity_limit);
 	tcase_add_test(tc, test_ack_timing);
+	tcase_add_test(tc, test_ack_rate);
 	return run_suite(s);
 }
