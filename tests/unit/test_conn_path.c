@@ -106,7 +106,9 @@ static void check_job(struct sim_pair *p, const struct sim_job *job)
 	ck_assert_uint_eq(p->app[SIM_CLIENT].complete, job->streams);
 	ck_assert_uint_eq(p->app[SIM_CLIENT].received, job->streams * job->download);
 	ck_assert_uint_eq(p->app[SIM_SERVER].received, job->streams * job->upload);
-	ck_assert_int_eq(p->app[SIM_SERVER].close.cause, QL_CLOSE_PEER);
+	/* A lost CONNECTION_CLOSE leaves the server to its idle time-out. */
+	if (sim_link(p->sim, SIM_CLIENT)->loss == 0)
+		ck_assert_int_eq(p->app[SIM_SERVER].close.cause, QL_CLOSE_PEER);
 	finish(p);
 }
 
@@ -169,7 +171,7 @@ END_TEST
 START_TEST(test_reset)
 {
 	for (unsigned int address = 0; address < 2; address++) {
-		struct sim_job job = {.streams = 1, .download = 30 * MB};
+		struct sim_job job = {.streams = 1, .download = 100 * MB};
 		struct ql_conn_stats before, after;
 		struct sim_pair p;
 		struct nat nat;
@@ -264,11 +266,13 @@ END_TEST
 /* Somebody forwards the client's packets from another address, and is faster (9.3.3). */
 START_TEST(test_forwarded)
 {
-	struct sim_job job = {.streams = 1, .download = 20 * MB, .upload = 5 * MB};
+	struct sim_job job = {.streams = 1, .download = 20 * MB, .upload = 20 * MB};
+	struct sim_link link = {.rate = 100 * MB, .delay = 10 * MS, .wait = 5 * MS};
 	struct sim_pair p;
 	struct nat nat;
 
 	open_pair(&p, &job, NULL, 1);
+	sim_pair_link(&p, &link);
 	nat_open(&nat, &p);
 	nat.attacker = nat.inside;
 	nat.attacker.ip[15] = 200;
