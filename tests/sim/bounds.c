@@ -274,13 +274,18 @@ static void run_fill(struct sim_trial *t)
 
 /* ---- Two flows ---- */
 
-#define SHARED_RATE (50 * MB)
+#define SHARED_RATE (20 * MB)
+#define SHARED_RTT  (40 * MS)
+#define SHARED_FOR  (300 * SEC)
 
-/* The parts of a link, in per cent, that two flows have in a minute, a minute after the second. */
+/*
+ * The parts of a link, in per cent, that two flows have in five minutes, from a minute on. Which of
+ * them a full queue hits is chance, so that it takes a while to even out.
+ */
 static void share(struct sim_trial *t, const enum ql_congestion cc[2], double part[2])
 {
 	struct ql_transport transport = transport_for(cc[0]);
-	struct sim_link link = {.rate = SHARED_RATE, .delay = 25 * MS};
+	struct sim_link link = {.rate = SHARED_RATE, .delay = SHARED_RTT / 2};
 	struct sim_job job = {.streams = 16, .upload = UINT64_C(1) << 40};
 	struct sim_app other;
 	struct sim_app *apps[2] = {&t->pair.app[SIM_CLIENT], &other};
@@ -289,18 +294,18 @@ static void share(struct sim_trial *t, const enum ql_congestion cc[2], double pa
 	uint64_t before[2];
 	char title[96];
 
-	sim_trial_open_large(t, &transport, &job, 2 * holds(link.rate, 50 * MS, PAYLOAD));
+	sim_trial_open_large(t, &transport, &job, 2 * holds(link.rate, SHARED_RTT, PAYLOAD));
 	snprintf(title, sizeof(title), "%s and %s", names[cc[0]], names[cc[1]]);
 	sim_plot_title(t->plot, title);
-	link.queue = holds(link.rate, 50 * MS, PAYLOAD);
+	link.queue = holds(link.rate, SHARED_RTT, PAYLOAD);
 	*sim_link(t->pair.sim, SIM_CLIENT) = link;
-	*sim_link(t->pair.sim, SIM_SERVER) = (struct sim_link){.delay = 25 * MS};
+	*sim_link(t->pair.sim, SIM_SERVER) = (struct sim_link){.delay = SHARED_RTT / 2};
 	sim_app_init(&other, &job);
 	t->pair.app[SIM_SERVER].no_check = true;
 	apps[0]->by_reference = other.by_reference = true;
 	sim_trial_connect(t, 1);
 	conns[0] = apps[0]->conn;
-	sim_run(t->pair.sim, 5 * SEC, NULL, NULL);
+	sim_run(t->pair.sim, 5 * SEC + sim_below(sim_seed(t->pair.sim), SEC), NULL, NULL);
 	transport.congestion = cc[1];
 	path = sim_path(t->pair.sim, SIM_CLIENT, SIM_SERVER);
 	sim_trial_check(t,
@@ -313,10 +318,10 @@ static void share(struct sim_trial *t, const enum ql_congestion cc[2], double pa
 	sim_run(t->pair.sim, 55 * SEC, NULL, NULL);
 	for (unsigned int i = 0; i < 2; i++)
 		before[i] = apps[i]->acked;
-	sim_run(t->pair.sim, 60 * SEC, NULL, NULL);
+	sim_run(t->pair.sim, SHARED_FOR, NULL, NULL);
 	for (unsigned int i = 0; i < 2; i++)
-		part[i] =
-			100 * (double)(apps[i]->acked - before[i]) * 8 / (60 * (double)SHARED_RATE);
+		part[i] = 100 * (double)(apps[i]->acked - before[i]) * 8 /
+			  (seconds(SHARED_FOR) * (double)SHARED_RATE);
 	t->abandoned = true;
 	sim_trial_close(t);
 	sim_trial_check(t, other.errors == 0, "broken promise: %s", other.error);
