@@ -28,8 +28,9 @@ struct options {
 	const char *ca, *alpn, *out, *sni, *connect, *urls;
 	const char *loopback, *cert, *key;
 	uint16_t connections, parallel;
-	uint32_t timeout, move_mb;
-	bool insecure, discard, quiet, json;
+	uint16_t requests;
+	uint32_t timeout, move_mb, update_mb;
+	bool use_preferred, insecure, discard, quiet, json;
 };
 
 struct client {
@@ -76,6 +77,12 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, connections), 1, 4096},
 	{"parallel", "N", "requests at a time on a connection [100]", ql_option_u16,
 	 offsetof(struct options, parallel), 1, 10000},
+	{"requests", "N", "on a connection in all [no limit]", ql_option_u16,
+	 offsetof(struct options, requests), 1, 65535},
+	{"use-preferred", NULL, "move to the address that the server would rather have us use",
+	 ql_option_flag, offsetof(struct options, use_preferred)},
+	{"update-keys-every", "MB", "update the keys after so many MB [when they must be]",
+	 ql_option_u32, offsetof(struct options, update_mb), 1, 1 << 20},
 	{"move-every", "MB",
 	 "after so many MB go on from another port, and the next of\nour addresses [never]",
 	 ql_option_u32, offsetof(struct options, move_mb), 1, 1 << 20},
@@ -158,6 +165,8 @@ static bool make_fetch(struct client *c, char **urls, int n)
 		.to = o->connect ? &c->to : NULL,
 		.connections = o->connections,
 		.parallel = o->parallel,
+		.requests = o->requests,
+		.update_bytes = o->update_mb * UINT64_C(1000000),
 		.move_bytes = o->move_mb * UINT64_C(1000000),
 	};
 
@@ -178,9 +187,12 @@ static bool make_fetch(struct client *c, char **urls, int n)
 
 static bool make_tls(struct client *c)
 {
-	struct ql_tls_config tls = {.ca_file = c->o.ca, .insecure = c->o.insecure};
-	struct ql_tls_config server = {
-		.server = true, .cert_file = c->o.cert, .key_file = c->o.key};
+	struct ql_tls_config tls = {
+		.ca_file = c->o.ca, .insecure = c->o.insecure, .suites = c->o.net.suites};
+	struct ql_tls_config server = {.server = true,
+				       .cert_file = c->o.cert,
+				       .key_file = c->o.key,
+				       .suites = c->o.net.suites};
 	char err[QL_TLS_ERRLEN];
 
 	if (!ql_stack_readable("ca", c->o.ca) || !ql_stack_readable("cert", c->o.cert) ||
@@ -277,6 +289,7 @@ static bool start(struct client *c, int eal_argc, char **eal_argv)
 		.alpns = c->o.alpn,
 		.ip = net.ip,
 	};
+	network.transport.use_preferred = c->o.use_preferred;
 	return ql_fetch_start(c->fetch, &network, ql_lane_now());
 }
 

@@ -41,6 +41,7 @@ struct target {
 	uint16_t port;
 	struct ql_addr addr;
 	struct items waiting;
+	unsigned int files;
 	unsigned int links; /* not closed */
 	TAILQ_ENTRY(target) next;
 };
@@ -49,12 +50,13 @@ struct target {
 struct link {
 	struct ql_fetch *fetch;
 	struct target *target;
-	struct ql_http_conn *http; /* NULL once it is closed */
-	struct items lost;	   /* failed with the connection; closed() will tell why */
-	unsigned int running;
+	struct ql_http_conn *http;   /* NULL once it is closed */
+	struct items lost;	     /* failed with the connection; closed() will tell why */
+	unsigned int running, begun; /* requests */
 	bool closing;
-	uint64_t bytes, move_at; /* of content; and when to move next */
-	struct ql_addr moving;	 /* there; port 0: not */
+	uint64_t bytes;		     /* of content */
+	uint64_t move_at, update_at; /* when to do that next, by bytes */
+	struct ql_addr moving;	     /* there; port 0: not */
 	TAILQ_ENTRY(link) next;
 };
 
@@ -172,6 +174,7 @@ bool ql_fetch_add(struct ql_fetch *f, const char *url)
 		return false;
 	}
 	TAILQ_INSERT_TAIL(&item->target->waiting, item, next);
+	item->target->files++;
 	f->stats.files++;
 	return true;
 }
@@ -242,6 +245,12 @@ bool ql_fetch_prepare(struct ql_fetch *f)
 		return false;
 	}
 	TAILQ_FOREACH (t, &f->targets, next) {
+		if (f->o.requests && t->files > (uint64_t)f->o.requests * f->o.connections) {
+			ql_complain("%u files from %s are more than --connections times "
+				    "--requests",
+				    t->files, t->host);
+			return false;
+		}
 		if (f->o.to)
 			t->addr = *f->o.to;
 		else if (!resolve(t))
@@ -356,6 +365,10 @@ static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len
 		item->link->move_at = item->link->bytes + f->o.move_bytes;
 		move(item->link);
 	}
+	if (f->o.update_bytes && item->link->bytes >= item->link->update_at) {
+		item->link->update_at = item->link->bytes + f->o.update_bytes;
+		ql_conn_update_keys(ql_http_quic(item->link->http));
+	}
 	rc = item->open ? ql_outfile_write(&item->file, data, len) : 0;
 	if (rc < 0) {
 		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
@@ -411,18 +424,20 @@ static const struct ql_http_response_ops response_ops = {
 
 static void fill(struct link *link)
 {
+	const struct ql_fetch_options *o = &link->fetch->o;
 	struct items *waiting = &link->target->waiting;
 	struct item *item;
 	int rc;
 
-	while (link->running < link->fetch->o.parallel && !link->closing &&
-	       (item = TAILQ_FIRST(waiting)) != NULL) {
+	while (link->running < o->parallel && (!o->requests || link->begun < o->requests) &&
+	       !link->closing && (item = TAILQ_FIRST(waiting)) != NULL) {
 		item->link = link;
 		rc = ql_http_get(link->http, item->url.authority, item->url.path, &response_ops,
 				 item, &item->req);
 		if (rc == -EAGAIN || rc == -ENOTCONN)
 			return;
 		TAILQ_REMOVE(waiting, item, next);
+		link->begun++;
 		if (rc < 0)
 			end(link->fetch, item,
 			    rc == -EINVAL ? "it cannot be asked for" : strerror(-rc));
@@ -567,6 +582,7 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 	link->fetch = f;
 	link->target = t;
 	link->move_at = f->o.move_bytes;
+	link->update_at = f->o.update_bytes;
 	TAILQ_INIT(&link->lost);
 	rc = ql_http_connect(net->engine, &path, net->tls, f->o.sni ? f->o.sni : t->host,
 			     &net->transport, net->alpns, &client_ops, link, NULL, now,

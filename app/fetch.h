@@ -18,8 +18,10 @@ struct ql_fetch_options {
 	const char *sni;	  /* instead of the URLs' hosts */
 	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */
 	unsigned int connections; /* to each server */
-	unsigned int parallel;	  /* requests on a connection at most */
+	unsigned int parallel;	  /* requests on a connection at a time at most */
+	unsigned int requests;	  /* and in all; 0 for no limit */
 	uint64_t move_bytes;	  /* move after so many bytes on a connection, again and again; 0 */
+	uint64_t update_bytes;	  /* the same with an update of the keys; 0 */
 };
 
 struct ql_fetch_stats {

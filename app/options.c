@@ -11,6 +11,8 @@
 
 #include <rte_cfgfile.h>
 
+#include <qlane/tls.h>
+
 const char *ql_program = "qlane";
 
 void ql_complain(const char *format, ...)
@@ -211,6 +213,49 @@ const char *ql_option_version(const struct ql_option *option, void *to, const ch
 	if (version == 0)
 		return "1 or 2";
 	*(uint32_t *)to = version;
+	return NULL;
+}
+
+const char *ql_option_suites(const struct ql_option *option, void *to, const char *value)
+{
+	static const struct {
+		const char *name;
+		unsigned int bit;
+	} suites[] = {{"aes128", QL_SUITE_AES128_GCM},
+		      {"aes256", QL_SUITE_AES256_GCM},
+		      {"chacha20", QL_SUITE_CHACHA20}};
+	char word[QL_ADDR_STRLEN + 8];
+	unsigned int bits = 0, before;
+
+	(void)option;
+	while (next_word(&value, word)) {
+		before = bits;
+		for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++)
+			bits |= strcmp(word, suites[i].name) == 0 ? suites[i].bit : 0;
+		if (bits == before)
+			return "aes128, aes256, chacha20, or some of them with commas";
+	}
+	*(unsigned int *)to = bits;
+	return NULL;
+}
+
+const char *ql_option_endpoints(const struct ql_option *option, void *to, const char *value)
+{
+	static const char expected[] =
+		"an address with its port, such as 10.9.0.3:4433, of each family at most one";
+	char word[QL_ADDR_STRLEN + 8];
+	struct ql_endpoints *ends = to;
+	struct ql_addr addr, *end;
+
+	(void)option;
+	while (next_word(&value, word)) {
+		if (ql_addr_parse(word, 0, &addr) < 0 || addr.port == 0)
+			return expected;
+		end = ql_addr_is_ip4(&addr) ? &ends->ip4 : &ends->ip6;
+		if (end->port)
+			return expected;
+		*end = addr;
+	}
 	return NULL;
 }
 

@@ -45,6 +45,11 @@ struct ql_gateways {
 	unsigned int n;
 };
 
+/* An address with a port of each family; port 0: none. */
+struct ql_endpoints {
+	struct ql_addr ip4, ip6;
+};
+
 /* Setters; the comment says what the field is. */
 const char *ql_option_flag(const struct ql_option *, void *to, const char *);	/* bool */
 const char *ql_option_string(const struct ql_option *, void *to, const char *); /* const char * */
@@ -60,6 +65,10 @@ const char *ql_option_congestion(const struct ql_option *, void *to, const char 
 /* uint32_t [QL_VERSIONS_MAX], and uint32_t: versions of QUIC */
 const char *ql_option_versions(const struct ql_option *, void *to, const char *);
 const char *ql_option_version(const struct ql_option *, void *to, const char *);
+/* unsigned int: QL_SUITE_ bits */
+const char *ql_option_suites(const struct ql_option *, void *to, const char *);
+/* struct ql_endpoints */
+const char *ql_option_endpoints(const struct ql_option *, void *to, const char *);
 const char *ql_option_alpns(const struct ql_option *, void *to, const char *); /* const char * */
 
 /* Name of the program for all messages; set first. */

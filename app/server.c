@@ -30,6 +30,7 @@ struct options {
 	const char *root, *cert, *key, *alpn;
 	uint16_t port;
 	uint32_t max_conns;
+	struct ql_endpoints preferred;
 	struct json_files json;
 };
 
@@ -87,6 +88,9 @@ static const struct ql_option table[] = {
 	 "are "
 	 "under way [auto]",
 	 set_retry, offsetof(struct options, net.retry)},
+	{"preferred", "ADDR:PORT",
+	 "address of ours that clients are told to move to; of each\nfamily at most one",
+	 ql_option_endpoints, offsetof(struct options, preferred)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -137,7 +141,10 @@ static bool check(const struct options *o)
 
 static bool prepare(struct server *s)
 {
-	struct ql_tls_config tls = {.server = true, .cert_file = s->o.cert, .key_file = s->o.key};
+	struct ql_tls_config tls = {.server = true,
+				    .cert_file = s->o.cert,
+				    .key_file = s->o.key,
+				    .suites = s->o.net.suites};
 	char err[QL_TLS_ERRLEN];
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
@@ -169,6 +176,8 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 		return false;
 	s->http = ql_http_server_create(&ql_www_ops, s->www, NULL);
 	transport = ql_stack_transport(&s->stack, &s->o.net);
+	transport.preferred_ip4 = s->o.preferred.ip4;
+	transport.preferred_ip6 = s->o.preferred.ip6;
 	rc = s->http ? ql_http_listen(s->http, s->stack.engine, s->o.port, s->tls, &transport,
 				      s->o.alpn)
 		     : -ENOMEM;

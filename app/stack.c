@@ -359,7 +359,12 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 				       const struct ql_net_options *options)
 {
 	struct ql_transport t = {.congestion = options->congestion,
-				 .first_version = options->first_version};
+				 .first_version = options->first_version,
+				 .max_data = options->max_data,
+				 .max_stream_data = options->max_stream_data,
+				 .idle_timeout_ns = options->idle_timeout * QL_NSEC_PER_SEC,
+				 .handshake_timeout_ns =
+					 options->handshake_timeout * QL_NSEC_PER_SEC};
 	bool ip6 = false;
 
 	for (unsigned int i = 0; i < options->ip.n; i++)

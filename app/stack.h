@@ -25,6 +25,9 @@ struct ql_net_options {
 	enum ql_congestion congestion;
 	enum ql_retry retry;
 	uint32_t versions[QL_VERSIONS_MAX], first_version;
+	unsigned int suites; /* QL_SUITE_ bits */
+	uint64_t max_data, max_stream_data;
+	uint32_t idle_timeout, handshake_timeout; /* seconds */
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */
@@ -63,6 +66,36 @@ struct ql_net_options {
 		 "of QUIC: 1, 2, or both in order of preference, such as\n2,1 [both; a server "   \
 		 "stays with the client's]",                                                      \
 		 ql_option_versions, offsetof(type, member.versions)},                            \
+		{"ciphers", "LIST", "only these of aes128, aes256 and chacha20 [all, by need]",   \
+		 ql_option_suites, offsetof(type, member.suites)},                                \
+		{"max-data",                                                                      \
+		 "BYTES",                                                                         \
+		 "receive window of a connection [16 MiB]",                                       \
+		 ql_option_u64,                                                                   \
+		 offsetof(type, member.max_data),                                                 \
+		 1024,                                                                            \
+		 UINT64_C(1) << 40},                                                              \
+		{"max-stream-data",                                                               \
+		 "BYTES",                                                                         \
+		 "receive window of a stream [4 MiB]",                                            \
+		 ql_option_u64,                                                                   \
+		 offsetof(type, member.max_stream_data),                                          \
+		 1024,                                                                            \
+		 UINT64_C(1) << 40},                                                              \
+		{"idle-timeout",                                                                  \
+		 "S",                                                                             \
+		 "end a connection after so many seconds of silence [30]",                        \
+		 ql_option_u32,                                                                   \
+		 offsetof(type, member.idle_timeout),                                             \
+		 1,                                                                               \
+		 3600},                                                                           \
+		{"handshake-timeout",                                                             \
+		 "S",                                                                             \
+		 "give a handshake up after so many seconds [10]",                                \
+		 ql_option_u32,                                                                   \
+		 offsetof(type, member.handshake_timeout),                                        \
+		 1,                                                                               \
+		 3600},                                                                           \
 	{                                                                                         \
 		"memory", "MB", "of an engine, for connections and streams [256]", ql_option_u32, \
 			offsetof(type, member.memory), 8, 1 << 20                                 \
