@@ -8,6 +8,7 @@ when every response arrived whole (status 200 and the length it announced).
 import argparse
 import asyncio
 import os
+import pickle
 import ssl
 import sys
 from urllib.parse import urlparse
@@ -16,6 +17,8 @@ from aioquic.asyncio import QuicConnectionProtocol, connect
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.packet import QuicProtocolVersion
+from aioquic.tls import CipherSuite
 from aioquic.quic.events import (
     ConnectionTerminated,
     ProtocolNegotiated,
@@ -112,8 +115,9 @@ async def run(args):
     configuration = QuicConfiguration(
         is_client=True,
         alpn_protocols=[args.alpn],
-        max_data=16 << 20,
-        max_stream_data=8 << 20,
+        max_data=args.max_data,
+        max_stream_data=args.max_stream_data,
+        idle_timeout=args.idle_timeout,
         server_name=args.sni or urls[0].hostname,
     )
     if args.ca:
@@ -122,18 +126,45 @@ async def run(args):
         configuration.verify_mode = ssl.CERT_NONE
     if args.keylog:
         configuration.secrets_log_file = open(args.keylog, "a")
+    if args.cipher:
+        configuration.cipher_suites = [CipherSuite[args.cipher]]
+    if args.v2:
+        configuration.original_version = QuicProtocolVersion.VERSION_1
+        configuration.supported_versions = [QuicProtocolVersion.VERSION_2, QuicProtocolVersion.VERSION_1]
+    if args.unknown_version:
+        configuration.original_version = 0x1A2A3A4A
+        configuration.supported_versions = [0x1A2A3A4A, QuicProtocolVersion.VERSION_1]
+    if args.session and os.path.exists(args.session):
+        with open(args.session, "rb") as file:
+            configuration.session_ticket = pickle.load(file)
+        if not args.early:
+            configuration.session_ticket.max_early_data_size = None
+
+    def keep_session(ticket):
+        with open(args.session, "wb") as file:
+            pickle.dump(ticket, file)
+
     failed = 0
     async with connect(
         urls[0].hostname,
         urls[0].port or 443,
         configuration=configuration,
         create_protocol=Fetcher,
+        session_ticket_handler=keep_session if args.session else None,
+        wait_connected=not (args.early and configuration.session_ticket),
     ) as client:
         limit = asyncio.Semaphore(args.parallel)
 
         async def one(url):
             async with limit:
                 return await client.fetch(url, os.path.join(args.out, url.path.lstrip("/")))
+
+        async def update_key():
+            await asyncio.sleep(0.3)
+            client.request_key_update()
+
+        if args.key_update:
+            update = asyncio.ensure_future(update_key())
 
         for url, error in zip(urls, await asyncio.gather(*map(one, urls))):
             if error:
@@ -150,5 +181,14 @@ parser.add_argument("--sni", help="server name, when it is not the host of the U
 parser.add_argument("--keylog", help="append TLS secrets to this file")
 parser.add_argument("--out", default=".", help="directory for the files")
 parser.add_argument("--parallel", type=int, default=64, help="requests in flight")
+parser.add_argument("--max-data", type=int, default=16 << 20, help="window of the connection")
+parser.add_argument("--max-stream-data", type=int, default=8 << 20, help="window of a stream")
+parser.add_argument("--idle-timeout", type=float, default=60, help="seconds")
+parser.add_argument("--cipher", help="offer only this cipher suite, by aioquic's name")
+parser.add_argument("--key-update", action="store_true", help="update the keys after 0.3 s")
+parser.add_argument("--v2", action="store_true", help="begin in version 1, prefer version 2")
+parser.add_argument("--unknown-version", action="store_true", help="begin in a version that nobody has")
+parser.add_argument("--session", help="file of a session to resume; the new one is kept there")
+parser.add_argument("--early", action="store_true", help="ask in 0-RTT packets when resuming")
 parser.add_argument("urls", metavar="URL", nargs="+")
 sys.exit(asyncio.run(run(parser.parse_args())))

@@ -68,7 +68,16 @@ class Server(QuicConnectionProtocol):
 async def run(args):
     configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3", "hq-interop"])
     configuration.load_cert_chain(args.cert, args.key)
-    await serve(args.ip, args.port, configuration=configuration, create_protocol=Server, retry=args.retry)
+    tickets = {}
+    await serve(
+        args.ip,
+        args.port,
+        configuration=configuration,
+        create_protocol=Server,
+        retry=args.retry,
+        session_ticket_fetcher=tickets.get,
+        session_ticket_handler=lambda ticket: tickets.__setitem__(ticket.ticket, ticket),
+    )
     print("ready", flush=True)
     await asyncio.Future()
 

@@ -7,17 +7,33 @@
 # A peer is a Debian package with everything it depends on, down to the C library, unpacked into a
 # folder of its own and started through that folder's dynamic loader. Nothing is installed into
 # the system, so peers of a newer Debian run beside the system's own libraries.
+#
+# PEER_IN       words in front of every command of a peer: (ip netns exec NAME)
+# PEER_OPTIONS  options that peer_client_fetch and peer_server_start add to the program's own; for
+#               nginx lines of its configuration
+PEER_IN=() PEER_OPTIONS=()
 
 QL_PEERS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 QL_PEERS=${QLANE_CACHE:-/var/cache/qlane}/peers
 
-# peer, Debian release, packages
+# peer, Debian release, packages; or npm, a package of its registry
 peer_table() {
 	cat <<-'TABLE'
-	ngtcp2  bookworm ngtcp2-client ngtcp2-server
-	curl    trixie   curl
-	nginx   trixie   nginx
-	aioquic trixie   python3-aioquic
+	ngtcp2      bookworm ngtcp2-client ngtcp2-server
+	ngtcp2-1.11 trixie   ngtcp2-client ngtcp2-server
+	curl        trixie   curl
+	nginx       trixie   nginx
+	aioquic     trixie   python3-aioquic
+	haproxy     trixie   haproxy
+	caddy       bookworm caddy
+	caddy-2.11  sid      caddy
+	knot        trixie   knot-dnsutils
+	chromium    bookworm chromium
+	firefox     bookworm firefox-esr
+	deno        npm      @deno/linux-x64-glibc@2.9.5
+	quicgo      bookworm golang-go golang-github-lucas-clemente-quic-go-dev
+	quicgo-0.50 trixie   golang-go golang-github-quic-go-quic-go-dev
+	quinn       bookworm cargo gcc libc6-dev librust-quinn-dev
 	TABLE
 }
 
@@ -120,9 +136,51 @@ peer_installed() { # PEER
 	[ -f "$QL_PEERS/$1/packages" ] && [ "$(cat "$QL_PEERS/$1/packages")" = "$(peer_row "$1")" ]
 }
 
+# Downloads Debian packages with all that they need, and unpacks them.
+peer_unpack_debs() { # RELEASE DEST PACKAGE...
+	local release=$1 dest=$2 deb
+	shift 2
+	peer_apt "$release" update && peer_apt "$release" clean &&
+		peer_apt "$release" install -y -d "$@" || return 1
+	for deb in "$QL_PEERS/apt/$release"/cache/archives/*.deb; do
+		# a merged /usr, whichever way the package was built
+		dpkg-deb --fsys-tarfile "$deb" |
+			tar -x -C "$dest" --transform='s,^\./\(lib\|lib64\|bin\|sbin\)/,./usr/\1/,S' \
+				--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./etc/shadow
+	done
+	basename -a "$QL_PEERS/apt/$release"/cache/archives/*.deb >"$dest/debs"
+	peer_apt "$release" clean
+}
+
+# Downloads and unpacks a package of the npm registry that brings a program along.
+peer_unpack_npm() { # DEST PACKAGE@VERSION
+	local dest=$1
+	mkdir -p "$dest/usr/bin" &&
+		(cd "$dest" && npm pack --silent "$2") &&
+		tar -x -C "$dest/usr/bin" --strip-components=1 -f "$dest"/*.tgz && rm "$dest"/*.tgz &&
+		chmod +x "$dest"/usr/bin/deno && echo "$2" >"$dest/debs"
+}
+
+# quic-go's programs for tests with other implementations, from its source package. Their paths are
+# those of a container; here they come from the environment.
+peer_build_quicgo() { # DEST
+	local dest=$1 top what go
+	top=$(echo "$dest"/usr/share/gocode/src/github.com/*/quic-go/interop)
+	go=$(echo "$dest"/usr/lib/go-*)
+	for what in client server; do
+		sed -i -e 's,"/logs/log.txt",os.DevNull,' -e 's,"/downloads" +,os.Getenv("DOWNLOADS") +,' \
+			-e 's,"/certs/cert.pem"\, "/certs/priv.key",os.Getenv("CERT")\, os.Getenv("KEY"),' \
+			-e 's,http.Dir("/www"),http.Dir(os.Getenv("WWW")),' "$top/$what/main.go" || return 1
+		(cd "$top" && env GOROOT="$go" GO111MODULE=off GOPATH="$dest/usr/share/gocode" \
+			GOCACHE="$dest/gocache" GOFLAGS=-p=2 CGO_ENABLED=0 \
+			"$go/bin/go" build -o "$dest/usr/bin/quicgo-$what" "./$what") || return 1
+	done
+	rm -rf "$dest/gocache" "${go:?}" "$dest"/usr/share/go*
+}
+
 # Downloads and unpacks a peer when it is not there yet.
 peer_install() { # PEER...
-	local peer row release packages dest log deb
+	local peer row release packages dest log
 	for peer; do
 		if ! row=$(peer_row "$peer"); then
 			peer_die "no peer '$peer'; there are: $(peer_table | cut -d' ' -f1 | xargs)"
@@ -139,20 +197,16 @@ peer_install() { # PEER...
 			echo "peers: unpacking $peer from Debian $release" >&2
 			rm -rf "$dest" && mkdir -p "$dest"
 			# shellcheck disable=SC2086 # a list of packages
-			if ! { peer_apt "$release" update && peer_apt "$release" clean &&
-				peer_apt "$release" install -y -d $packages; } </dev/null >"$log" 2>&1; then
+			if ! case $peer in
+			deno) peer_unpack_npm "$dest" $packages ;;
+			quicgo*) peer_unpack_debs "$release" "$dest" $packages && peer_build_quicgo "$dest" ;;
+			*) peer_unpack_debs "$release" "$dest" $packages ;;
+			esac </dev/null >"$log" 2>&1; then
 				tail -5 "$log" >&2
 				exec {lock}>&-
-				peer_die "could not download $packages of $release (all of the log: $log)"
+				peer_die "could not get $packages of $release (all of the log: $log)"
 				return 1
 			fi
-			for deb in "$QL_PEERS/apt/$release"/cache/archives/*.deb; do
-				# a merged /usr, whichever way the package was built
-				dpkg-deb --fsys-tarfile "$deb" |
-					tar -x -C "$dest" --transform='s,^\./\(lib\|lib64\|bin\|sbin\)/,./usr/\1/,S' \
-						--exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./etc/shadow
-			done
-			peer_apt "$release" clean >>"$log" 2>&1
 			echo "$row" >"$dest/packages"
 			rm -rf "${QL_PEERS:?}/$peer" && mv "$dest" "$QL_PEERS/$peer"
 		fi
@@ -169,10 +223,18 @@ peer_command() { # PEER PROGRAM
 	# a program's name may be a pattern: python3.*
 	bin=$(find "$root/usr/bin" "$root/usr/sbin" -name "$2" 2>/dev/null | head -1)
 	[ -n "$bin" ] || peer_die "no program $2 in peer $1" || return 1
+	case $1 in
+	quicgo* | quinn | deno) # built here, or for any system
+		chmod +x "$bin"
+		PEER_CMD=("${PEER_IN[@]}" "$bin")
+		return
+		;;
+	esac
 	PEER_CMD=("$loader" --library-path "$lib" "$bin")
 	case $2 in
 	python*) PEER_CMD=(env "PYTHONHOME=$root/usr" PYTHONDONTWRITEBYTECODE=1 "${PEER_CMD[@]}") ;;
 	esac
+	PEER_CMD=("${PEER_IN[@]}" "${PEER_CMD[@]}")
 }
 
 # Runs a peer's program in the foreground.
@@ -195,16 +257,16 @@ peer_host() { # ADDRESS
 # PROTO is h3 or hq-interop (aioquic alone has both). CA - checks no certificate; gtlsclient
 # never does. With SSLKEYLOGFILE set the secrets go there. Prints what the client prints.
 peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
-	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p
+	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p PEER_CMD
 	host=$(peer_host "$3")
 	base=https://$host:$port
 	shift 6
 	mkdir -p "$out" || return 1
 	case $peer/$proto in
-	ngtcp2/h3)
+	ngtcp2*/h3)
 		# files land in one directory by their last name only
-		peer_run ngtcp2 gtlsclient --quiet --exit-on-all-streams-close --download="$out" \
-			"$(echo "$host" | tr -d '[]')" "$port" "${@/#/$base/}"
+		peer_run "$peer" gtlsclient --quiet --exit-on-all-streams-close --download="$out" \
+			"${PEER_OPTIONS[@]}" "$(echo "$host" | tr -d '[]')" "$port" "${@/#/$base/}"
 		;;
 	curl/h3)
 		for p; do
@@ -212,13 +274,26 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 		done >"$out/.curlrc"
 		if [ "$ca" = - ]; then set -- --insecure; else set -- --cacert "$ca"; fi
 		peer_run curl curl --http3-only --fail --silent --show-error --create-dirs "$@" \
+			"${PEER_OPTIONS[@]}" \
 			--parallel --parallel-max 64 --config "$out/.curlrc"
 		;;
 	aioquic/h3 | aioquic/hq-interop)
 		set -- "${@/#/$base/}"
 		[ "$ca" = - ] || set -- --ca "$ca" "$@"
 		[ -z "${SSLKEYLOGFILE:-}" ] || set -- --keylog "$SSLKEYLOGFILE" "$@"
-		peer_run aioquic 'python3.*' "$QL_PEERS_HERE/aioquic_client.py" --alpn "$proto" --out "$out" "$@"
+		peer_run aioquic 'python3.*' "$QL_PEERS_HERE/aioquic_client.py" --alpn "$proto" --out "$out" \
+			"${PEER_OPTIONS[@]}" "$@"
+		;;
+	deno/hq-interop)
+		NO_COLOR=1 peer_run deno deno run --quiet --no-lock --unstable-net -A \
+			"$QL_PEERS_HERE/deno_client.js" --ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
+		;;
+	quicgo*/*)
+		# its test cases are by name
+		printf '%s\n' "$@" | sed -n "s,/[^/]*\$,,p;" | sort -u | (cd "$out" && xargs -r mkdir -p)
+		peer_command "$peer" quicgo-client || return 1
+		mkdir -p "$out.qlog"
+		env "DOWNLOADS=$out" "QLOGDIR=$out.qlog" "${PEER_OPTIONS[@]}" "${PEER_CMD[@]}" "${@/#/$base/}"
 		;;
 	*)
 		peer_die "no client of peer $peer for $proto"
@@ -232,10 +307,10 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 	local peer=$1 root=$2 cert=$3 key=$4 port=$5 log=$6 retry=${7:-} PEER_CMD run=$6.d
 	case $peer in
-	ngtcp2)
-		peer_command ngtcp2 gtlsserver || return 1
+	ngtcp2*)
+		peer_command "$peer" gtlsserver || return 1
 		"${PEER_CMD[@]}" --quiet --htdocs="$root" --mime-types-file=/dev/null \
-			${retry:+--validate-addr} '*' "$port" "$key" "$cert" >"$log" 2>&1 &
+			"${PEER_OPTIONS[@]}" ${retry:+--validate-addr} '*' "$port" "$key" "$cert" >"$log" 2>&1 &
 		;;
 	nginx)
 		mkdir -p "$run"
@@ -260,6 +335,7 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 				http3 on;
 				http3_hq on;
 				${retry:+quic_retry on;}
+				${PEER_OPTIONS[*]}
 				ssl_certificate $cert;
 				ssl_certificate_key $key;
 				root $root;
@@ -272,7 +348,18 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 	aioquic)
 		peer_command aioquic 'python3.*' || return 1
 		"${PEER_CMD[@]}" "$QL_PEERS_HERE/aioquic_server.py" --root "$root" --cert "$cert" \
-			--key "$key" --port "$port" ${retry:+--retry} >"$log" 2>&1 &
+			--key "$key" --port "$port" ${retry:+--retry} "${PEER_OPTIONS[@]}" >"$log" 2>&1 &
+		;;
+	deno)
+		peer_command deno deno || return 1
+		NO_COLOR=1 "${PEER_CMD[@]}" run --quiet --no-lock --unstable-net -A \
+			"$QL_PEERS_HERE/deno_server.js" --root "$root" --cert "$cert" --key "$key" --port "$port" \
+			"${PEER_OPTIONS[@]}" >"$log" 2>&1 &
+		;;
+	quicgo*) # on port 443
+		peer_command "$peer" quicgo-server || return 1
+		mkdir -p "$run"
+		env "WWW=$root" "QLOGDIR=$run" "CERT=$cert" "KEY=$key" "${PEER_OPTIONS[@]}" "${PEER_CMD[@]}" >"$log" 2>&1 &
 		;;
 	*)
 		peer_die "no server of peer $peer"
@@ -287,7 +374,7 @@ peer_server_wait() { # PORT
 	local i
 	for ((i = 0; i < 100; i++)); do
 		kill -0 "$PEER_PID" 2>/dev/null || return 1
-		ss -Huln "sport = :$1" | grep -q . && return 0
+		"${PEER_IN[@]}" ss -Huln "sport = :$1" | grep -q . && return 0
 		sleep 0.1
 	done
 	return 1

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+#
+# Who plays which role in which case of the interop table, and how: qlane and the peers of peers.sh.
+#
+# endpoint_client PEER and endpoint_server PEER set the array PEER_OPTIONS to what the case CASE takes
+# beyond the plain fetching and serving of files, or end the test as one that the peer has no part in,
+# with the reason. endpoint_protos PEER tells the protocols that it speaks.
+
+# Peers by role, in the order of the table.
+ENDPOINT_CLIENTS=(ngtcp2 ngtcp2-1.11 curl aioquic quicgo quicgo-0.50 deno)
+ENDPOINT_SERVERS=(ngtcp2 ngtcp2-1.11 nginx aioquic quicgo quicgo-0.50 deno)
+
+GNUTLS_CHACHA20=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305
+
+# Ends the test: it is nothing for this peer.
+endpoint_cannot() { # REASON
+	ql_skip "$*"
+}
+
+endpoint_protos() { # PEER
+	case $1 in
+	qlane | nginx | aioquic | quicgo*) echo "hq-interop h3" ;;
+	deno) echo hq-interop ;;
+	*) echo h3 ;;
+	esac
+}
+
+endpoint_client() { # PEER
+	PEER_OPTIONS=()
+	case $1 in
+	qlane) client_qlane ;;
+	ngtcp2*) client_ngtcp2 "$1" ;;
+	curl) client_curl ;;
+	aioquic) client_aioquic ;;
+	quicgo*) client_quicgo "$1" ;;
+	deno) client_deno ;;
+	*) endpoint_cannot "not a client" ;;
+	esac
+}
+
+endpoint_server() { # PEER
+	PEER_OPTIONS=()
+	case $1 in
+	qlane) server_qlane ;;
+	ngtcp2*) server_ngtcp2 "$1" ;;
+	nginx) server_nginx ;;
+	aioquic) server_aioquic ;;
+	quicgo*) server_quicgo "$1" ;;
+	deno) server_deno ;;
+	*) endpoint_cannot "not a server" ;;
+	esac
+}
+
+client_qlane() {
+	case $CASE in
+	transfer) PEER_OPTIONS=(--max-data 65536 --max-stream-data 32768) ;;
+	chacha20) PEER_OPTIONS=(--ciphers chacha20) ;;
+	keyupdate) PEER_OPTIONS=(--update-keys-every 1) ;;
+	migration) PEER_OPTIONS=(--move-every 1 --ip "10.1.1.3/24") ;;
+	preferred) PEER_OPTIONS=(--use-preferred) ;;
+	multiplexing) PEER_OPTIONS=(--parallel 1999) ;;
+	amplification) PEER_OPTIONS=(--handshake-timeout 120) ;;
+	handshakeloss | handshakecorruption)
+		PEER_OPTIONS=(--connections 50 --requests 1 --handshake-timeout 120)
+		;;
+	multiconnect) PEER_OPTIONS=(--connections 50 --requests 1) ;;
+	resumption | zerortt | v2 | versionnegotiation | datagrams) endpoint_cannot "not yet by qlane-client" ;;
+	esac
+}
+
+server_qlane() {
+	case $CASE in
+	chacha20) PEER_OPTIONS=(--ciphers chacha20) ;;
+	retry) PEER_OPTIONS=(--retry always) ;;
+	preferred) PEER_OPTIONS=(--ip "$PREFERRED/24" --preferred "$PREFERRED:$PORT") ;;
+	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--handshake-timeout 120) ;;
+	resumption | zerortt | v2 | datagrams) endpoint_cannot "not yet by qlane-server" ;;
+	esac
+}
+
+client_ngtcp2() { # PEER
+	case $CASE in
+	transfer)
+		PEER_OPTIONS=(--max-data=64K --max-stream-data-bidi-local=32K --max-window=6M --max-stream-window=2M)
+		;;
+	chacha20) PEER_OPTIONS=("--ciphers=$GNUTLS_CHACHA20") ;;
+	keyupdate) PEER_OPTIONS=(--key-update=300ms) ;;
+	resumption) PEER_OPTIONS=(--session-file=session --disable-early-data) ;;
+	zerortt) PEER_OPTIONS=(--session-file=session --tp-file=tp) ;;
+	v2)
+		[ "$1" != ngtcp2 ] || endpoint_cannot "its v2 is that of a draft"
+		PEER_OPTIONS=(--available-versions=v2,v1)
+		;;
+	versionnegotiation) PEER_OPTIONS=(--version=0x1a2a3a4a --preferred-versions=v1) ;;
+	migration) PEER_OPTIONS=(--change-local-addr=500ms) ;;
+	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--handshake-timeout=120s --timeout=120s) ;;
+	datagrams) endpoint_cannot "its programs have no datagrams" ;;
+	esac
+}
+
+server_ngtcp2() { # PEER
+	case $CASE in
+	chacha20) PEER_OPTIONS=("--ciphers=$GNUTLS_CHACHA20") ;;
+	retry) PEER_OPTIONS=(--validate-addr) ;;
+	v2)
+		[ "$1" != ngtcp2 ] || endpoint_cannot "its v2 is that of a draft"
+		PEER_OPTIONS=(--preferred-versions=v2)
+		;;
+	preferred) PEER_OPTIONS=("--preferred-ipv4-addr=$PREFERRED:$PORT") ;;
+	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--handshake-timeout=120s --timeout=120s) ;;
+	datagrams) endpoint_cannot "its programs have no datagrams" ;;
+	esac
+}
+
+client_curl() {
+	case $CASE in
+	chacha20) PEER_OPTIONS=(--tls13-ciphers TLS_CHACHA20_POLY1305_SHA256) ;;
+	keyupdate | resumption | zerortt | v2 | versionnegotiation | datagrams)
+		endpoint_cannot "it has no option for it"
+		;;
+	ecn) endpoint_cannot "its QUIC (OpenSSL's) does not do it" ;;
+	migration | preferred) endpoint_cannot "its QUIC (OpenSSL's) does not migrate" ;;
+	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--connect-timeout 120) ;;
+	esac
+}
+
+server_nginx() {
+	case $CASE in
+	chacha20)
+		PEER_OPTIONS=("ssl_conf_command Ciphersuites TLS_CHACHA20_POLY1305_SHA256;")
+		;;
+	retry) PEER_OPTIONS=("quic_retry on;") ;;
+	zerortt) PEER_OPTIONS=("ssl_early_data on;") ;;
+	multiplexing) ;;
+	v2 | ecn | preferred | datagrams) endpoint_cannot "it does not have that" ;;
+	esac
+}
+
+client_aioquic() {
+	case $CASE in
+	transfer) PEER_OPTIONS=(--max-data 65536 --max-stream-data 32768) ;;
+	chacha20) PEER_OPTIONS=(--cipher CHACHA20_POLY1305_SHA256) ;;
+	keyupdate) PEER_OPTIONS=(--key-update) ;;
+	resumption) PEER_OPTIONS=(--session session) ;;
+	zerortt) PEER_OPTIONS=(--session session --early) ;;
+	v2) PEER_OPTIONS=(--v2) ;;
+	versionnegotiation) PEER_OPTIONS=(--unknown-version) ;;
+	ecn) endpoint_cannot "it does not have that" ;;
+	migration | preferred) endpoint_cannot "its client does not move" ;;
+	esac
+}
+
+server_aioquic() {
+	case $CASE in
+	retry) PEER_OPTIONS=(--retry) ;;
+	migration) endpoint_cannot "it answers a probe only on the path that it uses already" ;;
+	ecn | preferred) endpoint_cannot "it does not have that" ;;
+	esac
+}
+
+# Its programs take the names of test cases.
+client_quicgo() { # PEER
+	local testcase=transfer
+	case $CASE in
+	http3 | chacha20 | keyupdate | resumption | zerortt | versionnegotiation) testcase=$CASE ;;
+	handshakeloss | handshakecorruption | multiconnect) testcase=multiconnect ;;
+	v2) endpoint_cannot "its test program does not begin a version negotiation" ;;
+	migration | preferred) endpoint_cannot "its client does not move" ;;
+	datagrams) endpoint_cannot "its test programs have no datagrams" ;;
+	ecn) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not do it" ;;
+	esac
+	PEER_OPTIONS=("TESTCASE=$testcase")
+}
+
+server_quicgo() { # PEER
+	local testcase=transfer
+	case $CASE in
+	http3 | chacha20 | retry) testcase=$CASE ;;
+	v2) [ "$1" != quicgo ] || endpoint_cannot "its v2 is that of a draft" ;;
+	preferred) endpoint_cannot "it does not have that" ;;
+	datagrams) endpoint_cannot "its test programs have no datagrams" ;;
+	ecn) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not do it" ;;
+	rebind-*) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not follow its client" ;;
+	migration) endpoint_cannot "it tells clients not to move" ;;
+	esac
+	PEER_OPTIONS=("TESTCASE=$testcase")
+}
+
+client_deno() {
+	case $CASE in
+	http3) endpoint_cannot "it has no HTTP/3 client" ;;
+	transfer) ;;
+	zerortt) PEER_OPTIONS=(--session) ;;
+	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
+	chacha20 | keyupdate | resumption | v2 | versionnegotiation | migration)
+		endpoint_cannot "its interface has no way to ask for that"
+		;;
+	preferred) endpoint_cannot "its client does not move" ;;
+	esac
+}
+
+server_deno() {
+	case $CASE in
+	http3) endpoint_cannot "it has no HTTP/3 server" ;;
+	retry | chacha20) endpoint_cannot "its interface has no way to ask for that" ;;
+	v2) endpoint_cannot "it does not have that" ;;
+	preferred) PEER_OPTIONS=(--preferred "$PREFERRED:$PORT") ;;
+	esac
+}
