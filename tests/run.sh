@@ -27,6 +27,8 @@ usage() {
 	  sanitize     unit, sim, e2e and interop under AddressSanitizer and
 	               UndefinedBehaviorSanitizer
 	  baseline     not run unless named: that other software with itself
+	  interop-all  not run unless named: every case with every implementation, over a link with
+	               delay, loss and the like; it takes an hour or more, see tests/interop/table.sh
 
 	  --only REGEX   of e2e, interop and baseline, only the tests with such names
 	  --no-setup     do not run drivers-cfg/setup.sh
@@ -158,6 +160,12 @@ group_baseline() {
 	scripts "$QL_TOP/tests/interop/baseline.sh"
 }
 
+group_interop-all() {
+	local rc=0
+	"$QL_TOP/tests/interop/table.sh" </dev/null || rc=$?
+	[ $rc -eq 0 ] || ql_report fail interop-all/table "ended with exit code $rc"
+}
+
 group_sanitize() {
 	local dir=$QL_TOP/build-sanitize
 	step sanitize/build 900 "$SELF" --build "$dir" -Dbuildtype=debugoptimized \
@@ -194,7 +202,7 @@ while [ $# -gt 0 ]; do
 		;;
 	-*) ql_die "unknown option $1; see --help" ;;
 	*)
-		declare -F "group_$1" >/dev/null || ql_die "no group '$1'; there are: ${ALL[*]} baseline"
+		declare -F "group_$1" >/dev/null || ql_die "no group '$1'; there are: ${ALL[*]} baseline interop-all"
 		groups+=("$1")
 		;;
 	esac

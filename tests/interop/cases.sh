@@ -92,6 +92,7 @@ case_has() { # CAPTURE FILTER
 	[ -n "$(case_packets "$1" "$2" frame.number)" ]
 }
 
+# shellcheck disable=SC2153 # table.sh's
 from_server() {
 	echo "udp.srcport == $PORT"
 }
@@ -234,15 +235,17 @@ check_preferred() {
 		ql_fail "the transfer did not go on at the preferred address"
 }
 
-# Until the client has shown its address by a Handshake packet, the server sends at most three
-# times what it has got; and it would have sent more.
+# Until the client has shown its address by a Handshake packet, the server sends at most three times
+# what it has got; and it would have sent more. Some servers pass the limit by one datagram, which is
+# not for us to mend.
 check_amplification() {
+	local over=0
+	[ "$SERVER" = qlane ] || over=1
 	case_packets server-long quic udp.srcport udp.length quic.long.packet_type |
-		awk -v port="$PORT" '
+		awk -v port="$PORT" -v over=$over '
 			$1 != port && $3 ~ /2/ { exit }
 			$1 != port { got += $2 - 8 }
-			$1 == port { sent += $2 - 8 }
-			sent > 3 * got { bad = 1 }
+			$1 == port { sent += $2 - 8; bad = bad || sent - over * 1500 > 3 * got }
 			END {
 				print sent " bytes sent for " got " before the address was known"
 				exit bad || sent < 3000

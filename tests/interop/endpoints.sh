@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the arrays are read by table.sh and peers.sh
 #
 # Who plays which role in which case of the interop table, and how: qlane and the peers of peers.sh.
 #
@@ -8,8 +8,8 @@
 # with the reason. endpoint_protos PEER tells the protocols that it speaks.
 
 # Peers by role, in the order of the table.
-ENDPOINT_CLIENTS=(ngtcp2 ngtcp2-1.11 curl aioquic quicgo quicgo-0.50 deno)
-ENDPOINT_SERVERS=(ngtcp2 ngtcp2-1.11 nginx aioquic quicgo quicgo-0.50 deno)
+ENDPOINT_CLIENTS=(ngtcp2 ngtcp2-1.11 curl aioquic quicgo quicgo-0.50 quinn deno)
+ENDPOINT_SERVERS=(ngtcp2 ngtcp2-1.11 nginx aioquic quicgo quicgo-0.50 quinn deno)
 
 GNUTLS_CHACHA20=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305
 
@@ -21,7 +21,7 @@ endpoint_cannot() { # REASON
 endpoint_protos() { # PEER
 	case $1 in
 	qlane | nginx | aioquic | quicgo*) echo "hq-interop h3" ;;
-	deno) echo hq-interop ;;
+	deno | quinn) echo hq-interop ;;
 	*) echo h3 ;;
 	esac
 }
@@ -34,6 +34,7 @@ endpoint_client() { # PEER
 	curl) client_curl ;;
 	aioquic) client_aioquic ;;
 	quicgo*) client_quicgo "$1" ;;
+	quinn) client_quinn ;;
 	deno) client_deno ;;
 	*) endpoint_cannot "not a client" ;;
 	esac
@@ -47,6 +48,7 @@ endpoint_server() { # PEER
 	nginx) server_nginx ;;
 	aioquic) server_aioquic ;;
 	quicgo*) server_quicgo "$1" ;;
+	quinn) server_quinn ;;
 	deno) server_deno ;;
 	*) endpoint_cannot "not a server" ;;
 	esac
@@ -90,7 +92,7 @@ client_ngtcp2() { # PEER
 	zerortt) PEER_OPTIONS=(--session-file=session --tp-file=tp) ;;
 	v2)
 		[ "$1" != ngtcp2 ] || endpoint_cannot "its v2 is that of a draft"
-		PEER_OPTIONS=(--available-versions=v2,v1)
+		PEER_OPTIONS=("--available-versions=v2,v1")
 		;;
 	versionnegotiation) PEER_OPTIONS=(--version=0x1a2a3a4a --preferred-versions=v1) ;;
 	migration) PEER_OPTIONS=(--change-local-addr=500ms) ;;
@@ -159,7 +161,7 @@ server_aioquic() {
 	esac
 }
 
-# Its programs take the names of test cases.
+# Its test programs take the names of test cases.
 client_quicgo() { # PEER
 	local testcase=transfer
 	case $CASE in
@@ -185,6 +187,29 @@ server_quicgo() { # PEER
 	migration) endpoint_cannot "it tells clients not to move" ;;
 	esac
 	PEER_OPTIONS=("TESTCASE=$testcase")
+}
+
+client_quinn() {
+	case $CASE in
+	http3) endpoint_cannot "it has no HTTP/3" ;;
+	transfer) PEER_OPTIONS=(--window 65536) ;;
+	chacha20) PEER_OPTIONS=(--chacha20) ;;
+	resumption) PEER_OPTIONS=(--session) ;;
+	zerortt) PEER_OPTIONS=(--session --early) ;;
+	migration) PEER_OPTIONS=(--rebind 500) ;;
+	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
+	keyupdate | v2 | versionnegotiation) endpoint_cannot "its interface has no way to ask for that" ;;
+	preferred) endpoint_cannot "its client does not move" ;;
+	esac
+}
+
+server_quinn() {
+	case $CASE in
+	http3) endpoint_cannot "it has no HTTP/3" ;;
+	chacha20) PEER_OPTIONS=(--chacha20) ;;
+	retry) PEER_OPTIONS=(--retry) ;;
+	v2 | preferred) endpoint_cannot "it does not have that" ;;
+	esac
 }
 
 client_deno() {

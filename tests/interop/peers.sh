@@ -33,7 +33,7 @@ peer_table() {
 	deno        npm      @deno/linux-x64-glibc@2.9.5
 	quicgo      bookworm golang-go golang-github-lucas-clemente-quic-go-dev
 	quicgo-0.50 trixie   golang-go golang-github-quic-go-quic-go-dev
-	quinn       bookworm cargo gcc libc6-dev librust-quinn-dev
+	quinn       bookworm cargo librust-quinn-dev
 	TABLE
 }
 
@@ -178,6 +178,23 @@ peer_build_quicgo() { # DEST
 	rm -rf "$dest/gocache" "${go:?}" "$dest"/usr/share/go*
 }
 
+# quinn-peer (tests/interop/quinn), with Debian's compiler and libraries.
+peer_build_quinn() { # DEST
+	local dest=$1 usr=$1/usr
+	mkdir -p "$dest/build/.cargo" && cp -r "$QL_PEERS_HERE"/quinn/. "$dest/build" || return 1
+	cat >"$dest/build/.cargo/config.toml" <<-CONF
+	[source.crates-io]
+	replace-with = "debian"
+	[source.debian]
+	directory = "$usr/share/cargo/registry"
+	CONF
+	(cd "$dest/build" && env CARGO_HOME="$dest/build/home" RUSTC="$usr/bin/rustc" \
+		RUSTFLAGS="--sysroot $usr" LD_LIBRARY_PATH="$(echo "$usr"/lib/*-linux-gnu)" \
+		"$usr/bin/cargo" build --release --offline) &&
+		mv "$dest/build/target/release/quinn-peer" "$dest" && rm -rf "$dest/build" "${usr:?}" &&
+		mkdir -p "$usr/bin" && mv "$dest/quinn-peer" "$usr/bin"
+}
+
 # Downloads and unpacks a peer when it is not there yet.
 peer_install() { # PEER...
 	local peer row release packages dest log
@@ -200,6 +217,7 @@ peer_install() { # PEER...
 			if ! case $peer in
 			deno) peer_unpack_npm "$dest" $packages ;;
 			quicgo*) peer_unpack_debs "$release" "$dest" $packages && peer_build_quicgo "$dest" ;;
+			quinn) peer_unpack_debs "$release" "$dest" $packages && peer_build_quinn "$dest" ;;
 			*) peer_unpack_debs "$release" "$dest" $packages ;;
 			esac </dev/null >"$log" 2>&1; then
 				tail -5 "$log" >&2
@@ -288,6 +306,9 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 		NO_COLOR=1 peer_run deno deno run --quiet --no-lock --unstable-net -A \
 			"$QL_PEERS_HERE/deno_client.js" --ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
 		;;
+	quinn/hq-interop)
+		peer_run quinn quinn-peer client --ca "$ca" --out "$out" --to "$host:$port" "${PEER_OPTIONS[@]}" "$@"
+		;;
 	quicgo*/*)
 		# its test cases are by name
 		printf '%s\n' "$@" | sed -n "s,/[^/]*\$,,p;" | sort -u | (cd "$out" && xargs -r mkdir -p)
@@ -356,6 +377,11 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 			"$QL_PEERS_HERE/deno_server.js" --root "$root" --cert "$cert" --key "$key" --port "$port" \
 			"${PEER_OPTIONS[@]}" >"$log" 2>&1 &
 		;;
+	quinn)
+		peer_command quinn quinn-peer || return 1
+		"${PEER_CMD[@]}" server --root "$root" --cert "$cert" --key "$key" --port "$port" \
+			"${PEER_OPTIONS[@]}" >"$log" 2>&1 &
+		;;
 	quicgo*) # on port 443
 		peer_command "$peer" quicgo-server || return 1
 		mkdir -p "$run"
@@ -378,6 +404,14 @@ peer_server_wait() { # PORT
 		sleep 0.1
 	done
 	return 1
+}
+
+# The version of a peer that is installed, as its package has it.
+peer_version() { # PEER
+	local name
+	name=$(peer_row "$1" | awk '{ print $NF }')
+	sed -n -e "s,^${name}_\([^_]*\)_.*,\1,p" -e 's,.*[^/]@,,p' "$QL_PEERS/$1/debs" 2>/dev/null | head -1 |
+		sed 's/%3a/:/'
 }
 
 # The small files (tests/lib/files.sh) a peer's server can serve: gtlsserver answers 404 for an

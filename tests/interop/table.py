@@ -81,8 +81,8 @@ def markdown(tables):
 
 
 def main():
-    form, path, *lists = sys.argv[1:5 + 1]
-    cases, clients, servers = (x.split(",") if x else [] for x in lists[:3])
+    form, path, *lists = sys.argv[1:6]
+    cases, clients, servers = (x.split(",") if x else [] for x in lists)
     cells = read(path)
     tables = list(grids(cells, cases, clients, servers))
     shown = [c for _, _, rows in tables for _, row in rows for c in row]
@@ -90,7 +90,7 @@ def main():
         versions = {}
         if len(sys.argv) > 6:
             with open(sys.argv[6]) as lines:
-                versions = dict(line.rstrip("\n").split(None, 1) for line in lines)
+                versions = dict(line.rstrip("\n").split(" ", 1) for line in lines)
         json.dump({"versions": versions, "cells": [c for c in shown if c]}, sys.stdout, indent=1)
         print()
     elif form == "markdown":

@@ -34,12 +34,14 @@ usage() {
 	usage: sudo tests/interop/table.sh [OPTION...]
 
 	Runs the interop table, or a part of it, adds what came out to
-	$RESULTS and prints the table.
+	$RESULTS and prints the table; .json and .markdown
+	are put beside it.
 
 	  --case LIST    only these cases, with commas
 	  --client LIST  these clients with our server; '' for none
 	  --server LIST  our client with these servers; '' for none
 	  --pair C,S     instead: these two with each other, without us (qlane names ours)
+	  --print        run nothing, print the table of what was found before
 	  --list         the cases and the peers
 	  --help         this text
 
@@ -52,15 +54,15 @@ usage() {
 network_up() { # LINKEM-OPTION...
 	local side ns
 	for ns in left right; do
-		ip netns del $ns 2>/dev/null || true
-		ip netns add $ns
-		ip -n $ns link set lo up
-		ip netns exec $ns sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
+		ip netns del "$ns" 2>/dev/null || true
+		ip netns add "$ns"
+		ip -n "$ns" link set lo up
+		ip netns exec "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
 			net.ipv6.conf.all.disable_ipv6=1
 	done
 	"$LINKEM" "$@" emc ems >link.json 2>linkem.log &
 	LINK_PID=$!
-	ql_wait_line 5 $LINK_PID link.json '^ready' || ql_fail "no link: $(cat linkem.log)"
+	ql_wait_line 5 "$LINK_PID" link.json '^ready' || ql_fail "no link: $(cat linkem.log)"
 	for side in left:emc:10.1.0.2 right:ems:10.2.0.2,10.2.0.3; do
 		IFS=: read -r ns device addresses <<<"$side"
 		ip link set "$device" netns "$ns"
@@ -86,12 +88,13 @@ network_down() {
 	for pid in "${CAPTURES[@]}"; do
 		ql_stop "$pid" || true
 	done
+	CAPTURES=()
 	ql_stop "$LINK_PID" || ql_fail "linkem: $(cat linkem.log)"
 	cat -- *.pcap.log | grep -E '^[1-9][0-9]* packets? dropped by kernel' && ql_fail "a capture is not complete"
 	sed -n 2p link.json
 	# those of the handshakes by themselves: tshark takes its time for the others
 	for pid in client server; do
-		tcpdump -r $pid.pcap -w $pid-long.pcap 'udp[8] & 0x80 != 0' 2>>tcpdump.log
+		tcpdump -r "$pid.pcap" -w "$pid-long.pcap" 'udp[8] & 0x80 != 0' 2>>tcpdump.log
 	done
 }
 
@@ -104,23 +107,23 @@ server_up() { # PEER
 	if [ "$1" = qlane ]; then
 		ql_eal 0
 		"${PEER_IN[@]}" "$QL_SERVER" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane0 -- \
-			--ip 10.2.1.2/24 --gateway 10.2.1.1 --tap-ip 10.2.1.1/24 --port $PORT \
+			--ip 10.2.1.2/24 --gateway 10.2.1.1 --tap-ip 10.2.1.1/24 --port "$PORT" \
 			--root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" --keylog keys.log \
 			"${PEER_OPTIONS[@]}" >server.log 2>&1 &
 		SERVER_PID=$!
-		ql_wait_line 20 $SERVER_PID server.log '^qlane-server: ready' ||
+		ql_wait_line 20 "$SERVER_PID" server.log '^qlane-server: ready' ||
 			ql_fail "the server did not start: $(cat server.log)"
 		return
 	fi
-	peer_server_start "$1" "$WWW" "$CERT/cert.pem" "$CERT/key.pem" $PORT "$PWD/server.log"
+	peer_server_start "$1" "$WWW" "$CERT/cert.pem" "$CERT/key.pem" "$PORT" "$PWD/server.log"
 	SERVER_PID=$PEER_PID
-	peer_server_wait $PORT || ql_fail "$1 did not start: $(cat server.log)"
+	peer_server_wait "$PORT" || ql_fail "$1 did not start: $(cat server.log)"
 }
 
 server_down() { # PEER
 	local rc=0
 	ql_stop "$SERVER_PID" || rc=$?
-	[ "$1" != qlane ] || [ $rc -eq 0 ] || ql_fail "our server ended with exit code $rc: $(tail -40 server.log)"
+	[ "$1" != qlane ] || [ "$rc" -eq 0 ] || ql_fail "our server ended with exit code $rc: $(tail -40 server.log)"
 	[ "$1" != qlane ] || ql_no_report server.log
 }
 
@@ -128,7 +131,7 @@ fetch() { # PEER PATH...
 	local peer=$1 QL_EAL rc=0
 	shift
 	if [ "$peer" != qlane ]; then
-		peer_client_fetch "$peer" "$PROTO" "$ADDRESS" $PORT "$CERT/ca.pem" out "$@"
+		peer_client_fetch "$peer" "$PROTO" "$ADDRESS" "$PORT" "$CERT/ca.pem" out "$@"
 		return
 	fi
 	printf "https://$ADDRESS:$PORT/%s\n" "$@" >urls
@@ -136,7 +139,7 @@ fetch() { # PEER PATH...
 	"${PEER_IN[@]}" "$QL_CLIENT" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane1 -- \
 		--ip 10.1.1.2/24 --gateway 10.1.1.1 --tap-ip 10.1.1.1/24 --ca "$CERT/ca.pem" --json \
 		--alpn "$PROTO" --keylog keys.log --out out --urls urls "${PEER_OPTIONS[@]}" || rc=$?
-	return $rc
+	return "$rc"
 }
 
 # The client's part, into client.log.
@@ -146,7 +149,7 @@ client_run() { # PEER RUN
 	PEER_IN=(ip netns exec left)
 	case $2-$peer in
 	once-* | each-qlane) fetch "$peer" "${FILES[@]}" ;;
-	twice-quicgo* | twice-deno) # they do both by themselves
+	twice-quicgo* | twice-quinn | twice-deno) # they do both by themselves
 		fetch "$peer" "${FILES[@]}"
 		;;
 	twice-*)
@@ -161,7 +164,7 @@ client_run() { # PEER RUN
 		for pid in "${pids[@]}"; do
 			wait "$pid" || rc=1
 		done
-		return $rc
+		return "$rc"
 		;;
 	esac
 }
@@ -169,8 +172,11 @@ client_run() { # PEER RUN
 # One cell.
 
 keep() { # DIRECTORY
-	local rc=$?
-	if [ $rc -ne 0 ] && [ $rc -ne $QL_SKIPPED ]; then
+	local rc=$? pid
+	for pid in "${CAPTURES[@]}"; do # they have not written all yet
+		ql_stop "$pid" || true
+	done
+	if [ "$rc" -ne 0 ] && [ "$rc" -ne "$QL_SKIPPED" ]; then
 		rm -rf "$1"
 		mkdir -p "$1"
 		cp -- *.pcap *.log link.json "$1" 2>/dev/null
@@ -178,16 +184,16 @@ keep() { # DIRECTORY
 }
 
 cell() { # CLIENT SERVER RUN CHECKS FILES LINK KEEP
-	local client=$1 server=$2 check rc=0 PROTO ADDRESS PREFERRED LINK_PID CAPTURES=()
+	local client=$1 SERVER=$2 check rc=0 PROTO ADDRESS PREFERRED LINK_PID CAPTURES=()
 	ADDRESS=10.2.0.2 PREFERRED=10.2.0.3
-	[ "$server" != qlane ] || ADDRESS=10.2.1.2 PREFERRED=10.2.1.3
+	[ "$SERVER" != qlane ] || ADDRESS=10.2.1.2 PREFERRED=10.2.1.3
 	# both ends may say that they do not do it
 	(endpoint_client "$client") || exit
-	(endpoint_server "$server") || exit
+	(endpoint_server "$SERVER") || exit
 	# shellcheck disable=SC2064 # as it is now
 	trap "keep '$7'" EXIT
 	PROTO=h3
-	if [ "$CASE" != http3 ] && [[ $(endpoint_protos "$client") == *hq* && $(endpoint_protos "$server") == *hq* ]]; then
+	if [ "$CASE" != http3 ] && [[ $(endpoint_protos "$client") == *hq* && $(endpoint_protos "$SERVER") == *hq* ]]; then
 		PROTO=hq-interop
 	fi
 	case_files "$5"
@@ -195,20 +201,22 @@ cell() { # CLIENT SERVER RUN CHECKS FILES LINK KEEP
 	: >keys.log
 	# shellcheck disable=SC2086 # options
 	network_up $6
-	if [ "$client" != qlane ] && [ "$server" != qlane ]; then
+	if [ "$client" != qlane ] && [ "$SERVER" != qlane ]; then
 		export SSLKEYLOGFILE=$PWD/keys.log
 	fi
-	server_up "$server"
+	server_up "$SERVER"
 	client_run "$client" "$3" >client.log 2>&1 || rc=$?
 	tail -n 15 client.log
 	[ "$client" != qlane ] || ql_no_report client.log
-	[ $rc -eq 0 ] || case $4 in
+	[ "$rc" -eq 0 ] || case $4 in
 	vn) echo "the client ended with exit code $rc" ;;
 	*) ql_fail "the client ended with exit code $rc" ;;
 	esac
 	# a client may end when it was told the server's versions
-	[ "$4" = vn ] && ! [ -e out/1k ] || ql_same "$WWW" out "${FILES[@]}"
-	server_down "$server"
+	if [ "$4" != vn ] || [ -e out/1k ]; then
+		ql_same "$WWW" out "${FILES[@]}"
+	fi
+	server_down "$SERVER"
 	network_down
 	for check in ${4//,/ }; do
 		"check_$check"
@@ -216,7 +224,7 @@ cell() { # CLIENT SERVER RUN CHECKS FILES LINK KEEP
 }
 
 run_cell() { # CLIENT SERVER
-	local name=$CASE/$1-$2 log result before text peer role start=$SECONDS
+	local name=$CASE/$1-$2 log result before text start=$SECONDS
 	before=$(wc -l <"$QL_RESULTS")
 	ql_test "$name" "$SECONDS_MAX" cell "$1" "$2" "$RUN" "$CHECKS" "$WORDS" "$LINK" \
 		"$QL_LOGS/$QL_GROUP/$name.d"
@@ -245,6 +253,22 @@ run_all() { # CASE,...
 	done < <(case_table)
 }
 
+# The table, on standard output and as files beside the results.
+print_table() {
+	local peer cases lists
+	for peer in $(printf '%s\n' "${ENDPOINT_CLIENTS[@]}" "${ENDPOINT_SERVERS[@]}" | sort -u); do
+		echo "$peer $(peer_version "$peer")"
+	done >"$QL_TMP/versions"
+	cases=$(case_table | awk '{ print $1 }' | paste -s -d ,)
+	lists=("$cases" "$(IFS=,; echo "${ENDPOINT_CLIENTS[*]}")" "$(IFS=,; echo "${ENDPOINT_SERVERS[*]}")")
+	touch "$RESULTS"
+	for form in json markdown text; do
+		python3 "$QL_TOP/tests/interop/table.py" $form "$RESULTS" "${lists[@]}" "$QL_TMP/versions" \
+			>"${RESULTS%.tsv}.$form" || true
+	done
+	cat "${RESULTS%.tsv}.text"
+}
+
 CASES='' PAIR=''
 CLIENTS=("${ENDPOINT_CLIENTS[@]}") SERVERS=("${ENDPOINT_SERVERS[@]}")
 arguments=("$@")
@@ -260,6 +284,7 @@ while [ $# -gt 0 ]; do
 		esac
 		shift
 		;;
+	--print) CLIENTS=() SERVERS=() ;;
 	--list)
 		case_table
 		echo "clients: ${ENDPOINT_CLIENTS[*]}"
@@ -296,4 +321,5 @@ ql_make_cert "$CERT" qlane.test 10.2.0.2 10.2.1.2 10.2.0.3 10.2.1.3 || ql_die "o
 ql_make_chain "$CERT" "$CERT/chain" || ql_die "openssl cannot make a chain of certificates"
 mkdir -p "$(dirname "$RESULTS")"
 run_all "$CASES"
+print_table
 ql_end
