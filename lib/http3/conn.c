@@ -49,6 +49,17 @@ void ql_http_enter(struct ql_http_conn *hc)
 	hc->depth++;
 }
 
+/* The request whose stream closed before its response could be read. */
+static void end_of_orphan(struct ql_http_request *req)
+{
+	struct ql_http_conn *hc = req->hc;
+	uint64_t id = req->id;
+
+	ql_http_request_free(req);
+	if (!hc->closing)
+		hc->version->stream_closed(hc, id, QL_H3_NO_ERROR);
+}
+
 static void settle(struct ql_http_conn *hc)
 {
 	struct ql_http_request *req;
@@ -60,6 +71,10 @@ static void settle(struct ql_http_conn *hc)
 		req->due = 0;
 		if (due & QL_HTTP_DUE_DONE)
 			ql_http_request_done(req);
+		if (!req->stream) {
+			end_of_orphan(req);
+			continue;
+		}
 		/* each of these may be the end of the stream, and of the request */
 		hc->current = req;
 		if (due & QL_HTTP_DUE_STOP && !req->read_end) {
@@ -312,7 +327,11 @@ static void on_stream_closed(struct ql_stream *stream)
 	if (!hc)
 		return;
 	ql_http_enter(hc);
-	if (req) {
+	if (req && req->fin_read && !req->received && !req->finished && !req->error &&
+	    !hc->closing) {
+		/* all of the response is here, and waits for what QPACK's encoder stream brings */
+		req->stream = NULL;
+	} else if (req) {
 		uint64_t code = req->error ? req->peer_code : QL_H3_NO_ERROR;
 
 		if (hc->current == req)

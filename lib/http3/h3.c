@@ -148,7 +148,7 @@ static int on_consume(nghttp3_conn *h3, int64_t id, size_t bytes, void *conn_arg
 
 	(void)h3;
 	if (req)
-		ql_stream_credit(req->stream, bytes);
+		ql_http_credit(req, bytes);
 	return 0;
 }
 
@@ -427,8 +427,10 @@ static void read_request(struct ql_http_conn *hc, struct ql_http_request *req, c
 			 size_t len, bool fin)
 {
 	bool in_body = req->headers && !fin;
-	nghttp3_ssize n = nghttp3_conn_read_stream(hc->h3, req->id, data, len, fin);
+	nghttp3_ssize n;
 
+	req->fin_read = fin;
+	n = nghttp3_conn_read_stream(hc->h3, req->id, data, len, fin);
 	if (n >= 0)
 		ql_stream_credit(req->stream, n);
 	else if (only_stream((int)n))

@@ -52,7 +52,7 @@ struct ql_http_fields {
 
 struct ql_http_request {
 	struct ql_http_conn *hc;
-	struct ql_stream *stream;
+	struct ql_stream *stream; /* NULL once it is closed, while the response waits for QPACK */
 	uint64_t id;
 	const struct ql_http_response_ops *ops; /* client */
 	void *user;
@@ -82,6 +82,7 @@ struct ql_http_request {
 	bool fin_sent : 1;  /* QUIC has all of our message */
 	bool write_end : 1; /* our direction was reset, by us or because it was stopped */
 	bool received : 1;  /* the peer's whole message is here */
+	bool fin_read : 1;  /* it was given to nghttp3, which may wait for QPACK's table */
 	bool read_end : 1;  /* nothing more will be read: received, reset, or stopped */
 	bool headers : 1;   /* the peer's header section is here */
 	bool finished : 1;  /* done() was called, or is not to be */

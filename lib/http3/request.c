@@ -222,13 +222,13 @@ void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t l
 
 	/* the application may have cancelled within this turn, too */
 	if (req->finished || req->due & QL_HTTP_DUE_DONE || (server && !req->announced))
-		ql_stream_credit(req->stream, len);
+		ql_http_credit(req, len);
 	else if (server && server->ops->data)
 		server->ops->data(req, data, len, server->arg);
 	else if (!server && req->ops->data)
 		req->ops->data(req, data, len);
 	else
-		ql_stream_credit(req->stream, len);
+		ql_http_credit(req, len);
 }
 
 void ql_http_got_end(struct ql_http_request *req)
@@ -329,7 +329,8 @@ bool ql_http_next_header(const struct ql_http_request *req, size_t *at, struct q
 
 void ql_http_credit(struct ql_http_request *req, size_t bytes)
 {
-	ql_stream_credit(req->stream, bytes);
+	if (req->stream)
+		ql_stream_credit(req->stream, bytes);
 }
 
 void ql_http_resume(struct ql_http_request *req)

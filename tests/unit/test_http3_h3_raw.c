@@ -526,6 +526,45 @@ START_TEST(malformed_response)
 }
 END_TEST
 
+/* :status 200 and the dynamic table's first entry, which an instruction inserts */
+#define BLOCKED "\x01\x04\x02\x00\xd9\x80"
+#define INSERT	"\x02\x3f\xbd\x01\x41\x61\x01\x62"
+
+/* The streams of two responses close before the table has what their fields refer to. */
+START_TEST(response_waits_for_the_table)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		respond_raw(i, B(BLOCKED "\x00\x02hi"), true);
+	fake_run(rig.client);
+	ck_assert(rig_stream(rig.client, 0)->closed);
+	ck_assert_uint_eq(rig.at_client[0].calls + rig.at_client[0].done, 0);
+	if (_i == 1) { /* one of them is given up meanwhile */
+		ql_http_cancel(rig.at_client[1].req, QL_H3_REQUEST_CANCELLED);
+		fake_run(rig.client);
+		ck_assert_uint_eq(rig.at_client[1].done, 1);
+	}
+	if (_i == 2) { /* the entry never comes */
+		ql_http_close(rig.http);
+		fake_run(rig.client);
+		ck_assert_uint_eq(rig.at_client[0].done, 1);
+		ck_assert_int_eq(rig.at_client[0].error, -ECONNABORTED);
+		return;
+	}
+	send_new(rig.peer, false, B(INSERT), false);
+	fake_run(rig.client);
+	ck_assert(!rig.client->closed);
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct seen *s = &rig.at_client[i];
+		bool cancelled = _i == 1 && i == 1;
+
+		ck_assert_uint_eq(s->done, 1);
+		ck_assert_int_eq(s->error, cancelled ? -ECANCELED : 0);
+		ck_assert_uint_eq(s->status, cancelled ? 0 : 200);
+		ck_assert_uint_eq(s->len, cancelled ? 0 : 2);
+	}
+}
+END_TEST
+
 START_TEST(cut_response)
 {
 	/* an end without a response, and within a frame */
@@ -753,6 +792,7 @@ int main(void)
 	tcase_add_checked_fixture(c, setup_client, rig_teardown);
 	tcase_add_test(c, interim_responses);
 	tcase_add_loop_test(c, malformed_response, 0, COUNT(bad_responses));
+	tcase_add_loop_test(c, response_waits_for_the_table, 0, 3);
 	tcase_add_loop_test(c, cut_response, 0, 2);
 	tcase_add_test(c, goaway);
 	tcase_add_test(c, reset_response);
