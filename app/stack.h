@@ -70,14 +70,14 @@ struct ql_net_options {
 		 ql_option_suites, offsetof(type, member.suites)},                                \
 		{"max-data",                                                                      \
 		 "BYTES",                                                                         \
-		 "receive window of a connection at first [16 MiB]",                                       \
+		 "receive window of a connection at first [16 MiB]",                              \
 		 ql_option_u64,                                                                   \
 		 offsetof(type, member.max_data),                                                 \
 		 1024,                                                                            \
 		 UINT64_C(1) << 40},                                                              \
 		{"max-stream-data",                                                               \
 		 "BYTES",                                                                         \
-		 "receive window of a stream at first [4 MiB]",                                            \
+		 "receive window of a stream at first [4 MiB]",                                   \
 		 ql_option_u64,                                                                   \
 		 offsetof(type, member.max_stream_data),                                          \
 		 1024,                                                                            \
