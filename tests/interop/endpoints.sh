@@ -64,10 +64,12 @@ client_qlane() {
 	multiplexing) PEER_OPTIONS=(--parallel 1999) ;;
 	amplification) PEER_OPTIONS=(--handshake-timeout 120) ;;
 	handshakeloss | handshakecorruption)
-		PEER_OPTIONS=(--connections 50 --requests 1 --handshake-timeout 120)
+		PEER_OPTIONS=(--connections 50 --requests 1 --handshake-timeout 120 --idle-timeout 120)
 		;;
 	multiconnect) PEER_OPTIONS=(--connections 50 --requests 1) ;;
-	resumption | zerortt | v2 | versionnegotiation | datagrams) endpoint_cannot "not yet by qlane-client" ;;
+	v2) PEER_OPTIONS=(--versions 2,1 --first-version 1) ;;
+	versionnegotiation) PEER_OPTIONS=(--versions 2,1 --first-version 2) ;;
+	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-client" ;;
 	esac
 }
 
@@ -76,8 +78,11 @@ server_qlane() {
 	chacha20) PEER_OPTIONS=(--ciphers chacha20) ;;
 	retry) PEER_OPTIONS=(--retry always) ;;
 	preferred) PEER_OPTIONS=(--ip "$PREFERRED/24" --preferred "$PREFERRED:$PORT") ;;
-	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--handshake-timeout 120) ;;
-	resumption | zerortt | v2 | datagrams) endpoint_cannot "not yet by qlane-server" ;;
+	handshakeloss | handshakecorruption | amplification)
+		PEER_OPTIONS=(--handshake-timeout 120 --idle-timeout 120)
+		;;
+	v2) PEER_OPTIONS=(--versions 2,1) ;;
+	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-server" ;;
 	esac
 }
 
@@ -108,6 +113,9 @@ server_ngtcp2() { # PEER
 	v2)
 		[ "$1" != ngtcp2 ] || endpoint_cannot "its v2 is that of a draft"
 		PEER_OPTIONS=(--preferred-versions=v2)
+		;;
+	versionnegotiation)
+		[ "$1" = ngtcp2 ] || endpoint_cannot "it takes every version that our client has"
 		;;
 	preferred) PEER_OPTIONS=("--preferred-ipv4-addr=$PREFERRED:$PORT") ;;
 	handshakeloss | handshakecorruption | amplification) PEER_OPTIONS=(--handshake-timeout=120s --timeout=120s) ;;
@@ -156,6 +164,7 @@ client_aioquic() {
 server_aioquic() {
 	case $CASE in
 	retry) PEER_OPTIONS=(--retry) ;;
+	versionnegotiation) endpoint_cannot "it takes every version that our client has" ;;
 	migration) endpoint_cannot "it answers a probe only on the path that it uses already" ;;
 	ecn | preferred) endpoint_cannot "it does not have that" ;;
 	esac
@@ -179,7 +188,8 @@ server_quicgo() { # PEER
 	local testcase=transfer
 	case $CASE in
 	http3 | chacha20 | retry) testcase=$CASE ;;
-	v2) [ "$1" != quicgo ] || endpoint_cannot "its v2 is that of a draft" ;;
+	v2) endpoint_cannot "it never changes the version" ;;
+	versionnegotiation) [ "$1" = quicgo ] || endpoint_cannot "it takes every version that our client has" ;;
 	preferred) endpoint_cannot "it does not have that" ;;
 	datagrams) endpoint_cannot "its test programs have no datagrams" ;;
 	ecn) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not do it" ;;
