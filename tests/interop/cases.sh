@@ -127,7 +127,7 @@ from_client() {
 
 # Connections that got as far as the server's Handshake packets, by the server's IDs.
 case_connections() {
-	case_packets server "$(from_server) && quic.long.packet_type == 2" quic.scid |
+	case_packets server "$(from_server) && (quic.long.packet_type == 2 || quic.long.packet_type_v2 == 3)" quic.scid |
 		tr , '\n' | sort -u | grep -c . || true
 }
 

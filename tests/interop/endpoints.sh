@@ -67,8 +67,8 @@ client_qlane() {
 		PEER_OPTIONS=(--connections 50 --requests 1 --handshake-timeout 120 --idle-timeout 120)
 		;;
 	multiconnect) PEER_OPTIONS=(--connections 50 --requests 1) ;;
-	v2) PEER_OPTIONS=(--versions 2,1 --first-version 1) ;;
-	versionnegotiation) PEER_OPTIONS=(--versions 2,1 --first-version 2) ;;
+	v2) PEER_OPTIONS=("--versions=2,1" --first-version 1) ;;
+	versionnegotiation) PEER_OPTIONS=("--versions=2,1" --first-version 2) ;;
 	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-client" ;;
 	esac
 }
@@ -81,7 +81,7 @@ server_qlane() {
 	handshakeloss | handshakecorruption | amplification)
 		PEER_OPTIONS=(--handshake-timeout 120 --idle-timeout 120)
 		;;
-	v2) PEER_OPTIONS=(--versions 2,1) ;;
+	v2) PEER_OPTIONS=("--versions=2,1") ;;
 	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-server" ;;
 	esac
 }
