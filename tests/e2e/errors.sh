@@ -99,6 +99,9 @@ bad_arguments() {
 	server 'alpn' 'h9' -- "${QL_TAP_ARGS[@]}" --alpn h9 "${rest[@]}"
 	server 'cc' 'vegas' 'newreno, cubic or bbr' -- "${QL_TAP_ARGS[@]}" --cc vegas "${rest[@]}"
 	client 'cc' 'vegas' -- "${QL_TAP_ARGS[@]}" --cc vegas --insecure "https://$QL_KERNEL4/file"
+	server 'versions' '3' '1 or 2' -- "${QL_TAP_ARGS[@]}" --versions 3 "${rest[@]}"
+	client 'first-version' '--versions' -- "${QL_TAP_ARGS[@]}" --versions 1 --first-version 2 \
+		--insecure "https://$QL_KERNEL4/file"
 	server 'frobnicate' -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
 	client 'url|scheme|https' 'ftp://' -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
 	client 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"

@@ -35,6 +35,15 @@ with_qlog() { # ARGUMENT...
 		qlog/*_client.sqlog qlog/*_server.sqlog || ql_fail "the qlog files are not right"
 }
 
+# Which version of QUIC comes of the options, which are those of both ends.
+version() { # 1 for version 2, else 0; OPTION...
+	local want=$1
+	shift
+	QL_MORE=(--json "$@")
+	fetch h3 "$QL_OUR4" one.bin
+	grep -q "\"version_2\":$want," client.log || ql_fail "not the version that was expected"
+}
+
 QL_MORE=()
 ql_before ql_need_programs "$QL_CLIENT"
 ql_isolate "$@"
@@ -46,5 +55,10 @@ ql_test loopback-h3-ipv6-100MB 60 fetch h3 "[$QL_OUR6]" big.bin
 ql_test loopback-h3-1000-files 60 fetch h3 "$QL_OUR4" "${SMALL[@]}"
 ql_test loopback-hq-100MB 60 fetch hq-interop "$QL_OUR4" big.bin
 ql_test loopback-qlog-100-files 60 with_qlog h3 "$QL_OUR4" "${SMALL[@]:0:100}"
+ql_test loopback-versions 30 version 0
+ql_test loopback-versions-upgrade 30 version 1 --versions 2,1
+ql_test loopback-versions-only-2 30 version 1 --versions 2
+ql_test loopback-versions-first-2 30 version 1 --first-version 2
+ql_test loopback-versions-back-to-1 30 version 0 --versions 1,2 --first-version 2
 ql_test loopback-hq-1000-files 60 fetch hq-interop "[$QL_OUR6]" "${SMALL[@]}"
 ql_end

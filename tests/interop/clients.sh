@@ -9,6 +9,8 @@
 . "$QL_TOP/tests/lib/files.sh"
 # shellcheck source=tests/lib/qlane.sh
 . "$QL_TOP/tests/lib/qlane.sh"
+# shellcheck source=tests/lib/capture.sh
+. "$QL_TOP/tests/lib/capture.sh"
 # shellcheck source=tests/interop/peers.sh
 . "$QL_TOP/tests/interop/peers.sh"
 
@@ -62,6 +64,22 @@ retry() { # CLIENT PROTO ADDRESS PATH...
 	ql_server_start --retry always
 	fetch_from "$@"
 	grep -qE '^ +retries +[1-9]' server.log || ql_fail "there was no Retry"
+}
+
+# A client that offers version 2 of QUIC ends up with it.
+version_2() { # CLIENT OPTION...
+	local client=$1 n
+	shift
+	ql_server_start "$@"
+	ql_capture_start "$QL_IFACE" v2.pcap
+	peer_client_fetch "$client" h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" out five.bin
+	ql_capture_stop v2.pcap
+	ql_same "$WWW" out five.bin
+	n=$(ql_capture_count v2.pcap none 'quic.version == 0x6b3343cf && quic.long.packet_type_v2 == 3')
+	[ "$n" -ge 2 ] || ql_fail "$n datagrams with Handshake packets of version 2"
+	n=$(ql_capture_count v2.pcap none 'quic.version == 1 && quic.long.packet_type == 2')
+	[ "$n" -eq 0 ] || ql_fail "$n datagrams with Handshake packets of version 1"
+	ql_server_stop
 }
 
 # Two clients of different code bases at once, and afterwards a third still finds the server.
@@ -132,6 +150,7 @@ for client in ngtcp2 curl aioquic; do
 done
 ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
+ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
 ql_test server-missing-file 30 missing_file

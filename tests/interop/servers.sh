@@ -53,6 +53,17 @@ retry() { # SERVER ADDRESS PATH...
 	ql_stop "$PEER_PID" || true
 }
 
+# QUIC's version that client and server agree on is 2, or is not.
+version() { # SERVER WANT OPTION...
+	local server=$1 want=$2
+	shift 2
+	serve "$server"
+	ql_client --ca "$CERT/ca.pem" --json --out out "$@" "https://$QL_KERNEL4:$QL_PORT/five.bin"
+	grep -q "\"version_2\":$want," client.log || ql_fail "not the version that was expected"
+	ql_same "$WWW" out five.bin
+	ql_stop "$PEER_PID" || true
+}
+
 # A certificate of an authority that the client was not told to trust ends the fetch; --insecure
 # says that it does not matter.
 distrust() { # SERVER
@@ -113,6 +124,11 @@ for server in ngtcp2:5 nginx:1; do
 	ql_test "client-${server%:*}-migration-port" 60 migrate "${server%:*}" "${server#*:}"
 	ql_test "client-${server%:*}-migration-address" 60 migrate "${server%:*}" "${server#*:}" --ip 10.9.0.4/24
 done
+ql_test client-aioquic-v2-upgrade 60 version aioquic 1 --versions 2,1
+ql_test client-aioquic-v2-at-once 60 version aioquic 1 --versions 2,1 --first-version 2
+ql_test client-nginx-no-v2 60 version nginx 0 --versions 2,1
+# which has to say so first
+ql_test client-nginx-no-v2-after-all 60 version nginx 0 --first-version 2
 ql_test client-distrusts 60 distrust nginx
 ql_test client-wrong-name 60 wrong_name nginx
 ql_test client-missing-file 60 missing_file nginx
