@@ -59,6 +59,7 @@ struct ql_qlog_trace {
 	uint8_t state; /* enum ql_conn_state, as told */
 	bool closed;
 	uint32_t key_phase;
+	uint32_t version; /* as told */
 	uint32_t mtu;
 	const char *congestion;
 	struct ql_qlog_metrics metrics;
@@ -95,6 +96,9 @@ void ql_qlog_end(struct ql_qlog_trace *t, struct ql_json *j);
 void ql_qlog_started(struct ql_qlog_trace *t, const struct ql_conn *conn, bool wall_clock);
 /* The last events. */
 void ql_qlog_ended(struct ql_qlog_trace *t, const struct ql_conn *conn);
+/* The versions: ours and the one in use, or ours and those of a Version Negotiation packet. */
+void ql_qlog_versions(struct ql_qlog_trace *t, const struct ql_conn *conn,
+		      const struct ql_pkt_hdr *negotiation);
 void ql_qlog_metrics(void *trace, const struct ql_conn *conn);
 /* The events that follow are about this path. */
 void ql_qlog_set_tuple(struct ql_qlog_trace *t, const struct ql_conn *conn,

@@ -8,18 +8,37 @@
 
 /* ---- Beginning and end ---- */
 
-static void versions(struct ql_json *j, const char *key, uint32_t version)
+static void put_version(struct ql_json *j, const char *key, uint32_t version)
 {
 	uint8_t bytes[4];
 
 	ql_put_be32(bytes, version);
-	if (key) {
-		ql_json_open(j, key, '[');
-		ql_json_hex(j, NULL, bytes, sizeof(bytes));
-		ql_json_close(j, ']');
+	ql_json_hex(j, key, bytes, sizeof(bytes));
+}
+
+void ql_qlog_versions(struct ql_qlog_trace *t, const struct ql_conn *conn,
+		      const struct ql_pkt_hdr *negotiation)
+{
+	uint32_t ours[QL_VERSIONS_MAX];
+	unsigned int n = ql_versions(&conn->hs->endpoint.transport, ours);
+	struct ql_json j;
+
+	if (!ql_qlog_begin(t, &j, conn->host->now, "quic:version_information"))
+		return;
+	ql_json_open(&j, t->server ? "server_versions" : "client_versions", '[');
+	for (unsigned int i = 0; i < n; i++)
+		put_version(&j, NULL, ours[i]);
+	ql_json_close(&j, ']');
+	if (negotiation) {
+		ql_json_open(&j, "server_versions", '[');
+		for (size_t i = 0; i < ql_pkt_vn_count(negotiation) && i < QL_TP_VERSIONS_MAX; i++)
+			put_version(&j, NULL, ql_pkt_vn_version(negotiation, i));
+		ql_json_close(&j, ']');
 	} else {
-		ql_json_hex(j, "chosen_version", bytes, sizeof(bytes));
+		put_version(&j, "chosen_version", conn->version);
+		t->version = conn->version;
 	}
+	ql_qlog_end(t, &j);
 }
 
 static void put_wall_clock(struct ql_json *j)
@@ -150,11 +169,7 @@ void ql_qlog_started(struct ql_qlog_trace *t, const struct ql_conn *conn, bool w
 		endpoint(&j, "remote", &conn->path.remote);
 		ql_qlog_end(t, &j);
 	}
-	if (ql_qlog_begin(t, &j, now, "quic:version_information")) {
-		versions(&j, t->server ? "server_versions" : "client_versions", conn->version);
-		versions(&j, NULL, conn->version);
-		ql_qlog_end(t, &j);
-	}
+	ql_qlog_versions(t, conn, NULL);
 	if (!t->server)
 		put_alpn(t, conn, NULL);
 	put_recovery(t, conn);

@@ -262,6 +262,17 @@ static void packet(struct ql_json *j, size_t len, const uint8_t *payload, size_t
 
 /* ---- Events ---- */
 
+/* What a packet shows besides itself. */
+static void begin(struct ql_qlog_trace *t, const struct ql_conn *conn, const struct ql_path *path,
+		  bool received, struct ql_cid_view dcid)
+{
+	ql_qlog_set_tuple(t, conn, path);
+	if (conn->version != t->version && conn->hs)
+		ql_qlog_versions(t, conn, NULL);
+	if (ql_path_eq(path, &conn->path))
+		ql_qlog_cid(t, conn, received, dcid);
+}
+
 void ql_qlog_sent(void *trace, const struct ql_conn *conn, const struct ql_seal_job *job,
 		  unsigned int flags, const struct ql_path *path)
 {
@@ -272,9 +283,7 @@ void ql_qlog_sent(void *trace, const struct ql_conn *conn, const struct ql_seal_
 
 	if (ql_pkt_parse(job->hdr, len, job->hdr_len - 1u - job->pn_len, &h) < 0)
 		return;
-	ql_qlog_set_tuple(t, conn, path);
-	if (ql_path_eq(path, &conn->path))
-		ql_qlog_cid(t, conn, false, h.dcid);
+	begin(t, conn, path, false, h.dcid);
 	if (ql_qlog_begin(t, &j, conn->host->now, "quic:packet_sent")) {
 		header(&j, &h, job->hdr[0], job->pn);
 		packet(&j, len, job->hdr + job->hdr_len, job->payload_len,
@@ -298,9 +307,7 @@ void ql_qlog_received(void *trace, const struct ql_conn *conn, enum ql_pkt_type 
 	t->genuine = true;
 	if (ql_pkt_parse(job->pkt, job->len, QL_LOCAL_CID_LEN, &h) < 0)
 		return;
-	ql_qlog_set_tuple(t, conn, path);
-	if (ql_path_eq(path, &conn->path))
-		ql_qlog_cid(t, conn, true, h.dcid);
+	begin(t, conn, path, true, h.dcid);
 	if (ql_qlog_begin(t, &j, conn->host->now, "quic:packet_received")) {
 		header(&j, &h, job->first, job->pn);
 		packet(&j, job->len, job->payload, job->payload_len, exponent);
@@ -329,6 +336,8 @@ void ql_qlog_answered(void *trace, const struct ql_conn *conn, const struct ql_p
 	}
 	raw(&j, "length", hdr->size);
 	ql_qlog_end(t, &j);
+	if (vn)
+		ql_qlog_versions(t, conn, hdr);
 }
 
 void ql_qlog_dropped(void *trace, const struct ql_conn *conn, enum ql_drop reason)

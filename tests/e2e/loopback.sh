@@ -44,6 +44,16 @@ version() { # 1 for version 2, else 0; OPTION...
 	grep -q "\"version_2\":$want," client.log || ql_fail "not the version that was expected"
 }
 
+# The simulator's, of both ends; and a folder that is not there.
+simulator() {
+	local sim=$QL_BUILD/tests/sim/qlane-sim
+	mkdir qlog
+	"$sim" --scenario chaos --seeds 1-20 --qlog qlog || ql_fail "exit code $?"
+	"$QL_TOP/tests/lib/qlog.py" qlog/*.sqlog || ql_fail "the qlog files are not right"
+	! "$sim" --scenario chaos --seeds 1 --qlog no-such-dir >bad.log 2>&1 || ql_fail "exit code 0"
+	grep -- '--qlog no-such-dir: No such' bad.log || ql_fail "no message"
+}
+
 QL_MORE=()
 ql_before ql_need_programs "$QL_CLIENT"
 ql_isolate "$@"
@@ -60,5 +70,6 @@ ql_test loopback-versions-upgrade 30 version 1 --versions 2,1
 ql_test loopback-versions-only-2 30 version 1 --versions 2
 ql_test loopback-versions-first-2 30 version 1 --first-version 2
 ql_test loopback-versions-back-to-1 30 version 0 --versions 1,2 --first-version 2
+ql_test loopback-qlog-simulator 60 simulator
 ql_test loopback-hq-1000-files 60 fetch hq-interop "[$QL_OUR6]" "${SMALL[@]}"
 ql_end

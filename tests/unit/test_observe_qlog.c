@@ -272,6 +272,47 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* A server that goes on in version 2, and one that speaks nothing of the client's. */
+START_TEST(test_versions)
+{
+	struct ql_transport transport = {.versions = {QL_VERSION_2, QL_VERSION_1}};
+	struct sim_job job = {.streams = 1, .download = 10 * KB};
+	uint32_t unknown = 0x1a2a3a4a;
+	struct ql_path path;
+	uint8_t buf[200], *end;
+	const struct ql_conn *c;
+
+	open_qlog(0);
+	open_pair(13, &transport, &job, QL_RETRY_NEVER);
+	close_all();
+	check_files("--pair --has quic:version_information=4");
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(count(files[i], "\"chosen_version\":\"00000001\""), 1);
+		ck_assert_uint_eq(count(files[i], "\"chosen_version\":\"6b3343cf\""), 1);
+	}
+	remove_files();
+
+	open_qlog(0);
+	open_pair(13, &transport, &job, QL_RETRY_NEVER);
+	c = conn_of(&p, SIM_CLIENT);
+	path = *ql_conn_path(c);
+	end = ql_pkt_put_version_negotiation(buf, buf + sizeof(buf), 0,
+					     ql_cid_view(&c->local_cids.e[0].cid),
+					     ql_cid_view(&c->hs->original_dcid), &unknown, 1);
+	sim_inject(p.sim, SIM_CLIENT, &path, buf, (size_t)(end - buf));
+	run_out(&p, 60 * SEC);
+	finish(&p);
+	ck_assert_int_eq(ql_qlog_close(qlog), 0);
+	ck_assert_uint_eq(find_files(), 1);
+	ck_assert_uint_eq(
+		count(files[SIM_CLIENT], "\"packet_type\":\"version_negotiation\",\"version\""), 1);
+	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"supported_versions\":[\"1a2a3a4a\"]"), 1);
+	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"server_versions\":[\"1a2a3a4a\"]}"), 1);
+	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"trigger\":\"version_mismatch\""), 1);
+	remove_files();
+}
+END_TEST
+
 /* ---- As large as it gets ---- */
 
 static struct ql_json error_json(char *buf, size_t size, uint64_t code, bool app)
@@ -586,6 +627,7 @@ int main(void)
 	tcase_add_test(tc, test_deterministic);
 	tcase_add_test(tc, test_rare);
 	tcase_add_test(tc, test_refused);
+	tcase_add_test(tc, test_versions);
 	tcase_add_test(tc, test_errors);
 	tcase_add_test(tc, test_largest);
 	tcase_add_test(tc, test_memory);
