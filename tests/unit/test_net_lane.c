@@ -460,8 +460,6 @@ int main(void)
 {
 	Suite *s = suite_create("net/lane");
 	TCase *tc = tcase_create("all");
-	SRunner *sr;
-	int failed;
 
 	rig_eal(NULL);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -479,11 +477,5 @@ int main(void)
 	tcase_add_test(tc, clock_in_ns);
 	tcase_add_test(tc, drop_names);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_NOFORK);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	rte_eal_cleanup();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rig_run(s);
 }

@@ -193,8 +193,6 @@ int main(void)
 {
 	Suite *s = suite_create("net/port");
 	TCase *tc = tcase_create("all");
-	SRunner *sr;
-	int failed;
 
 	rig_eal("--log-level=lib.ethdev:critical");
 	tcase_set_timeout(tc, 30);
@@ -211,11 +209,5 @@ int main(void)
 	tcase_add_test(tc, kernel_addresses_without_tap);
 	tcase_add_test(tc, in_use);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_set_fork_status(sr, CK_NOFORK);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	rte_eal_cleanup();
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rig_run(s);
 }

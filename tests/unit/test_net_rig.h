@@ -150,24 +150,30 @@ T_UNUSED static uint64_t rig_all_drops(void)
 	return n;
 }
 
-/* Run a case of tests in this process, for the EAL starts only once. */
-T_UNUSED static int rig_main(const char *name, void (*add)(TCase *))
+/* Run a suite in this process, for the EAL starts only once, and end the EAL. Returns main()'s. */
+T_UNUSED static int rig_run(Suite *s)
 {
-	Suite *s = suite_create(name);
-	TCase *tc = tcase_create("all");
-	SRunner *sr;
+	SRunner *sr = srunner_create(s);
 	int failed;
 
-	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
-	add(tc);
-	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
 	srunner_set_fork_status(sr, CK_NOFORK);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
 	rte_eal_cleanup();
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* The same for a case of tests that all have a rig. */
+T_UNUSED static int rig_main(const char *name, void (*add)(TCase *))
+{
+	Suite *s = suite_create(name);
+	TCase *tc = tcase_create("all");
+
+	tcase_add_checked_fixture(tc, rig_setup, rig_teardown);
+	add(tc);
+	suite_add_tcase(s, tc);
+	return rig_run(s);
 }
 
 #endif /* TEST_NET_RIG_H */
