@@ -236,6 +236,7 @@ START_TEST(test_rare)
 	ck_assert_uint_eq(count(files[SIM_SERVER], "\"trigger\":\"local_update\""), 2);
 	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"trigger\":\"remote_update\""), 2);
 	ck_assert_uint_gt(count(files[SIM_CLIENT], "\"key_phase_bit\":true"), 2);
+	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"key_phase\":1,"), 2);
 	ck_assert_uint_eq(count(files[SIM_CLIENT], "\"new\":\"migration_complete\""), 1);
 	ck_assert_uint_eq(count(files[SIM_SERVER], "\"new\":\"migration_complete\""), 1);
 	ck_assert_uint_gt(count(files[SIM_SERVER], "\"tuple\":\"1\""), 10);
