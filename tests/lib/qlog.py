@@ -323,7 +323,8 @@ def main():
         try:
             if (c_head["trace"]["vantage_point"]["type"] != "client" or
                     s_head["trace"]["vantage_point"]["type"] != "server" or
-                    c_head["trace"]["common_fields"] != s_head["trace"]["common_fields"]):
+                    c_head["trace"]["common_fields"]["group_id"] !=
+                    s_head["trace"]["common_fields"]["group_id"]):
                 raise Wrong("not the two ends of one connection")
             n = compare(client, server, args.lossy) + compare(server, client, args.lossy)
         except Wrong as e:
