@@ -10,7 +10,7 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-stamp=$(cd "$here" && cat assembly.awk install.sh options.h ql_rand.c ql_rand.h | sha256sum)
+stamp=$(cd "$here" && cat assembly.awk install.sh options.h ql_*.[ch] | sha256sum)
 stamp=${stamp:0:16}
 if [ "$*" = --stamp ]; then
 	echo "$stamp"
@@ -26,8 +26,8 @@ version=$(sed -n 's/^#define LIBWOLFSSL_VERSION_STRING "\(.*\)"/\1/p' wolfssl/ve
 
 rm -rf ql-build
 mkdir ql-build
-cp "$here/options.h" "$here/ql_rand.h" wolfssl/
-cp "$here/ql_rand.c" ql-build/
+cp "$here/options.h" "$here"/ql_*.h wolfssl/
+cp "$here"/ql_*.c ql-build/
 
 # Every header includes settings.h first: so the library and its users see the same options.
 grep -q '/\* Qlane \*/' wolfssl/wolfcrypt/settings.h ||

@@ -126,4 +126,7 @@
 #include <wolfssl/ql_rand.h>
 #endif
 
+/* The age of tickets: by the caller's clock, where one is set (<wolfssl/ql_time.h>). */
+#define USER_TICKS
+
 #endif /* WOLFSSL_OPTIONS_H */

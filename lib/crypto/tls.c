@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto/tls_ctx.h"
+#include "crypto/clock.h"
+#include "crypto/tls_impl.h"
 
 /* The TLS extension of RFC 9001, section 8.2. */
 #define TRANSPORT_PARAMETERS 0x39
@@ -21,17 +22,6 @@
 #define MESSAGE_MAX 65000
 
 enum {
-	CLIENT_HELLO = 1,
-	SERVER_HELLO = 2,
-	NEW_SESSION_TICKET = 4,
-	ENCRYPTED_EXTENSIONS = 8,
-	CERTIFICATE = 11,
-	CERTIFICATE_REQUEST = 13,
-	CERTIFICATE_VERIFY = 15,
-	FINISHED = 20,
-};
-
-enum {
 	ALERT_UNEXPECTED_MESSAGE = 10,
 	ALERT_BAD_CERTIFICATE = 42,
 	ALERT_HANDSHAKE_FAILURE = 40,
@@ -39,24 +29,7 @@ enum {
 	ALERT_NO_APPLICATION_PROTOCOL = 120,
 };
 
-struct ql_tls {
-	WOLFSSL *ssl;
-	const struct ql_tls_ctx *ctx;
-	const struct ql_tls_sink *sink;
-	void *arg;
-	struct ql_rng *rng;
-	char *name; /* client: host name to be found in the certificate; NULL for none */
-	struct ql_tls_messages messages;
-	bool complete;
-	bool params_delivered;
-	uint8_t alert; /* the last that wolfSSL wanted to send */
-	uint64_t error;
-	const char *reason;
-	char alpn[256];
-};
-
-/* The first error stays: those that follow are its consequences. */
-static void set_error(struct ql_tls *tls, uint64_t error, const char *reason)
+void ql_tls_set_error(struct ql_tls *tls, uint64_t error, const char *reason)
 {
 	if (tls->error)
 		return;
@@ -72,13 +45,15 @@ static bool message_allowed(bool server, enum ql_level level, uint8_t type)
 {
 	switch (level) {
 	case QL_LEVEL_INITIAL:
-		return type == (server ? CLIENT_HELLO : SERVER_HELLO);
+		return type == (server ? QL_TLS_CLIENT_HELLO : QL_TLS_SERVER_HELLO);
 	case QL_LEVEL_HANDSHAKE:
-		return type == FINISHED ||
-		       (!server && (type == ENCRYPTED_EXTENSIONS || type == CERTIFICATE_REQUEST ||
-				    type == CERTIFICATE || type == CERTIFICATE_VERIFY));
+		return type == QL_TLS_FINISHED ||
+		       (!server &&
+			(type == QL_TLS_ENCRYPTED_EXTENSIONS ||
+			 type == QL_TLS_CERTIFICATE_REQUEST || type == QL_TLS_CERTIFICATE ||
+			 type == QL_TLS_CERTIFICATE_VERIFY));
 	case QL_LEVEL_APP:
-		return !server && type == NEW_SESSION_TICKET;
+		return !server && type == QL_TLS_NEW_SESSION_TICKET;
 	default:
 		return false;
 	}
@@ -98,7 +73,7 @@ static size_t follow(struct ql_tls_messages *m, bool server, enum ql_level level
 		m->hdr[m->have++] = data[used++];
 		if (m->have == 1 && !message_allowed(server, level, m->hdr[0])) {
 			/* no authentication of the client after the handshake (RFC 9001, 4.4) */
-			*error = m->hdr[0] == CERTIFICATE_REQUEST && level == QL_LEVEL_APP
+			*error = m->hdr[0] == QL_TLS_CERTIFICATE_REQUEST && level == QL_LEVEL_APP
 					 ? QL_ERR_PROTOCOL_VIOLATION
 					 : QL_ERR_CRYPTO(ALERT_UNEXPECTED_MESSAGE);
 			return 0;
@@ -152,7 +127,7 @@ static uint64_t deliver_params(struct ql_tls *tls)
 	return tls->sink->peer_params(tls->arg, params, len);
 }
 
-static void learn_alpn(struct ql_tls *tls)
+void ql_tls_learn_alpn(struct ql_tls *tls)
 {
 	char *name;
 	word16 len;
@@ -173,7 +148,8 @@ static bool name_matches(struct ql_tls *tls)
 	WOLFSSL_X509 *cert;
 	bool ok;
 
-	if (!tls->name)
+	/* who resumes a session has shown to be whom it was made with */
+	if (!tls->name || wolfSSL_session_reused(tls->ssl))
 		return true;
 	cert = wolfSSL_get_peer_certificate(tls->ssl);
 	ok = cert &&
@@ -191,18 +167,18 @@ static bool peer_acceptable(struct ql_tls *tls)
 {
 	uint64_t error = deliver_params(tls);
 
-	learn_alpn(tls);
+	ql_tls_learn_alpn(tls);
 	if (error)
-		set_error(tls, error, "transport parameters refused");
+		ql_tls_set_error(tls, error, "transport parameters refused");
 	else if (!tls->params_delivered)
-		set_error(tls, QL_ERR_CRYPTO(ALERT_MISSING_EXTENSION),
-			  "peer sent no transport parameters");
+		ql_tls_set_error(tls, QL_ERR_CRYPTO(ALERT_MISSING_EXTENSION),
+				 "peer sent no transport parameters");
 	else if (!tls->alpn[0])
-		set_error(tls, QL_ERR_CRYPTO(ALERT_NO_APPLICATION_PROTOCOL),
-			  "no common application protocol");
+		ql_tls_set_error(tls, QL_ERR_CRYPTO(ALERT_NO_APPLICATION_PROTOCOL),
+				 "no common application protocol");
 	else if (!name_matches(tls))
-		set_error(tls, QL_ERR_CRYPTO(ALERT_BAD_CERTIFICATE),
-			  "certificate is for another name");
+		ql_tls_set_error(tls, QL_ERR_CRYPTO(ALERT_BAD_CERTIFICATE),
+				 "certificate is for another name");
 	return !tls->error;
 }
 
@@ -240,14 +216,20 @@ static void log_key(struct ql_tls *tls, enum ql_level level, bool client,
 	ql_wipe(line, sizeof(line));
 }
 
+void ql_tls_give_secret(struct ql_tls *tls, enum ql_level level, bool write,
+			const struct ql_secret *secret)
+{
+	log_key(tls, level, write != tls->ctx->server, secret);
+	tls->sink->secret(tls->arg, level, write, secret);
+}
+
 static void give_secret(struct ql_tls *tls, enum ql_level level, bool write, int suite,
 			const uint8_t *bytes)
 {
 	struct ql_secret secret = {.suite = (uint8_t)suite, .len = ql_suites[suite].hash_len};
 
 	memcpy(secret.bytes, bytes, secret.len);
-	log_key(tls, level, write != tls->ctx->server, &secret);
-	tls->sink->secret(tls->arg, level, write, &secret);
+	ql_tls_give_secret(tls, level, write, &secret);
 	ql_wipe(&secret, sizeof(secret));
 }
 
@@ -268,6 +250,12 @@ static int on_secrets(WOLFSSL *ssl, WOLFSSL_ENCRYPTION_LEVEL wolf_level, const u
 		return 0;
 	if ((tls->ctx->server || level == QL_LEVEL_APP) && !peer_acceptable(tls))
 		return 0;
+	if (level == QL_LEVEL_EARLY) {
+		ql_tls_session_secret(tls, suite, tls->ctx->server ? read : write);
+		return 1;
+	}
+	ql_tls_session_release(tls);
+	tls->answered = true;
 	if (write)
 		give_secret(tls, level, true, suite, write);
 	if (read)
@@ -281,7 +269,7 @@ static int on_send(WOLFSSL *ssl, WOLFSSL_ENCRYPTION_LEVEL level, const uint8_t *
 
 	if (tls->sink->send(tls->arg, (enum ql_level)level, data, len) == 0)
 		return 1;
-	set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
+	ql_tls_set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
 	return 0;
 }
 
@@ -311,10 +299,11 @@ const WOLFSSL_QUIC_METHOD ql_tls_quic_method = {
 static int wolf_failed(struct ql_tls *tls, int wolf_error)
 {
 	if (wolf_error == MEMORY_E)
-		set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
+		ql_tls_set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
 	else
-		set_error(tls, QL_ERR_CRYPTO(tls->alert ? tls->alert : ALERT_HANDSHAKE_FAILURE),
-			  wolfSSL_ERR_reason_error_string((unsigned long)wolf_error));
+		ql_tls_set_error(tls,
+				 QL_ERR_CRYPTO(tls->alert ? tls->alert : ALERT_HANDSHAKE_FAILURE),
+				 wolfSSL_ERR_reason_error_string((unsigned long)wolf_error));
 	return -EPROTO;
 }
 
@@ -410,18 +399,39 @@ static int start(struct ql_tls *tls, const struct ql_tls_args *args)
 	if (args->params_len > 0 && ql_tls_set_params(tls, args->params, args->params_len) < 0)
 		return -ENOMEM;
 	rc = use_alpn(tls, args);
+	if (rc == 0 && !tls->ctx->server)
+		rc = use_name(tls, args->sni);
+	if (rc == 0)
+		rc = ql_tls_session_start(tls, args);
 	if (rc || tls->ctx->server)
 		return rc;
-	rc = use_name(tls, args->sni);
-	if (rc)
-		return rc;
 	return drive(tls) ? -ENOMEM : 0; /* nothing else can fail in a ClientHello */
+}
+
+/* Randomness and time of wolfSSL's, while it works for this handshake. */
+struct attached {
+	struct ql_rng *rng;
+	int64_t ms;
+};
+
+static struct attached attach(const struct ql_tls *tls)
+{
+	/* above 0, which is the system's time */
+	int64_t ms = tls->now ? (int64_t)(ql_tls_now(tls) / QL_NSEC_PER_MSEC) + 1 : 0;
+
+	return (struct attached){.rng = ql_rng_attach(tls->rng), .ms = ql_clock_attach(ms)};
+}
+
+static void detach(const struct attached *before)
+{
+	ql_rng_attach(before->rng);
+	ql_clock_attach(before->ms);
 }
 
 int ql_tls_start(struct ql_tls **out, struct ql_tls_ctx *ctx, const struct ql_tls_args *args)
 {
 	struct ql_tls *tls = calloc(1, sizeof(*tls));
-	struct ql_rng *before;
+	struct attached before;
 	int rc;
 
 	*out = NULL;
@@ -431,10 +441,12 @@ int ql_tls_start(struct ql_tls **out, struct ql_tls_ctx *ctx, const struct ql_tl
 	tls->sink = args->sink;
 	tls->arg = args->arg;
 	tls->rng = args->rng;
+	tls->now = args->now;
+	tls->clock = args->clock;
 	tls->reason = "";
-	before = ql_rng_attach(tls->rng);
+	before = attach(tls);
 	rc = start(tls, args);
-	ql_rng_attach(before);
+	detach(&before);
 	if (rc) {
 		ql_tls_free(tls);
 		return rc;
@@ -447,50 +459,69 @@ int ql_tls_start(struct ql_tls **out, struct ql_tls_ctx *ctx, const struct ql_tl
 static int take(struct ql_tls *tls, enum ql_level level, const uint8_t *data, size_t len,
 		bool ended)
 {
+	uint8_t type = tls->messages.hdr[0];
 	uint64_t error;
 	int rc;
 
+	if (level == QL_LEVEL_APP && ql_tls_session_keep(tls, data, len) < 0) {
+		ql_tls_set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
+		return -EPROTO;
+	}
 	if (wolfSSL_provide_quic_data(tls->ssl, (WOLFSSL_ENCRYPTION_LEVEL)level, data, len) !=
 	    WOLFSSL_SUCCESS) {
-		set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
+		ql_tls_set_error(tls, QL_ERR_INTERNAL_ERROR, "out of memory");
 		return -EPROTO;
 	}
 	if (!ended)
 		return 0;
+	error = ql_tls_session_before(tls, type);
+	if (error) {
+		ql_tls_set_error(tls, error, "ticket refused");
+		return -EPROTO;
+	}
 	rc = drive(tls);
 	if (rc)
 		return rc;
+	ql_tls_session_after(tls, type);
 	error = deliver_params(tls);
 	if (error) {
-		set_error(tls, error, "transport parameters refused");
+		ql_tls_set_error(tls, error, "transport parameters refused");
 		return -EPROTO;
 	}
 	return 0;
 }
 
+/* wolfSSL's server does not always see that its level changes, when there may be early data. */
+static enum ql_level read_level(const struct ql_tls *tls)
+{
+	if (tls->ctx->server && tls->answered && !tls->complete)
+		return QL_LEVEL_HANDSHAKE;
+	return (enum ql_level)wolfSSL_quic_read_level(tls->ssl);
+}
+
 int ql_tls_recv(struct ql_tls *tls, enum ql_level level, const uint8_t *data, size_t len)
 {
-	struct ql_rng *before;
+	struct attached before;
 	int rc = 0;
 
 	if (tls->error)
 		return -EPROTO;
-	before = ql_rng_attach(tls->rng);
+	before = attach(tls);
 	while (len > 0 && rc == 0) {
 		uint64_t error = 0;
 		bool ended = false;
 		size_t n;
 
 		/* After each message, since it may have changed the level. */
-		if ((int)level != (int)wolfSSL_quic_read_level(tls->ssl)) {
-			set_error(tls, QL_ERR_PROTOCOL_VIOLATION,
-				  "handshake data at the wrong encryption level");
+		if (level != read_level(tls)) {
+			ql_tls_set_error(tls, QL_ERR_PROTOCOL_VIOLATION,
+					 "handshake data at the wrong encryption level");
 			rc = -EPROTO;
 			break;
 		}
 		n = follow(&tls->messages, tls->ctx->server, level, data, len, &ended, &error);
 		if (error) {
-			set_error(tls, error, "unexpected or oversized handshake message");
+			ql_tls_set_error(tls, error, "unexpected or oversized handshake message");
 			rc = -EPROTO;
 			break;
 		}
@@ -498,8 +529,13 @@ int ql_tls_recv(struct ql_tls *tls, enum ql_level level, const uint8_t *data, si
 		data += n;
 		len -= n;
 	}
-	ql_rng_attach(before);
+	detach(&before);
 	return rc;
+}
+
+bool ql_tls_resumed(const struct ql_tls *tls)
+{
+	return tls->complete && wolfSSL_session_reused(tls->ssl);
 }
 
 bool ql_tls_complete(const struct ql_tls *tls)
@@ -532,6 +568,7 @@ void ql_tls_free(struct ql_tls *tls)
 	if (!tls)
 		return;
 	wolfSSL_free(tls->ssl);
+	ql_tls_session_fini(tls);
 	free(tls->name);
 	free(tls);
 }

@@ -16,6 +16,7 @@
 
 #include "crypto/rng.h"
 #include "crypto/secret.h"
+#include "crypto/ticket.h"
 
 /* Encryption levels, each with its CRYPTO stream: RFC 9001, section 4.1.4. */
 enum ql_level {
@@ -45,7 +46,20 @@ struct ql_tls_sink {
 	 * that has not given its own to ql_tls_start() does it here, by ql_tls_set_params().
 	 */
 	uint64_t (*peer_params)(void *arg, const uint8_t *params, size_t len);
+	/*
+	 * Client, with a QL_LEVEL_EARLY secret: what the server has made of the early data, once.
+	 * Before peer_params when it was taken. (A server has it taken when it gets the secret.)
+	 */
+	void (*early)(void *arg, bool accepted);
+	/*
+	 * Client: a ticket came, and this is what resumes the session: at most QL_TLS_SESSION_MAX
+	 * bytes that only the same build of TLS understands. early: it allows early data. May be
+	 * NULL.
+	 */
+	void (*session)(void *arg, const uint8_t *data, size_t len, bool early);
 };
+
+#define QL_TLS_SESSION_MAX 3072
 
 struct ql_tls_args {
 	const struct ql_tls_sink *sink;
@@ -61,13 +75,36 @@ struct ql_tls_args {
 	const char *sni;
 	const uint8_t *params; /* our transport parameters, copied; see peer_params() */
 	size_t params_len;     /* 0: a server's come later */
+	/*
+	 * The time of tickets is *now + clock, ns. A NULL is the system's time. It is the caller's,
+	 * and may move between two calls.
+	 */
+	const uint64_t *now;
+	uint64_t clock;
+	/*
+	 * Early data (RFC 9001, 4.6). Server: take it, and say in tickets that it is. Client: send
+	 * it, if the session allows.
+	 */
+	bool early;
+	/* Server: gives tickets by these, with rng and now; NULL: none. Kept. */
+	struct ql_tickets *tickets;
+	/*
+	 * Server: what its clients may rely on when they send early data. It is taken only with
+	 * tickets that were given out with the same promise, byte for byte. During the call only.
+	 */
+	const uint8_t *promise;
+	size_t promise_len;
+	/* Client: as ql_tls_sink.session gave it; NULL for a full handshake. Of this server. */
+	const uint8_t *session;
+	size_t session_len;
 };
 
 struct ql_tls;
 
 /*
- * Begin; a client sends its ClientHello at once. 0; -EINVAL (no protocol, name missing or
- * malformed); -ENOMEM.
+ * Begin; a client sends its ClientHello at once, and has a QL_LEVEL_EARLY secret then if it may
+ * send early data. A session that is of no use, by age or otherwise, is passed over.
+ * 0; -EINVAL (no protocol, name missing or malformed); -ENOMEM.
  */
 int ql_tls_start(struct ql_tls **tls, struct ql_tls_ctx *ctx, const struct ql_tls_args *args);
 
@@ -78,12 +115,15 @@ int ql_tls_set_params(struct ql_tls *tls, const uint8_t *params, size_t len);
  * The next len bytes of the CRYPTO stream of a level, in order. 0; -EPROTO when the connection has
  * to be closed with ql_tls_error(), after which only ql_tls_free() is left.
  *
- * Complete means that our Finished is out and the peer's has been verified. A server then sends one
- * session ticket within the same call. QL_LEVEL_APP bytes are taken from then on only.
+ * Complete means that our Finished is out and the peer's has been verified. A server that has
+ * tickets then sends one within the same call. QL_LEVEL_APP bytes are taken from then on only.
  */
 int ql_tls_recv(struct ql_tls *tls, enum ql_level level, const uint8_t *data, size_t len);
 
 bool ql_tls_complete(const struct ql_tls *tls);
+
+/* The handshake has shown that both ends know the session's secret, instead of a certificate. */
+bool ql_tls_resumed(const struct ql_tls *tls);
 
 /* The QUIC error code (qlane/error.h) to close with, 0 while there is none. */
 uint64_t ql_tls_error(const struct ql_tls *tls);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "crypto/tls_ctx.h"
+#include "crypto/tls_impl.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -271,6 +271,8 @@ static bool setup(struct ql_tls_ctx *ctx, const struct ql_tls_config *config,
 		return fail(err, EINVAL, "this wolfSSL was built without QUIC; build it with");
 	/* Its table of 33 sessions for the whole process has a lock; tickets do without. */
 	wolfSSL_CTX_set_session_cache_mode(ctx->wolf, WOLFSSL_SESS_CACHE_OFF);
+	if (config->server && ql_tls_session_setup(ctx) < 0)
+		return fail(err, ENOMEM, "out of memory for the TLS context");
 	return set_suites(ctx, config->suites, err) &&
 	       (config->server || (set_groups(ctx, err) && load_authorities(ctx, config, err))) &&
 	       (!config->cert_file || load_cert(ctx, config->cert_file, err)) &&

@@ -2,7 +2,6 @@
 #include "crypto/token.h"
 
 #include <errno.h>
-#include <wolfssl/wolfcrypt/hmac.h>
 
 #include "crypto/secret.h"
 
@@ -19,55 +18,15 @@ enum {
 /* First byte, version, IP, port, and the connection ID of the Retry with its length. */
 #define AAD_MAX (1 + 4 + 16 + 2 + 1 + QL_CID_MAX)
 
-static int make_key(struct ql_tokens *t, struct ql_token_key *k, uint64_t period)
-{
-	static const char label[] = "qlane token";
-	static const uint8_t no_iv[QL_IV_LEN]; /* the nonce is in the token */
-	uint8_t info[sizeof(label) + 8], key[16];
-	int rc;
-
-	memcpy(info, label, sizeof(label));
-	ql_put_be64(info + sizeof(label), period);
-	rc = wc_HKDF_Expand(WC_SHA256, t->secret, sizeof(t->secret), info, sizeof(info), key,
-			    sizeof(key));
-	ql_aead_fini(&k->aead, t->mem);
-	if (rc == 0)
-		rc = ql_aead_init(&k->aead, t->mem, QL_AES128_GCM_SHA256, key, no_iv);
-	ql_wipe(key, sizeof(key));
-	k->period = period;
-	return rc ? -ENOMEM : 0;
-}
-
 int ql_tokens_init(struct ql_tokens *t, struct ql_mem *mem, const uint8_t secret[QL_TOKEN_SECRET])
 {
-	int rc;
-
 	memset(t, 0, sizeof(*t));
-	t->mem = mem;
-	memcpy(t->secret, secret, sizeof(t->secret));
-	rc = make_key(t, &t->keys[0], 0);
-	if (rc == 0)
-		rc = make_key(t, &t->keys[1], 1);
-	if (rc < 0)
-		ql_tokens_fini(t);
-	return rc;
+	return ql_period_keys_init(&t->keys, mem, secret, "qlane token");
 }
 
 void ql_tokens_fini(struct ql_tokens *t)
 {
-	for (unsigned int i = 0; i < 2; i++)
-		ql_aead_fini(&t->keys[i].aead, t->mem);
-	ql_wipe(t, sizeof(*t));
-}
-
-/* A period's key takes the place of the one two periods before; NULL without memory for it. */
-static const struct ql_aead *key_of(struct ql_tokens *t, uint64_t period)
-{
-	struct ql_token_key *k = &t->keys[period & 1];
-
-	if ((k->period != period || !k->aead.schedule) && make_key(t, k, period) < 0)
-		return NULL;
-	return &k->aead;
+	ql_period_keys_fini(&t->keys);
 }
 
 /* retry_scid is not looked at for NEW_TOKEN. */
@@ -92,8 +51,8 @@ static int seal(struct ql_tokens *t, struct ql_rng *rng, uint64_t now, uint8_t k
 		uint32_t version, const struct ql_addr *client, struct ql_cid_view retry_scid,
 		uint8_t *token, size_t len)
 {
-	uint64_t period = now / QL_TOKEN_PERIOD;
-	const struct ql_aead *aead = key_of(t, period);
+	uint64_t period = now / QL_PERIOD;
+	const struct ql_aead *aead = ql_period_key(&t->keys, period);
 	uint8_t aad[AAD_MAX];
 	size_t aad_len;
 
@@ -144,7 +103,7 @@ int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const str
 		  struct ql_cid_view dcid, const uint8_t *token, size_t len, struct ql_token *out)
 {
 	enum ql_token_kind kind = ql_token_kind(token, len);
-	uint64_t period = now / QL_TOKEN_PERIOD, expires;
+	uint64_t period = now / QL_PERIOD, expires;
 	uint8_t aad[AAD_MAX], text[QL_TOKEN_RETRY_LEN];
 	const struct ql_aead *aead;
 	size_t aad_len;
@@ -155,7 +114,7 @@ int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const str
 		period--;
 	else if ((period & PERIOD_MASK) != (token[0] & PERIOD_MASK))
 		return -EBADMSG;
-	aead = key_of(t, period);
+	aead = ql_period_key(&t->keys, period);
 	if (!aead)
 		return -EBADMSG;
 	memcpy(text, token, len);

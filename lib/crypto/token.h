@@ -13,9 +13,8 @@
  * NEW_TOKEN, whose client comes back from another port. So are the version of QUIC (RFC 9369,
  * section 5) and the connection ID that the Retry gave the client: the token is good for no other.
  *
- * Keys follow from one secret and the number of the period of QL_TOKEN_PERIOD that it is; those of
- * this period and of the one before open tokens. Engines with the same secret and the same clock
- * take each other's tokens.
+ * Keys change with the time (period.h); engines with the same secret and the same clock take each
+ * other's tokens.
  */
 #ifndef QL_CRYPTO_TOKEN_H
 #define QL_CRYPTO_TOKEN_H
@@ -25,14 +24,13 @@
 
 #include <qlane/common.h>
 
-#include "crypto/protect.h"
+#include "crypto/period.h"
 #include "crypto/rng.h"
 #include "wire/cid.h"
 
-#define QL_TOKEN_SECRET	    32
-#define QL_TOKEN_PERIOD	    (12 * 3600 * QL_NSEC_PER_SEC)
+#define QL_TOKEN_SECRET	    QL_PERIOD_SECRET
 #define QL_TOKEN_RETRY_LIFE (15 * QL_NSEC_PER_SEC)
-#define QL_TOKEN_NEW_LIFE   QL_TOKEN_PERIOD
+#define QL_TOKEN_NEW_LIFE   QL_PERIOD
 #define QL_TOKEN_NEW_LEN    (1 + QL_IV_LEN + 8 + QL_TAG_LEN)
 #define QL_TOKEN_RETRY_LEN  (QL_TOKEN_NEW_LEN + 1 + QL_CID_MAX)
 #define QL_TOKEN_SEEN	    8192 /* used ones that are remembered; power of two */
@@ -43,15 +41,8 @@ enum ql_token_kind {
 	QL_TOKEN_OTHER, /* neither: nothing of ours */
 };
 
-struct ql_token_key {
-	struct ql_aead aead;
-	uint64_t period; /* that it is the key of */
-};
-
 struct ql_tokens {
-	struct ql_mem *mem;
-	uint8_t secret[QL_TOKEN_SECRET];
-	struct ql_token_key keys[2];  /* of even and of odd periods */
+	struct ql_period_keys keys;
 	uint64_t seen[QL_TOKEN_SEEN]; /* by their nonces, a later one over an earlier one */
 };
 

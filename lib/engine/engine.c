@@ -114,7 +114,7 @@ static int take_tables(struct ql_engine *e, const struct ql_engine_config *confi
 /* Everything that creation took, or the part of it that it got to. */
 static void give(struct ql_engine *e)
 {
-	if (e->tokens.mem)
+	if (e->tokens.keys.mem)
 		ql_tokens_fini(&e->tokens);
 	ql_resets_fini(&e->resets);
 	ql_conntable_fini(&e->table);

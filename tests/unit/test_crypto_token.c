@@ -5,7 +5,7 @@
 
 #include "crypto/token.h"
 
-#define START (100 * QL_TOKEN_PERIOD)
+#define START (100 * QL_PERIOD)
 #define SEC   QL_NSEC_PER_SEC
 
 static _Alignas(64) uint8_t region[1 << 16];
@@ -162,7 +162,7 @@ START_TEST(test_expired)
 	for (unsigned int retry = 0; retry < 2; retry++) {
 		uint64_t life = retry ? QL_TOKEN_RETRY_LIFE : QL_TOKEN_NEW_LIFE;
 		/* in the middle of a period, and close to its end */
-		uint64_t starts[] = {START + QL_TOKEN_PERIOD / 2, START + QL_TOKEN_PERIOD - 1, 0};
+		uint64_t starts[] = {START + QL_PERIOD / 2, START + QL_PERIOD - 1, 0};
 
 		for (unsigned int i = 0; i < 3; i++) {
 			size_t len = make(retry, starts[i]);
@@ -171,8 +171,8 @@ START_TEST(test_expired)
 			ck_assert_int_eq(open_at(len, starts[i] + life + 1),
 					 i == 1 && !retry ? -EBADMSG : -ETIMEDOUT);
 			/* with its key gone, too, whatever else the byte that names it may match */
-			ck_assert_int_lt(open_at(len, starts[i] + 2 * QL_TOKEN_PERIOD), 0);
-			ck_assert_int_lt(open_at(len, starts[i] + 128 * QL_TOKEN_PERIOD), 0);
+			ck_assert_int_lt(open_at(len, starts[i] + 2 * QL_PERIOD), 0);
+			ck_assert_int_lt(open_at(len, starts[i] + 128 * QL_PERIOD), 0);
 		}
 	}
 }
@@ -210,7 +210,7 @@ START_TEST(test_keys)
 				       len, &out),
 			 0);
 	/* The same byte for the period, of another one: 128 on. */
-	ck_assert_int_eq(ql_token_open(&other, START + 128 * QL_TOKEN_PERIOD, version, &client,
+	ck_assert_int_eq(ql_token_open(&other, START + 128 * QL_PERIOD, version, &client,
 				       ql_cid_view(&scid), token, len, &out),
 			 -EBADMSG);
 	ql_tokens_fini(&other);
@@ -253,13 +253,13 @@ START_TEST(test_no_memory)
 	ck_assert_int_eq(ql_token_new(&tokens, &rng, START, version, &client, token), -ENOMEM);
 	make(false, START);
 	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START), 0);
-	make(false, START + QL_TOKEN_PERIOD);
-	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + QL_TOKEN_PERIOD), 0);
+	make(false, START + QL_PERIOD);
+	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + QL_PERIOD), 0);
 	ql_mem_fail_at(&mem, 1);
-	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + QL_TOKEN_PERIOD), 0);
+	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + QL_PERIOD), 0);
 	ql_mem_fail_at(&mem, 1);
 	token[0]++;
-	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + 2 * QL_TOKEN_PERIOD), -EBADMSG);
+	ck_assert_int_eq(open_at(QL_TOKEN_NEW_LEN, START + 2 * QL_PERIOD), -EBADMSG);
 }
 END_TEST
 

@@ -653,7 +653,7 @@ START_TEST(test_fleet)
 	struct ql_engine_config config[2] = {
 		[SIM_SERVER] = {.socket_id = -1,
 				.retry = QL_RETRY_ALWAYS,
-				.token_clock_ns = 5 * QL_TOKEN_PERIOD,
+				.token_clock_ns = 5 * QL_PERIOD,
 				.token_key = {7}},
 		[SIM_CLIENT] = {.socket_id = -1, .lcore_index = 1},
 	};
@@ -668,7 +668,7 @@ START_TEST(test_fleet)
 	config[SIM_SERVER].token_key[0]++;
 	sim_pair_restart(&p, &config[SIM_SERVER]);
 	again(&p, 1);
-	config[SIM_SERVER].token_clock_ns += 3 * QL_TOKEN_PERIOD;
+	config[SIM_SERVER].token_clock_ns += 3 * QL_PERIOD;
 	sim_pair_restart(&p, &config[SIM_SERVER]);
 	again(&p, 1);
 	memset(config[SIM_SERVER].token_key, 0, 32);
