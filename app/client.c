@@ -26,7 +26,7 @@
 struct options {
 	struct ql_net_options net;
 	const char *ca, *alpn, *out, *sni, *connect, *urls;
-	const char *loopback, *cert, *key;
+	const char *loopback, *cert, *key, *session;
 	uint16_t connections, parallel;
 	uint16_t requests;
 	uint32_t timeout, move_mb, update_mb;
@@ -37,6 +37,7 @@ struct client {
 	struct options o;
 	struct ql_addr to;
 	struct ql_fetch *fetch;
+	struct ql_sessions *sessions; /* --session; NULL */
 	struct ql_keylog *keylog;
 	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
@@ -86,6 +87,11 @@ static const struct ql_option table[] = {
 	{"move-every", "MB",
 	 "after so many MB go on from another port, and the next of\nour addresses [never]",
 	 ql_option_u32, offsetof(struct options, move_mb), 1, 1 << 20},
+	{"session", "FILE",
+	 "keep what the servers give for the next connection to\nthem there, and use what is "
+	 "there: "
+	 "faster handshakes;\nmade if it is missing, readable by its owner only",
+	 ql_option_string, offsetof(struct options, session)},
 	{"timeout", "S", "give up after so many seconds [never]", ql_option_u32,
 	 offsetof(struct options, timeout), 1, 1 << 20},
 	{"quiet", NULL, "no progress, no summary", ql_option_flag, offsetof(struct options, quiet)},
@@ -168,6 +174,7 @@ static bool make_fetch(struct client *c, char **urls, int n)
 		.requests = o->requests,
 		.update_bytes = o->update_mb * UINT64_C(1000000),
 		.move_bytes = o->move_mb * UINT64_C(1000000),
+		.sessions = c->sessions,
 	};
 
 	if (o->connect && (ql_addr_parse(o->connect, 0, &c->to) < 0 || c->to.port == 0)) {
@@ -349,9 +356,10 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"retries\":%u,\"version_2\":%u,\"handshake_ms\":%.3f}\n",
+		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"version_2\":%u,\"handshake_"
+		       "ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->retries, s->version_2, s->handshake_ns / 1e6);
+		       s->moves, s->retries, s->resumed, s->version_2, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",
@@ -361,9 +369,14 @@ static void report(const struct client *c)
 
 static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, int n)
 {
-	bool good = make_fetch(c, urls, n) && make_tls(c) && ql_stack_eal(eal_argc, eal_argv);
-	bool eal = good;
+	bool good = true, eal;
 
+	if (c->o.session) {
+		c->sessions = ql_sessions_open(c->o.session);
+		good = c->sessions != NULL;
+	}
+	good = good && make_fetch(c, urls, n) && make_tls(c) && ql_stack_eal(eal_argc, eal_argv);
+	eal = good;
 	if (good)
 		good = start(c, eal_argc, eal_argv);
 	if (good)
@@ -374,8 +387,11 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 	if (good) {
 		good = ql_fetch_stats(c->fetch)->failed == 0;
 		report(c);
+		if (c->sessions && !ql_sessions_save(c->sessions))
+			good = false;
 	}
 	good = ql_watch_close(&c->watch) && good;
+	ql_sessions_free(c->sessions);
 	if (c->fetch)
 		ql_fetch_free(c->fetch);
 	if (c->http)

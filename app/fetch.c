@@ -456,6 +456,7 @@ static void on_connected(struct ql_http_conn *conn, void *arg)
 	stats->connections++;
 	stats->retries += s.retried;
 	stats->version_2 += ql_conn_version(ql_http_quic(conn)) == QL_VERSION_2;
+	stats->resumed += s.resumed;
 	if (s.handshake_ns > stats->handshake_ns)
 		stats->handshake_ns = s.handshake_ns;
 	fill(link);
@@ -531,10 +532,32 @@ static void on_closed(struct ql_http_conn *conn, const struct ql_close_info *inf
 		fail_all(link->fetch, &t->waiting, why);
 }
 
+static void on_token(struct ql_http_conn *conn, const uint8_t *token, size_t len, void *arg)
+{
+	const struct link *link = arg;
+
+	(void)conn;
+	if (link->fetch->o.sessions)
+		ql_sessions_put_token(link->fetch->o.sessions, link->target->host,
+				      link->target->port, token, len);
+}
+
+static void on_session(struct ql_http_conn *conn, const uint8_t *session, size_t len, void *arg)
+{
+	const struct link *link = arg;
+
+	(void)conn;
+	if (link->fetch->o.sessions)
+		ql_sessions_put_session(link->fetch->o.sessions, link->target->host,
+					link->target->port, session, len);
+}
+
 static const struct ql_http_client_ops client_ops = {
 	.connected = on_connected,
 	.available = on_available,
 	.closed = on_closed,
+	.new_token = on_token,
+	.new_session = on_session,
 };
 
 static unsigned int common_bits(const uint8_t a[16], const uint8_t b[16])
@@ -565,7 +588,9 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 		      uint16_t port, uint64_t now)
 {
 	const struct ql_addr *local = nearest(&net->ip, &t->addr);
+	struct ql_transport transport = net->transport;
 	struct ql_path path = {.remote = t->addr};
+	struct ql_saved saved = {0};
 	struct link *link;
 	int rc;
 
@@ -584,14 +609,22 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 	link->move_at = f->o.move_bytes;
 	link->update_at = f->o.update_bytes;
 	TAILQ_INIT(&link->lost);
+	if (f->o.sessions)
+		saved = ql_sessions_take(f->o.sessions, t->host, t->port);
+	if (saved.session_len > 0) {
+		transport.session = saved.session;
+		transport.session_len = saved.session_len;
+	}
 	rc = ql_http_connect(net->engine, &path, net->tls, f->o.sni ? f->o.sni : t->host,
-			     &net->transport, net->alpns, &client_ops, link, NULL, now,
-			     &link->http);
+			     &transport, net->alpns, &client_ops, link, NULL, now, &link->http);
 	if (rc < 0) {
 		ql_complain("cannot connect to %s: %s", t->host, strerror(-rc));
 		free(link);
 		return false;
 	}
+	/* without memory for it, there may be a Retry */
+	if (saved.token_len > 0)
+		ql_conn_set_token(ql_http_quic(link->http), saved.token, saved.token_len);
 	t->links++;
 	TAILQ_INSERT_TAIL(&f->links, link, next);
 	return true;

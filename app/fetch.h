@@ -10,6 +10,7 @@
 #include <qlane/http3.h>
 
 #include "options.h"
+#include "session.h"
 
 struct ql_fetch;
 
@@ -22,6 +23,7 @@ struct ql_fetch_options {
 	unsigned int requests;	  /* and in all; 0 for no limit */
 	uint64_t move_bytes;	  /* move after so many bytes on a connection, again and again; 0 */
 	uint64_t update_bytes;	  /* the same with an update of the keys; 0 */
+	struct ql_sessions *sessions; /* to resume from, and to keep; NULL */
 };
 
 struct ql_fetch_stats {
@@ -30,6 +32,7 @@ struct ql_fetch_stats {
 	unsigned int connections;	  /* that were made */
 	unsigned int retries;		  /* of these, that a Retry delayed */
 	unsigned int version_2;		  /* of these, in version 2 of QUIC */
+	unsigned int resumed;		  /* of these, that went on from a session */
 	unsigned int moves;		  /* of connections to another address or port */
 	uint64_t handshake_ns;		  /* the longest of theirs */
 };

@@ -27,7 +27,7 @@ struct json_files {
 
 struct options {
 	struct ql_net_options net;
-	const char *root, *cert, *key, *alpn;
+	const char *root, *cert, *key, *alpn, *ticket_key;
 	uint16_t port;
 	uint32_t max_conns;
 	struct ql_endpoints preferred;
@@ -91,6 +91,11 @@ static const struct ql_option table[] = {
 	{"preferred", "ADDR:PORT",
 	 "address of ours that clients are told to move to; of each\nfamily at most one",
 	 ql_option_endpoints, offsetof(struct options, preferred)},
+	{"ticket-key", "FILE",
+	 "32 secret bytes for session tickets and address tokens,\nthe same for servers that are "
+	 "to "
+	 "take each other's, and\nafter a restart their own [new ones at each start]",
+	 ql_option_string, offsetof(struct options, ticket_key)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -139,6 +144,26 @@ static bool check(const struct options *o)
 	return !missing;
 }
 
+static bool read_ticket_key(const char *path, uint8_t key[32])
+{
+	uint8_t bytes[33];
+	FILE *f = fopen(path, "rbe");
+	size_t n = f ? fread(bytes, 1, sizeof(bytes), f) : 0;
+
+	if (!f)
+		ql_complain("--ticket-key %s: %s", path, strerror(errno));
+	else if (n != 32)
+		ql_complain("--ticket-key %s: it has %s than 32 bytes; make one: head -c 32 "
+			    "/dev/urandom >%s",
+			    path, n < 32 ? "less" : "more", path);
+	if (f)
+		fclose(f);
+	if (n == 32)
+		memcpy(key, bytes, 32);
+	explicit_bzero(bytes, sizeof(bytes));
+	return n == 32;
+}
+
 static bool prepare(struct server *s)
 {
 	struct ql_tls_config tls = {.server = true,
@@ -148,6 +173,8 @@ static bool prepare(struct server *s)
 	char err[QL_TLS_ERRLEN];
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
+		return false;
+	if (s->o.ticket_key && !read_ticket_key(s->o.ticket_key, s->o.net.ticket_key))
 		return false;
 	s->www = ql_www_open(s->o.root);
 	if (!s->www) {

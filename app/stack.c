@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
@@ -315,7 +316,14 @@ bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options,
 		.retry = options->retry,
 		.tracer = tracer,
 	};
+	struct timespec clock;
 
+	/* tickets and tokens know UNIX time, so that other processes can tell how old they are */
+	clock_gettime(CLOCK_REALTIME, &clock);
+	config.token_clock_ns =
+		(uint64_t)clock.tv_sec * QL_NSEC_PER_SEC + (uint64_t)clock.tv_nsec - ql_lane_now();
+	memcpy(config.ticket_key, options->ticket_key, sizeof(config.ticket_key));
+	memcpy(config.token_key, options->ticket_key, sizeof(config.token_key));
 	memset(stack, 0, sizeof(*stack));
 	stack->lcore = rte_lcore_id();
 	if (!open_port(stack, options, port_id))

@@ -28,6 +28,7 @@ struct ql_net_options {
 	unsigned int suites; /* QL_SUITE_ bits */
 	uint64_t max_data, max_stream_data;
 	uint32_t idle_timeout, handshake_timeout; /* seconds */
+	uint8_t ticket_key[32];			  /* zero: one of the engine's own making */
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */

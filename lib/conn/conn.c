@@ -270,7 +270,7 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn)
 		t = earlier(t, conn->early[QL_SPACE_INITIAL].ack_deadline);
 		t = earlier(t, conn->early[QL_SPACE_HANDSHAKE].ack_deadline);
 	}
-	if (conn->state == QL_CONN_HANDSHAKE)
+	if (conn->hs)
 		t = earlier(t, conn->hs->deadline);
 	if (conn->rx_old.schedule)
 		t = earlier(t, conn->rx_old_until);
@@ -289,9 +289,12 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 		ql_conn_drop(conn, QL_CLOSE_IDLE);
 		return;
 	}
-	if (conn->state == QL_CONN_HANDSHAKE && now >= conn->hs->deadline) {
-		ql_conn_drop(conn, QL_CLOSE_HANDSHAKE);
-		return;
+	if (conn->hs && now >= conn->hs->deadline) {
+		if (conn->state == QL_CONN_HANDSHAKE) {
+			ql_conn_drop(conn, QL_CLOSE_HANDSHAKE);
+			return;
+		}
+		ql_handshake_expire(conn);
 	}
 	if (conn->rx_old.schedule && now >= conn->rx_old_until)
 		ql_aead_fini(&conn->rx_old, conn->host->mem);

@@ -13,6 +13,7 @@
  *	close.c		closing, draining, time-outs
  *	path.c		paths: validation, migration
  *	cid.c		connection IDs
+ *	session.c	what a client keeps for its next connection
  *	datagram.c	the queue of unreliable datagrams (RFC 9221)
  *
  * The engine drives it, always in this order, on one thread:
@@ -38,6 +39,7 @@
 #include "conn/datagram.h"
 #include "conn/host.h"
 #include "conn/path.h"
+#include "conn/session.h"
 #include "conn/trace.h"
 #include "conn/version.h"
 #include "crypto/protect.h"
@@ -124,7 +126,7 @@ struct ql_handshake {
 	bool peer_scid_known;
 	struct ql_endpoint endpoint;
 	uint64_t started;
-	uint64_t deadline;	     /* of the handshake */
+	uint64_t deadline; /* of the handshake; when it is complete: of what is still kept */
 	uint64_t rx_bytes, tx_bytes; /* for the amplification limit (8.1) */
 	struct ql_addr preferred;    /* the server's other address, to go to; port 0: none */
 	/* conn/version.h */
@@ -135,6 +137,11 @@ struct ql_handshake {
 	/* Initial packets of another version: that of the first flight, or one that may be it. */
 	struct ql_keys other_rx;
 	uint32_t other_version;
+	/* Client, for its next connection. */
+	bool wants_session;		   /* the application does, and has not got one */
+	char name[256];			   /* of the server; "" for none */
+	uint8_t params[QL_SESSION_PARAMS]; /* of the server's parameters what is remembered */
+	uint16_t params_len;
 };
 
 /* CRYPTO bytes at 1-RTT, for which TLS is no longer there: looked at, and not used. */
@@ -359,6 +366,8 @@ void ql_handshake_confirmed(struct ql_conn *conn);
 void ql_handshake_issue_cids(struct ql_conn *conn);
 /* Drop the client's Initial keys when it is time (RFC 9001, 4.9.1); not while a burst uses them. */
 void ql_handshake_settle(struct ql_conn *conn);
+/* conn->hs->deadline has come, behind the handshake. */
+void ql_handshake_expire(struct ql_conn *conn);
 /* Free conn->hs and what hangs on it if nothing needs it any more; force: in any case. */
 void ql_handshake_fini(struct ql_conn *conn, bool force);
 /* Derive conn->rx_next. 0, or -ENOMEM. */

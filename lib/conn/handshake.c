@@ -6,6 +6,9 @@
 
 #include "conn/conn.h"
 
+/* How long a client waits for a ticket once the handshake is confirmed, with TLS's memory. */
+#define TICKET_PTOS 3
+
 static enum ql_space_id space_of(enum ql_level level)
 {
 	switch (level) {
@@ -339,6 +342,8 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 	}
 	conn->grease = ql_tp_has(&tp, QL_TP_GREASE_QUIC_BIT);
 	conn->no_migration = ql_tp_has(&tp, QL_TP_DISABLE_ACTIVE_MIGRATION);
+	if (!conn->server)
+		conn->hs->params_len = (uint16_t)ql_session_params(&tp, conn->hs->params);
 	if (ql_tp_has(&tp, QL_TP_PREFERRED_ADDRESS) &&
 	    take_preferred(conn, &tp.preferred_address) != 0)
 		return QL_ERR_TRANSPORT_PARAMETER_ERROR;
@@ -381,11 +386,52 @@ static int on_send(void *arg, enum ql_level level, const uint8_t *data, size_t l
 	return 0;
 }
 
+/* A ticket: put together what the next connection needs. */
+static void on_session(void *arg, const uint8_t *data, size_t len, bool early)
+{
+	struct ql_conn *conn = arg;
+	struct ql_handshake *hs = conn->hs;
+	struct ql_session s = {
+		.version = conn->version,
+		.early = early,
+		.verified = ql_tls_ctx_verifies(hs->endpoint.tls),
+		.alpn = conn->alpn,
+		.alpn_len = (uint8_t)strlen(conn->alpn),
+		.name = hs->name,
+		.name_len = (uint8_t)strlen(hs->name),
+		.params = hs->params,
+		.params_len = hs->params_len,
+		.tls = data,
+		.tls_len = (uint16_t)len,
+	};
+	uint8_t out[QL_SESSION_MAX];
+
+	hs->wants_session = false;
+	len = ql_session_encode(&s, out);
+	if (len > 0 && conn->ops->new_session && conn->state < QL_CONN_CLOSING)
+		conn->ops->new_session(conn, out, len);
+	ql_wipe(out, sizeof(out));
+}
+
 static const struct ql_tls_sink tls_sink = {
 	.secret = on_secret,
 	.send = on_send,
 	.peer_params = on_peer_params,
+	.session = on_session,
 };
+
+/* Whether a session is for this server, as far as can be seen. */
+static bool session_fits(const struct ql_conn *conn, const char *name, struct ql_session *s)
+{
+	const struct ql_endpoint *ep = &conn->hs->endpoint;
+	const struct ql_transport *t = &ep->transport;
+	size_t len = name ? strlen(name) : 0;
+
+	return t->session && ql_session_decode(s, t->session, t->session_len) == 0 &&
+	       s->version == conn->version && s->name_len == len &&
+	       (len == 0 || strncasecmp(s->name, name, len) == 0) &&
+	       (s->verified || !ql_tls_ctx_verifies(ep->tls));
+}
 
 int ql_handshake_start(struct ql_conn *conn, const char *sni)
 {
@@ -399,10 +445,22 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni)
 		.n_protos = ep->n_protos,
 		.sni = sni,
 		.params = params,
+		.now = &conn->host->now,
+		.clock = conn->host->token_clock,
+		.tickets = conn->host->tickets,
+		.version = &conn->version,
 	};
+	struct ql_session session;
 
 	if (!conn->server)
 		args.params_len = write_params(conn, params, sizeof(params));
+	if (!conn->server && sni && strlen(sni) < sizeof(conn->hs->name))
+		strcpy(conn->hs->name, sni);
+	if (!conn->server && session_fits(conn, sni, &session)) {
+		args.session = session.tls;
+		args.session_len = session.tls_len;
+	}
+	conn->hs->endpoint.transport.session = NULL; /* the caller's */
 	return ql_tls_start(&conn->hs->tls, ep->tls, &args);
 }
 
@@ -454,9 +512,13 @@ static void complete(struct ql_conn *conn)
 	conn->host->stats->handshakes--;
 	conn->host->stats->handshakes_done++;
 	conn->handshake_ns = conn->host->now - hs->started;
+	hs->deadline = QL_NEVER;
+	conn->stats.resumed = ql_tls_resumed(hs->tls);
+	conn->host->stats->resumptions += conn->stats.resumed;
 	conn->alpn = proto->alpn;
 	conn->ops = proto->ops;
 	ql_streams_set_ops(&conn->streams, proto->ops);
+	hs->wants_session = !conn->server && proto->ops->new_session;
 	QL_TRACE(conn, state);
 	set_keep_alive(conn);
 	ql_handshake_issue_cids(conn);
@@ -479,6 +541,20 @@ static void complete(struct ql_conn *conn)
 		conn->ops->connected(conn);
 }
 
+static void free_tls(struct ql_conn *conn)
+{
+	conn->late.messages = ql_tls_messages(conn->hs->tls);
+	ql_tls_free(conn->hs->tls);
+	conn->hs->tls = NULL;
+}
+
+void ql_handshake_expire(struct ql_conn *conn)
+{
+	conn->hs->deadline = QL_NEVER;
+	if (conn->hs->tls)
+		free_tls(conn);
+}
+
 void ql_handshake_confirmed(struct ql_conn *conn)
 {
 	if (conn->state != QL_CONN_COMPLETE)
@@ -488,9 +564,10 @@ void ql_handshake_confirmed(struct ql_conn *conn)
 	ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
 	ql_handshake_drop_space(conn, QL_SPACE_HANDSHAKE);
 	conn->rec.confirmed = true;
-	conn->late.messages = ql_tls_messages(conn->hs->tls);
-	ql_tls_free(conn->hs->tls);
-	conn->hs->tls = NULL;
+	if (conn->hs->wants_session) /* its ticket may come a little later */
+		conn->hs->deadline = conn->host->now + TICKET_PTOS * ql_conn_pto(conn);
+	else
+		free_tls(conn);
 	if (conn->hs->preferred.port) { /* if it cannot be, we stay (9.6.1) */
 		struct ql_path path = {.local = conn->path.local, .remote = conn->hs->preferred};
 
@@ -529,6 +606,8 @@ uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_
 				return ql_tls_error(tls);
 			if (conn->state == QL_CONN_HANDSHAKE && ql_tls_complete(tls))
 				complete(conn);
+			else if (conn->state == QL_CONN_CONFIRMED && !conn->hs->wants_session)
+				ql_handshake_expire(conn);
 		} else {
 			err = ql_tls_ignore(&conn->late.messages, conn->server, run, n);
 			if (err)

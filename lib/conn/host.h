@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "conn/cid.h"
 #include "crypto/rng.h"
+#include "crypto/ticket.h"
 #include "crypto/token.h"
 #include "stream/flow.h"
 
@@ -30,8 +31,9 @@ struct ql_conn_host {
 	struct ql_tracer *tracer; /* or NULL */
 	struct ql_cid_key cid_key;
 	struct ql_tokens *tokens;
+	struct ql_tickets *tickets;
 	struct ql_flow_budget windows; /* for the growth of receive windows */
-	uint64_t token_clock;	       /* ns that tokens' time is ahead of now */
+	uint64_t token_clock;	       /* ns that tokens' and tickets' time is ahead of now */
 	uint16_t lcore_index;
 	uint16_t tx_room; /* bytes for a UDP payload in one mbuf of tx_pool */
 	uint64_t bits;	  /* for ql_conn_host_bit(): random ones below the topmost that is set */

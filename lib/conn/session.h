@@ -16,12 +16,16 @@
 #ifndef QL_CONN_SESSION_H
 #define QL_CONN_SESSION_H
 
+#include <qlane/conn.h>
+
 #include "crypto/tls.h"
 #include "wire/tparams.h"
 
 #define QL_SESSION_FORMAT 1
 #define QL_SESSION_PARAMS 192 /* bytes that remembered parameters need at most */
-#define QL_SESSION_MAX	  (6 + 256 + 256 + 2 + QL_SESSION_PARAMS + 2 + QL_TLS_SESSION_MAX)
+
+_Static_assert(6 + 256 + 256 + 2 + QL_SESSION_PARAMS + 2 + QL_TLS_SESSION_MAX <= QL_SESSION_MAX,
+	       "a session has grown");
 
 struct ql_session {
 	uint32_t version;

@@ -7,6 +7,7 @@
 #include "wire/bytes.h"
 
 #define TEXT_MAX 512 /* bytes sealed; TLS's part is some 200 */
+#define AAD_LEN	 (QL_TICKET_NAME + 4)
 
 static const char name_of_ours[8] = "QLticket";
 
@@ -22,13 +23,19 @@ void ql_tickets_fini(struct ql_tickets *t)
 	ql_period_keys_fini(&t->keys);
 }
 
-int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now,
+static void put_aad(uint8_t aad[AAD_LEN], const uint8_t name[QL_TICKET_NAME], uint32_t version)
+{
+	memcpy(aad, name, QL_TICKET_NAME);
+	ql_put_be32(aad + QL_TICKET_NAME, version);
+}
+
+int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		   const uint8_t binding[QL_TICKET_BINDING], uint8_t name[QL_TICKET_NAME],
 		   uint8_t iv[QL_TICKET_IV], uint8_t mac[QL_TICKET_MAC], uint8_t *text, size_t len)
 {
 	uint64_t period = now / QL_PERIOD;
 	const struct ql_aead *aead = ql_period_key(&t->keys, period);
-	uint8_t sealed[TEXT_MAX + QL_TAG_LEN];
+	uint8_t sealed[TEXT_MAX + QL_TAG_LEN], aad[AAD_LEN];
 	size_t all = len + QL_TICKET_EXTRA;
 
 	if (!aead || all > TEXT_MAX)
@@ -40,19 +47,21 @@ int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now,
 	memcpy(sealed, text, len);
 	ql_put_be64(sealed + len, now);
 	memcpy(sealed + len + 8, binding, QL_TICKET_BINDING);
-	ql_aead_seal(aead, iv, name, QL_TICKET_NAME, sealed, all);
+	put_aad(aad, name, version);
+	ql_aead_seal(aead, iv, aad, sizeof(aad), sealed, all);
 	memcpy(text, sealed, all);
 	memset(mac, 0, QL_TICKET_MAC);
 	memcpy(mac, sealed + all, QL_TAG_LEN);
 	return 0;
 }
 
-int ql_ticket_open(struct ql_tickets *t, uint64_t now, const uint8_t name[QL_TICKET_NAME],
-		   const uint8_t iv[QL_TICKET_IV], const uint8_t mac[QL_TICKET_MAC], uint8_t *text,
-		   size_t len, struct ql_ticket *out)
+int ql_ticket_open(struct ql_tickets *t, uint64_t now, uint32_t version,
+		   const uint8_t name[QL_TICKET_NAME], const uint8_t iv[QL_TICKET_IV],
+		   const uint8_t mac[QL_TICKET_MAC], uint8_t *text, size_t len,
+		   struct ql_ticket *out)
 {
 	uint64_t period = ql_get_be64(name + sizeof(name_of_ours)), current = now / QL_PERIOD;
-	uint8_t opened[TEXT_MAX + QL_TAG_LEN];
+	uint8_t opened[TEXT_MAX + QL_TAG_LEN], aad[AAD_LEN];
 	const struct ql_aead *aead;
 	size_t left;
 
@@ -64,7 +73,8 @@ int ql_ticket_open(struct ql_tickets *t, uint64_t now, const uint8_t name[QL_TIC
 		return -EBADMSG;
 	memcpy(opened, text, len);
 	memcpy(opened + len, mac, QL_TAG_LEN);
-	if (!ql_aead_open(aead, iv, name, QL_TICKET_NAME, opened, len))
+	put_aad(aad, name, version);
+	if (!ql_aead_open(aead, iv, aad, sizeof(aad), opened, len))
 		return -EBADMSG;
 	left = len - QL_TICKET_EXTRA;
 	memcpy(out->id, iv, sizeof(out->id));

@@ -8,6 +8,9 @@
  *	text		what TLS puts in, then ours: when it was issued (8 bytes, ns) and the
  *binding; sealed with AES-128-GCM mac	32	its tag, 16 bytes; zeroes
  *
+ * A ticket is good for one version of QUIC (RFC 9369, section 5), which is authenticated, as the
+ * name is.
+ *
  * The binding says for what server early data was promised: a hash of its limits and its protocol.
  *
  * Keys change with the time (period.h); engines with the same secret and the same clock take each
@@ -49,19 +52,21 @@ void ql_tickets_fini(struct ql_tickets *t);
 
 /*
  * Seal the len bytes at text, behind which there is room for QL_TICKET_EXTRA more, and fill the
- * other parts. 0 or -ENOMEM.
+ * other parts. version is QUIC's. 0 or -ENOMEM.
  */
-int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now,
+int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now, uint32_t version,
 		   const uint8_t binding[QL_TICKET_BINDING], uint8_t name[QL_TICKET_NAME],
 		   uint8_t iv[QL_TICKET_IV], uint8_t mac[QL_TICKET_MAC], uint8_t *text, size_t len);
 
 /*
  * Open one in place: len is that of the text as sealed. What TLS had put in is at text then, with
- * QL_TICKET_EXTRA bytes less. 0; -EBADMSG for one that is not ours, altered, or of a key too old;
+ * QL_TICKET_EXTRA bytes less. 0; -EBADMSG for one that is not ours, altered, of another version, or
+ * of a key too old;
  * -ETIMEDOUT for one that is older than QL_TICKET_LIFE.
  */
-int ql_ticket_open(struct ql_tickets *t, uint64_t now, const uint8_t name[QL_TICKET_NAME],
-		   const uint8_t iv[QL_TICKET_IV], const uint8_t mac[QL_TICKET_MAC], uint8_t *text,
-		   size_t len, struct ql_ticket *out);
+int ql_ticket_open(struct ql_tickets *t, uint64_t now, uint32_t version,
+		   const uint8_t name[QL_TICKET_NAME], const uint8_t iv[QL_TICKET_IV],
+		   const uint8_t mac[QL_TICKET_MAC], uint8_t *text, size_t len,
+		   struct ql_ticket *out);
 
 #endif

@@ -88,6 +88,8 @@ struct ql_tls_args {
 	bool early;
 	/* Server: gives tickets by these, with rng and now; NULL: none. Kept. */
 	struct ql_tickets *tickets;
+	/* QUIC's version that tickets are of when they are given or come; the caller's, as now. */
+	const uint32_t *version;
 	/*
 	 * Server: what its clients may rely on when they send early data. It is taken only with
 	 * tickets that were given out with the same promise, byte for byte. During the call only.
@@ -100,6 +102,9 @@ struct ql_tls_args {
 };
 
 struct ql_tls;
+
+/* Whether its clients believe only in certificates that they have verified. */
+bool ql_tls_ctx_verifies(const struct ql_tls_ctx *ctx);
 
 /*
  * Begin; a client sends its ClientHello at once, and has a QL_LEVEL_EARLY secret then if it may

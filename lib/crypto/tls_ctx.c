@@ -302,6 +302,11 @@ struct ql_tls_ctx *ql_tls_ctx_create(const struct ql_tls_config *config, char er
 	return ctx;
 }
 
+bool ql_tls_ctx_verifies(const struct ql_tls_ctx *ctx)
+{
+	return !ctx->insecure;
+}
+
 void ql_tls_ctx_free(struct ql_tls_ctx *ctx)
 {
 	if (!ctx)

@@ -40,6 +40,7 @@ struct ql_tls {
 	bool greeted;	    /* server: there was a ClientHello; a second one brings no early data */
 	struct ql_secret early;
 	struct ql_tickets *tickets;
+	const uint32_t *version; /* of tickets */
 	struct ql_ticket ticket; /* server: the client's, in the ClientHello that is looked at */
 	uint8_t binding[QL_TICKET_BINDING];
 	const uint64_t *now; /* NULL: the system's time */

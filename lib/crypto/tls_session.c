@@ -82,8 +82,8 @@ static int seal(struct ql_tls *tls, uint8_t *name, uint8_t *iv, uint8_t *mac, ui
 	uint64_t now = ql_tls_now(tls);
 
 	if (len + QL_TICKET_EXTRA > *sealed_len || bind_alpn(tls, binding) < 0 ||
-	    ql_ticket_seal(tls->tickets, tls->rng, now, binding, name, iv, mac, text, (size_t)len) <
-		    0)
+	    ql_ticket_seal(tls->tickets, tls->rng, now, *tls->version, binding, name, iv, mac, text,
+			   (size_t)len) < 0)
 		return WOLFSSL_TICKET_RET_FATAL;
 	*sealed_len = len + QL_TICKET_EXTRA;
 	if (tls->tickets->replay)
@@ -101,8 +101,8 @@ static int on_ticket(WOLFSSL *ssl, unsigned char *name, unsigned char *iv, unsig
 		return WOLFSSL_TICKET_RET_REJECT;
 	if (encrypt)
 		return seal(tls, name, iv, mac, text, len, out_len);
-	if (ql_ticket_open(tls->tickets, ql_tls_now(tls), name, iv, mac, text, (size_t)len,
-			   &tls->ticket) < 0)
+	if (ql_ticket_open(tls->tickets, ql_tls_now(tls), *tls->version, name, iv, mac, text,
+			   (size_t)len, &tls->ticket) < 0)
 		return WOLFSSL_TICKET_RET_REJECT;
 	*out_len = len - QL_TICKET_EXTRA;
 	wolfSSL_CTX_sess_set_remove_cb(ctx->wolf, early_allowed(tls) ? on_remove : NULL);
@@ -229,9 +229,10 @@ int ql_tls_session_start(struct ql_tls *tls, const struct ql_tls_args *args)
 	tls->early_wanted = args->early;
 	if (tls->ctx->server) {
 		tls->tickets = args->tickets;
+		tls->version = args->version;
 		if (digest(tls->binding, args->promise, args->promise_len, NULL, 0) < 0)
 			return -ENOMEM;
-		if (!tls->tickets || !tls->now || !tls->rng) {
+		if (!tls->tickets || !tls->now || !tls->rng || !tls->version) {
 			tls->tickets = NULL;
 			return wolfSSL_no_ticket_TLSv13(tls->ssl) == 0 ? 0 : -ENOMEM;
 		}

@@ -101,6 +101,9 @@ static int take_tables(struct ql_engine *e, const struct ql_engine_config *confi
 	memcpy(cid_key->reset, secret, sizeof(secret));
 	take_secret(e, secret, config->token_key);
 	rc = ql_tokens_init(&e->tokens, &e->mem, secret);
+	take_secret(e, secret, config->ticket_key);
+	if (rc == 0)
+		rc = ql_tickets_init(&e->tickets, &e->mem, secret);
 	ql_wipe(secret, sizeof(secret));
 	if (rc == 0)
 		rc = ql_conntable_init(&e->table, e->limits.connections, e->limits.handshakes,
@@ -114,8 +117,8 @@ static int take_tables(struct ql_engine *e, const struct ql_engine_config *confi
 /* Everything that creation took, or the part of it that it got to. */
 static void give(struct ql_engine *e)
 {
-	if (e->tokens.keys.mem)
-		ql_tokens_fini(&e->tokens);
+	ql_tokens_fini(&e->tokens);
+	ql_tickets_fini(&e->tickets);
 	ql_resets_fini(&e->resets);
 	ql_conntable_fini(&e->table);
 	if (e->region_mapped)
@@ -192,6 +195,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	room -= RTE_PKTMBUF_HEADROOM;
 	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);
 	e->host.tokens = &e->tokens;
+	e->host.tickets = &e->tickets;
 	e->host.token_clock = config->token_clock_ns;
 	return e;
 }

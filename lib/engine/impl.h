@@ -69,6 +69,7 @@ struct ql_engine {
 	size_t region_size; /* bytes */
 	bool region_mapped; /* by mmap, else from DPDK's heap */
 	struct ql_tokens tokens;
+	struct ql_tickets tickets;
 	char name[32];
 	pthread_t owner;
 	bool owned;

@@ -375,6 +375,17 @@ static void on_token(struct ql_conn *conn, const uint8_t *token, size_t len)
 	ql_http_leave(hc);
 }
 
+static void on_session(struct ql_conn *conn, const uint8_t *session, size_t len)
+{
+	struct ql_http_conn *hc = conn_of(conn);
+
+	if (!hc || !hc->ops || !hc->ops->new_session || hc->closing)
+		return;
+	ql_http_enter(hc);
+	hc->ops->new_session(hc, session, len, hc->arg);
+	ql_http_leave(hc);
+}
+
 static const struct ql_conn_ops conn_ops = {
 	.accepted = on_accepted,
 	.connected = on_connected,
@@ -388,6 +399,7 @@ static const struct ql_conn_ops conn_ops = {
 	.stream_closed = on_stream_closed,
 	.streams_available = on_available,
 	.new_token = on_token,
+	.new_session = on_session,
 };
 
 /* Fill protos from "h3,hq-interop"; how many, or -EINVAL. */

@@ -66,6 +66,23 @@ retry() { # CLIENT PROTO ADDRESS PATH...
 	grep -qE '^ +retries +[1-9]' server.log || ql_fail "there was no Retry"
 }
 
+# The client goes on from the session of its first connection, at a server that has meanwhile been
+# started anew, with the same secret.
+resume() {
+	local path
+	head -c 32 /dev/urandom >secret
+	mkdir out
+	for path in one.bin five.bin; do
+		ql_server_start --ticket-key secret
+		peer_run ngtcp2 gtlsclient --no-http-dump --no-quic-dump --exit-on-all-streams-close \
+			--download=out --session-file=session --tp-file=params --disable-early-data \
+			"$QL_OUR4" "$QL_PORT" "https://$QL_OUR4:$QL_PORT/$path" >client.log 2>&1
+		ql_server_stop
+	done
+	ql_same "$WWW" out one.bin five.bin
+	grep -qE '^ +resumptions +1' server.log || ql_fail "not resumed"
+}
+
 # A client that offers version 2 of QUIC ends up with it.
 version_2() { # CLIENT OPTION...
 	local client=$1 n
@@ -148,6 +165,7 @@ for client in ngtcp2 curl aioquic; do
 	ql_test server-$client-rebinding-port 120 rebinding $client h3 "$QL_KERNEL4"
 	ql_test server-$client-rebinding-address 120 rebinding $client h3 "$QL_KERNEL4" "$OTHER4"
 done
+ql_test server-ngtcp2-resumption 30 resume
 ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
 ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2

@@ -53,6 +53,21 @@ retry() { # SERVER ADDRESS PATH...
 	ql_stop "$PEER_PID" || true
 }
 
+# The second connection goes on from the session of the first, which is used up by that.
+resume() { # SERVER PROTO
+	local base=https://$QL_KERNEL4:$QL_PORT
+	serve "$1"
+	ql_client --ca "$CERT/ca.pem" --alpn "$2" --json --session saved --out out "$base/one.bin"
+	grep -q '"resumed":0,' client.log || ql_fail "resumed without a session"
+	[ "$(stat -c %a saved)" = 600 ] || ql_fail "the session's file is not secret"
+	grep -qE '^[0-9.]+ [0-9]+ [0-9a-f]{200,} ' saved || ql_fail "no session in the file"
+	cp saved first
+	ql_client --ca "$CERT/ca.pem" --alpn "$2" --json --session saved --out out "$base/five.bin"
+	grep -q '"resumed":1,' client.log || ql_fail "not resumed"
+	! cmp -s saved first || ql_fail "the session is still there"
+	ql_same "$WWW" out one.bin five.bin
+}
+
 # QUIC's version that client and server agree on is 2, or is not.
 version() { # SERVER WANT OPTION...
 	local server=$1 want=$2
@@ -129,6 +144,12 @@ ql_test client-aioquic-v2-at-once 60 version aioquic 1 --versions 2,1 --first-ve
 ql_test client-nginx-no-v2 60 version nginx 0 --versions 2,1
 # which has to say so first
 ql_test client-nginx-no-v2-after-all 60 version nginx 0 --first-version 2
+ql_test client-ngtcp2-resumption 60 resume ngtcp2 h3
+for server in nginx aioquic; do
+	for proto in h3 hq-interop; do
+		ql_test client-$server-resumption-$proto 60 resume $server $proto
+	done
+done
 ql_test client-distrusts 60 distrust nginx
 ql_test client-wrong-name 60 wrong_name nginx
 ql_test client-missing-file 60 missing_file nginx

@@ -389,12 +389,15 @@ static void connected(struct ql_conn *conn)
 {
 	struct end *end = ql_conn_user(conn);
 	struct sim_app *app = end->app;
+	struct ql_conn_stats stats;
 
 	app->connected++;
 	app->connected_at = ql_conn_now(conn);
 	if (end->connected)
 		broken(app, "connected twice");
 	end->connected = true;
+	ql_conn_stats(conn, &stats);
+	app->resumed += stats.resumed;
 	if (strcmp(ql_conn_alpn(conn), SIM_ALPN) != 0)
 		broken(app, "ALPN is '%s'", ql_conn_alpn(conn));
 	if (!ql_conn_is_server(conn))
@@ -442,6 +445,18 @@ static void new_token(struct ql_conn *conn, const uint8_t *token, size_t len)
 	}
 }
 
+static void new_session(struct ql_conn *conn, const uint8_t *session, size_t len)
+{
+	struct end *end = ql_conn_user(conn);
+	struct sim_app *app = end->app;
+
+	if (ql_conn_is_server(conn) || len == 0 || len > sizeof(app->session))
+		broken(app, "a session to a server, or none, or one too large");
+	app->sessions++;
+	memcpy(app->session, session, len);
+	app->session_len = len;
+}
+
 static const struct ql_conn_ops ops = {
 	.accepted = accepted,
 	.connected = connected,
@@ -456,6 +471,7 @@ static const struct ql_conn_ops ops = {
 	.streams_available = streams_available,
 	.path_changed = path_changed,
 	.new_token = new_token,
+	.new_session = new_session,
 };
 
 /* ---- */
@@ -479,10 +495,15 @@ int sim_app_connect(struct sim_app *app, struct ql_engine *engine, struct ql_tls
 {
 	struct ql_proto proto = sim_app_proto(app);
 	struct end *end = new_end(app);
+	struct ql_transport t = *transport;
 	struct ql_conn *conn;
 	int rc;
 
-	rc = ql_connect(engine, path, tls, SIM_NAME, transport, &proto, 1, end, now, &conn);
+	if (app->use_session && app->session_len > 0) {
+		t.session = app->session;
+		t.session_len = app->session_len;
+	}
+	rc = ql_connect(engine, path, tls, SIM_NAME, &t, &proto, 1, end, now, &conn);
 	if (rc < 0) {
 		app->live--;
 		free(end);

@@ -40,6 +40,7 @@ struct sim_app {
 	unsigned int reset_chance, stop_chance;
 	uint64_t *random; /* for these; see sim_below() */
 	bool use_token;	  /* client: show the latest token, if there is one */
+	bool use_session; /* client: resume the latest session, if there is one */
 	/* Called at the end of connected() and of each stream; may be NULL. */
 	void (*on_connected)(struct sim_app *app, struct ql_conn *conn);
 	void (*on_stream_closed)(struct sim_app *app, struct ql_conn *conn);
@@ -62,6 +63,10 @@ struct sim_app {
 	unsigned int tokens;	/* that came */
 	uint8_t token[256];	/* the latest */
 	size_t token_len;
+	unsigned int sessions;
+	uint8_t session[QL_SESSION_MAX]; /* the latest */
+	size_t session_len;
+	unsigned int resumed;	    /* connections */
 	struct ql_close_info close; /* of the last connection that was closed */
 	char reason[128];
 	struct ql_conn *conn; /* the latest, NULL once closed */

@@ -169,6 +169,7 @@ static uint8_t ticket_region[1 << 20] __attribute__((aligned(64)));
 static struct ql_mem ticket_mem;
 static uint8_t ticket_secret[QL_PERIOD_SECRET] = {1};
 static struct ql_replay *replay; /* of the server; NULL: none */
+static uint32_t quic_version = 1;
 static uint64_t now = 1000 * QL_NSEC_PER_SEC;
 
 static struct ql_tls_ctx *make_ctx(const struct scene *s, bool is_server)
@@ -219,6 +220,7 @@ static int start_end(const struct scene *s, struct end *e, bool is_server)
 		.params = is_server ? server_params : client_params,
 		.params_len = is_server ? sizeof(server_params) : sizeof(client_params),
 		.now = &now,
+		.version = &quic_version,
 		.early = is_server ? s->server_early : s->client_early,
 		.promise = &s->promise,
 		.promise_len = 1,

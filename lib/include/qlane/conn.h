@@ -103,7 +103,17 @@ struct ql_conn_ops {
 	 * address: see ql_conn_set_token(). At most QL_TOKEN_MAX bytes, valid during the call.
 	 */
 	void (*new_token)(struct ql_conn *conn, const uint8_t *token, size_t len);
+	/**
+	 * Client: the server gave a ticket, and with these bytes a later connection to it needs
+	 * neither certificates nor as many packets: see ql_transport.session. They are a secret of
+	 * the client's, at most QL_SESSION_MAX, and valid during the call. There may be several;
+	 * each is good for one connection.
+	 */
+	void (*new_session)(struct ql_conn *conn, const uint8_t *session, size_t len);
 };
+
+/** Longest session that new_session() tells of, in bytes. */
+#define QL_SESSION_MAX 4096
 
 /** An application protocol that an endpoint speaks. */
 struct ql_proto {
@@ -125,6 +135,7 @@ struct ql_conn_stats {
 	uint64_t handshake_ns; /**< from the first packet until complete; 0 before that */
 	bool retried; /**< the client has shown its address in answer to a Retry (RFC 9000, 8.1.2)
 		       */
+	bool resumed; /**< the handshake went on from a session of an earlier connection */
 };
 
 /**

@@ -115,6 +115,13 @@ struct ql_transport {
 	 * begins anew with another of its list. [QL_VERSION_1 if it is in versions, else the first]
 	 */
 	uint32_t first_version;
+	/**
+	 * Client: a session that new_session() told of (qlane/conn.h), to be resumed. Read during
+	 * ql_connect(); one that is of no use (too old, damaged, of a server with another name, or
+	 * not verified) is passed over, and the handshake is a full one. [none]
+	 */
+	const uint8_t *session;
+	size_t session_len;
 };
 
 /** When a client has to show that packets to its address reach it, before anything is kept of it
@@ -143,8 +150,16 @@ struct ql_engine_config {
 	 * machines, know each other's tokens when they have the same, and the same token_clock.
 	 */
 	uint8_t token_key[32];
-	/** Added to the engine's time for tokens: UNIX time minus the engine's, to share them. */
+	/**
+	 * Added to the engine's time for tokens and tickets: UNIX time minus the engine's, to share
+	 * them, and to keep sessions for longer than the engine.
+	 */
 	uint64_t token_clock_ns;
+	/**
+	 * Secret of session tickets, by which clients resume; as token_key, and with the same
+	 * clock.
+	 */
+	uint8_t ticket_key[32];
 	/**
 	 * Secret of stateless reset tokens (10.3); all zero to take it from the seed. A process
 	 * that starts anew with the same one, and the same lcore_index, can tell the peers of the
@@ -190,6 +205,7 @@ struct ql_engine_stats {
 	uint32_t conns, handshakes; /**< now */
 	uint64_t memory_used;	    /**< bytes, now */
 	uint64_t windows_used;	    /**< of ql_limits.windows, bytes, now */
+	uint64_t resumptions;	    /**< of the handshakes done: from a session */
 	uint64_t drops[QL_DROP_MAX];
 };
 

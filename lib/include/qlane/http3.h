@@ -230,6 +230,12 @@ struct ql_http_client_ops {
 	 * ql_conn_set_token() with ql_http_quic() of that. May be NULL.
 	 */
 	void (*new_token)(struct ql_http_conn *conn, const uint8_t *token, size_t len, void *arg);
+	/**
+	 * A session for a later connection to the server, for ql_transport.session of
+	 * ql_http_connect(); as new_session() in qlane/conn.h. May be NULL.
+	 */
+	void (*new_session)(struct ql_http_conn *conn, const uint8_t *session, size_t len,
+			    void *arg);
 };
 
 /**
