@@ -32,7 +32,7 @@ peer_table() {
 	firefox     bookworm firefox-esr
 	deno        npm      @deno/linux-x64-glibc@2.9.5
 	quicgo      bookworm golang-go golang-github-lucas-clemente-quic-go-dev
-	quicgo-0.50 trixie   golang-go golang-github-quic-go-quic-go-dev
+	quicgo-0.50 trixie   golang-go golang-github-lucas-clemente-quic-go-dev
 	quinn       bookworm cargo librust-quinn-dev
 	TABLE
 }
