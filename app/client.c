@@ -37,7 +37,8 @@ struct client {
 	struct options o;
 	struct ql_addr to;
 	struct ql_fetch *fetch;
-	struct ql_sessions *sessions; /* --session; NULL */
+	struct ql_sessions *sessions;  /* --session; NULL */
+	struct ql_engine_stats engine; /* at the end */
 	struct ql_keylog *keylog;
 	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
@@ -356,10 +357,12 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"version_2\":%u,\"handshake_"
+		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"version_2\":%u,"
+		       "\"ecn_capable\":%" PRIu64 ",\"ecn_failed\":%" PRIu64 ",\"handshake_"
 		       "ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->retries, s->resumed, s->version_2, s->handshake_ns / 1e6);
+		       s->moves, s->retries, s->resumed, s->version_2, c->engine.ecn_capable,
+		       c->engine.ecn_failed, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",
@@ -382,6 +385,8 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 	if (good)
 		run(c);
 	/* what is still running fails here, and says so */
+	if (c->stack.engine)
+		ql_engine_stats(c->stack.engine, &c->engine);
 	ql_stack_close(&c->stack);
 	ql_stack_close(&c->server);
 	if (good) {

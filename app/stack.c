@@ -367,6 +367,7 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 				       const struct ql_net_options *options)
 {
 	struct ql_transport t = {.congestion = options->congestion,
+				 .no_ecn = options->no_ecn,
 				 .first_version = options->first_version,
 				 .max_data = options->max_data,
 				 .max_stream_data = options->max_stream_data,

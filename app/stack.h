@@ -29,6 +29,7 @@ struct ql_net_options {
 	uint64_t max_data, max_stream_data;
 	uint32_t idle_timeout, handshake_timeout; /* seconds */
 	uint8_t ticket_key[32];			  /* zero: one of the engine's own making */
+	bool no_ecn;
 };
 
 /* Their rows in a table of options; type.member is the ql_net_options. */
@@ -97,6 +98,8 @@ struct ql_net_options {
 		 offsetof(type, member.handshake_timeout),                                        \
 		 1,                                                                               \
 		 3600},                                                                           \
+		{"no-ecn", NULL, "do not mark packets as ECN-capable", ql_option_flag,            \
+		 offsetof(type, member.no_ecn)},                                                  \
 	{                                                                                         \
 		"memory", "MB", "of an engine, for connections and streams [256]", ql_option_u32, \
 			offsetof(type, member.memory), 8, 1 << 20                                 \

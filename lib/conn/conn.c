@@ -83,6 +83,9 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	ql_rec_init(&conn->rec, host->mem, &ql_conn_rec_ops, conn,
 		    congestion_controls[t->congestion], host->now, conn->udp_payload,
 		    t->initial_rtt_ns, conn->server);
+	if (t->no_ecn)
+		ql_rec_no_ecn(&conn->rec);
+	conn->ecn_told = conn->rec.path.ecn.state;
 	ql_streams_init(&conn->streams, host->mem, conn, conn->server, &streams, &streams_hooks,
 			NULL);
 	ql_datagrams_init(&conn->datagrams, t->max_datagram_frame_size, t->datagram_queue_bytes,
@@ -279,7 +282,7 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn)
 
 void ql_conn_on_deadline(struct ql_conn *conn)
 {
-	uint64_t now = conn->host->now;
+	uint64_t now = conn->host->now, lost;
 	unsigned int space;
 
 	ql_conn_wake(conn);
@@ -311,7 +314,9 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 	ql_handshake_settle(conn);
 	if (ql_rec_deadline(&conn->rec) > now)
 		return;
+	lost = conn->rec.stats.lost;
 	conn->probes = (uint8_t)ql_rec_on_timeout(&conn->rec, now, &space);
+	conn->host->stats->lost_packets += conn->rec.stats.lost - lost;
 	conn->probe_space = (uint8_t)space;
 	QL_TRACE(conn, metrics);
 	/* Each brings along what the other spaces have under way (RFC 9002, 6.2.4). */
@@ -385,6 +390,7 @@ void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats)
 
 	*stats = conn->stats;
 	stats->lost_packets = conn->rec.stats.lost;
+	stats->ce_packets = conn->rec.stats.ce;
 	stats->tx_datagrams = conn->datagrams.sent;
 	stats->dropped_datagrams = conn->datagrams.dropped;
 	stats->rtt_ns = path->rtt.smoothed;

@@ -213,6 +213,7 @@ struct ql_conn {
 	bool announced;	   /* the application knows of it and is owed closed() */
 	uint8_t probes;	   /* to send now, whatever the window says (RFC 9002, 6.2.4) */
 	uint8_t probe_space;
+	uint8_t ecn_told;	 /* enum ql_ecn_state that host->stats knows of */
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;

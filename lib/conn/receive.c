@@ -23,14 +23,31 @@ static inline void count_drop(struct ql_conn *conn, enum ql_drop reason)
 
 /* ---- Frames ---- */
 
+/* Another path is in use, or the one in use turned out to be something else. */
+static void note_ecn(struct ql_conn *conn)
+{
+	struct ql_engine_stats *stats = conn->host->stats;
+
+	conn->ecn_told = conn->rec.path.ecn.state;
+	stats->ecn_capable += conn->ecn_told == QL_ECN_CAPABLE;
+	stats->ecn_failed += conn->ecn_told == QL_ECN_FAILED;
+}
+
 static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 			 const struct ql_frame_ack *ack)
 {
 	unsigned int exponent =
 		space == QL_SPACE_APP ? conn->ack_delay_exponent : QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
 	uint64_t delay = ql_rec_ack_delay(ack->delay, exponent);
+	struct ql_rec_stats *stats = &conn->rec.stats;
+	uint64_t lost = stats->lost, ce = stats->ce;
+	int rc = ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now);
 
-	if (ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now) < 0)
+	conn->host->stats->lost_packets += stats->lost - lost;
+	conn->host->stats->ce_packets += stats->ce - ce;
+	if (__builtin_expect(conn->rec.path.ecn.state != conn->ecn_told, 0))
+		note_ecn(conn);
+	if (rc < 0)
 		return QL_ERR_PROTOCOL_VIOLATION;
 	QL_TRACE(conn, metrics);
 	return 0;

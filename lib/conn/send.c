@@ -360,7 +360,8 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 {
 	struct packet *last = &a->packets[a->n - 1];
 	size_t size = (size_t)(a->p - a->base);
-	bool eliciting = false;
+	bool marked = !a->path && ql_rec_marks(&conn->rec, conn->host->now), eliciting = false;
+	uint16_t ect = marked ? QL_SENT_ECT : 0;
 
 	if (a->pad && size < QL_INITIAL_MIN && (size_t)(a->end - a->base) >= QL_INITIAL_MIN) {
 		size_t pad = QL_INITIAL_MIN - size;
@@ -381,7 +382,7 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 		if (a->path)
 			ql_rec_on_sent_aside(&conn->rec, k->id, bytes, conn->host->now);
 		else
-			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags, conn->host->now);
+			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags | ect, conn->host->now);
 		QL_TRACE(conn, sent, k->job, k->flags, a->path ? &a->path->addr : &conn->path);
 		eliciting |= (k->flags & QL_SENT_ELICITING) != 0;
 		if (k->id == QL_SPACE_HANDSHAKE && !conn->server)
@@ -394,7 +395,10 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 	a->m->data_len = (uint16_t)size;
 	a->m->pkt_len = (uint32_t)size;
 	burst->out[burst->n++] = (struct ql_datagram){
-		.mbuf = a->m, .path = a->path ? a->path->addr : conn->path, .ecn = QL_ECN_NOT_ECT};
+		.mbuf = a->m,
+		.path = a->path ? a->path->addr : conn->path,
+		.ecn = marked ? QL_ECN_ECT0 : QL_ECN_NOT_ECT,
+	};
 	conn->stats.tx_packets += a->n;
 	conn->stats.tx_bytes += size;
 	conn->host->stats->tx_packets += a->n;

@@ -23,6 +23,9 @@ static void walk_engine(const struct ql_engine *engine, ql_counter_fn fn, void *
 	fn(arg, group, "tx_packets", s.tx_packets);
 	fn(arg, group, "tx_bytes", s.tx_bytes);
 	fn(arg, group, "lost_packets", s.lost_packets);
+	fn(arg, group, "ce_packets", s.ce_packets);
+	fn(arg, group, "ecn_capable", s.ecn_capable);
+	fn(arg, group, "ecn_failed", s.ecn_failed);
 	fn(arg, group, "version_negotiations", s.version_negotiations);
 	fn(arg, group, "retries", s.retries);
 	fn(arg, group, "invalid_tokens", s.invalid_tokens);

@@ -486,14 +486,11 @@ static void bbr_on_loss(struct ql_cc *cc, const struct ql_cc_loss *loss)
 	}
 }
 
-/* A mark says what a lost packet in a round trip says, though no packet needs to be recovered. */
+/* Marks are congestion as losses are: bbr_on_lost_packet() has been told of them as such. */
 static void bbr_on_ecn(struct ql_cc *cc, uint64_t largest_sent, uint64_t now)
 {
-	if (largest_sent < cc->recovery_end)
-		return;
-	enter_recovery(cc);
-	cc->recovery_end = now + 1;
-	note_loss(&cc->bbr);
+	if (largest_sent >= cc->recovery_end)
+		cc->recovery_end = now + 1;
 }
 
 static void bbr_on_spurious(struct ql_cc *cc, uint64_t now __attribute__((unused)))

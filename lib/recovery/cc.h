@@ -43,7 +43,7 @@ struct ql_cc_ack {
 	bool rate_app_limited;	  /* the sample is */
 };
 
-/* One packet in flight that is given up. */
+/* One packet in flight that is given up; or those that came with Congestion Experienced, as one. */
 struct ql_cc_lost {
 	uint64_t now;
 	uint64_t pn;
@@ -70,9 +70,9 @@ struct ql_cc_ops {
 	void (*init)(struct ql_cc *cc, uint64_t now);
 	void (*on_ack)(struct ql_cc *cc, const struct ql_cc_ack *ack);
 	void (*on_loss)(struct ql_cc *cc, const struct ql_cc_loss *loss);
-	/* Congestion Experienced was reported for packets sent until then (7.1). */
+	/* Congestion Experienced was newly reported, of packets sent until then (7.1). */
 	void (*on_ecn)(struct ql_cc *cc, uint64_t largest_sent, uint64_t now);
-	/* Optional. Each of the packets that on_loss() then tells of together. */
+	/* Optional. Each of the packets that on_loss() or on_ecn() then tells of together. */
 	void (*on_lost_packet)(struct ql_cc *cc, const struct ql_cc_lost *lost);
 	/* Optional. A packet of so many bytes went out; in_flight includes it. app_limited: rate
 	 * samples of it are. */
@@ -96,6 +96,7 @@ struct ql_cc {
 	union {
 		struct {
 			uint64_t acked; /* in congestion avoidance, since the last growth */
+			uint64_t undo_cwnd, undo_ssthresh; /* undo_cwnd 0: nothing to undo */
 		} newreno;
 		struct ql_cubic cubic;
 		struct ql_bbr bbr;

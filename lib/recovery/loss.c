@@ -27,6 +27,13 @@ void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_
 	ql_rtt_init(&path->rtt, initial_rtt);
 	ql_cc_init(&path->cc, cc, mtu, now);
 	ql_pacer_init(&path->pacer, mtu, QL_REC_PACER_SLACK, now);
+	ql_ecn_init(&path->ecn, true);
+}
+
+void ql_rec_no_ecn(struct ql_recovery *r)
+{
+	r->no_ecn = true;
+	ql_ecn_init(&r->path.ecn, false);
 }
 
 void ql_rec_fini(struct ql_recovery *r)
@@ -58,6 +65,8 @@ void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, ui
 	struct ql_sent_pkt *pkt;
 
 	r->stats.sent++;
+	if (flags & QL_SENT_ECT)
+		sp->ecn.outstanding++;
 	if (path->app_limited)
 		flags |= QL_SENT_APP_LIMITED;
 	pkt = ql_sent_commit(&sp->sent, now, size, flags);
@@ -80,6 +89,8 @@ void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, ui
 	path->extra = false;
 	if (path->in_flight + path->mtu > path->cc.cwnd)
 		path->filled = now;
+	if (__builtin_expect(path->ecn.state == QL_ECN_TESTING, 0) && flags & QL_SENT_ECT)
+		ql_ecn_on_test_sent(&path->ecn, now, ql_rtt_pto(&path->rtt, r->max_ack_delay));
 	if (path->rtt.sampled)
 		ql_pacer_sent(&path->pacer, size);
 	if (!path->cc.ops->on_sent)
@@ -234,6 +245,7 @@ static void note_lost(struct ql_path_rec *path, uint64_t pn, const struct ql_sen
 	if (begins) {
 		path->episode_sent = pkt->time;
 		path->episode_lost = 0;
+		path->episode_marked = false;
 	}
 	path->episode_lost += pkt->size;
 	path->lost += pkt->size;
@@ -286,6 +298,8 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 			continue;
 		}
 		leave_flight(r, sp, pkt->size, pkt->flags & QL_SENT_ELICITING ? 1 : 0);
+		if (pkt->flags & QL_SENT_ECT)
+			ql_ecn_on_lost(&path->ecn, pkt->time);
 		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
 			note_lost(path, pn, pkt, &loss);
 			if (is_persistent(r, sp, pkt))
@@ -316,6 +330,8 @@ struct newly {
 	uint64_t bytes;	  /* of them, in flight */
 	uint64_t growth;  /* of those, sent after recovery began */
 	uint32_t eliciting;
+	uint32_t marked;	   /* sent with an ECT codepoint, */
+	bool marked_elsewhere;	   /* some of them on another path */
 	uint64_t late, late_bytes; /* packets that had been declared lost */
 	uint64_t undone;	   /* bytes of them that the latest recovery period counts */
 	uint64_t newest_time;
@@ -329,6 +345,10 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 	unsigned int flags = pkt->flags;
 	struct ql_sent_iter it;
 
+	if (flags & QL_SENT_ECT) {
+		n->marked++;
+		n->marked_elsewhere |= pkt->path != r->path.id;
+	}
 	if (__builtin_expect(flags & QL_SENT_LOST, 0)) {
 		n->late++;
 		if (pkt->path == r->path.id) {
@@ -426,8 +446,44 @@ static void take_late(struct ql_path_rec *path, uint64_t bytes, uint64_t now)
 	if (bytes == 0 || path->episode_lost == 0)
 		return;
 	path->episode_lost -= bytes < path->episode_lost ? bytes : path->episode_lost;
-	if (path->episode_lost == 0 && path->cc.ops->on_spurious)
+	if (path->episode_lost == 0 && !path->episode_marked && path->cc.ops->on_spurious)
 		path->cc.ops->on_spurious(&path->cc, now);
+}
+
+/*
+ * So many packets have newly arrived with Congestion Experienced, the largest acknowledged of which
+ * was sent then (7.1, B.7). To what counts losses they are losses, of the packets' average size.
+ */
+static void note_marked(struct ql_recovery *r, uint64_t packets, uint64_t largest_sent,
+			struct newly *n, uint64_t now)
+{
+	struct ql_path_rec *path = &r->path;
+	bool begins = largest_sent >= path->cc.recovery_end;
+
+	r->stats.ce += packets;
+	n->growth = 0; /* all that is acknowledged was sent before this recovery period */
+	if (begins) {
+		path->episode_sent = largest_sent;
+		path->episode_lost = 0;
+	}
+	path->episode_marked = true;
+	if (path->cc.ops->on_lost_packet && n->newest) {
+		uint64_t bytes = packets * n->newest->size;
+		struct ql_cc_lost lost = {
+			.now = now,
+			.pn = n->newest_pn,
+			.tx_in_flight = n->newest->in_flight,
+			.total_delivered = path->delivered,
+			.begins = begins,
+			.rate_app_limited = n->newest->flags & QL_SENT_APP_LIMITED,
+		};
+
+		lost.bytes = (uint32_t)(bytes < n->bytes ? bytes : n->bytes);
+		path->lost += lost.bytes;
+		lost.lost = path->lost - n->newest->lost;
+		path->cc.ops->on_lost_packet(&path->cc, &lost);
+	}
+	path->cc.ops->on_ecn(&path->cc, largest_sent, now);
 }
 
 int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_frame_ack *ack,
@@ -442,8 +498,8 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	uint64_t low, prior = path->in_flight, keep;
 	struct ql_cc_ack cc = {.now = now, .prior_in_flight = prior, .rtt = &path->rtt};
 	const struct ql_sent_pkt *largest;
-	bool sample, lost;
-	uint64_t sent_at = 0;
+	bool sample, lost, raised;
+	uint64_t sent_at = 0, ce;
 
 	if (ack->largest >= s->next)
 		return -EPROTO;
@@ -451,9 +507,10 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 		return 0;
 	largest = ql_sent_get(s, ack->largest);
 	sample = largest && !(largest->flags & QL_SENT_DONE) && largest->path == path->id;
-	if (sample)
+	raised = sp->largest_acked == QL_PN_NONE || ack->largest > sp->largest_acked;
+	if (sample || (raised && largest))
 		sent_at = largest->time;
-	if (sp->largest_acked == QL_PN_NONE || ack->largest > sp->largest_acked)
+	if (raised)
 		sp->largest_acked = ack->largest;
 
 	low = s->base < s->last_skip ? s->base : s->last_skip;
@@ -479,6 +536,11 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	if (n.newest) {
 		cc.app_limited = underused(path, prior, &n);
 		sample_rate(path, &n, now, &cc);
+	}
+	if (raised) {
+		ce = ql_ecn_on_ack(&path->ecn, &sp->ecn, ack, n.marked, n.marked_elsewhere, now);
+		if (__builtin_expect(ce > 0, 0) && largest)
+			note_marked(r, ce, sent_at, &n, now);
 	}
 	lost = detect_lost(r, space, now);
 	if (n.newest) {

@@ -23,6 +23,7 @@
 
 #include "base/mem.h"
 #include "recovery/cc.h"
+#include "recovery/ecn.h"
 #include "recovery/pacer.h"
 #include "recovery/rtt.h"
 #include "recovery/sent.h"
@@ -57,6 +58,7 @@ struct ql_rec_space {
 	uint64_t in_flight;	 /* bytes */
 	uint32_t eliciting;	 /* ack-eliciting packets in flight */
 	bool discarded;
+	struct ql_ecn_space ecn;
 	/* Packets lost without one acknowledged between: since when, for persistent congestion. */
 	bool run;
 	uint64_t run_start; /* an ack-eliciting packet's time */
@@ -81,12 +83,15 @@ struct ql_path_rec {
 	/* The latest recovery period: when the first packet lost in it was sent, and the bytes lost
 	 * in it that have not been acknowledged since. */
 	uint64_t episode_sent, episode_lost;
+	bool episode_marked; /* Congestion Experienced was reported in it: it is not spurious */
+	struct ql_ecn_path ecn;
 };
 
 struct ql_rec_stats {
 	uint64_t sent, acked, lost, spurious; /* packets; spurious: acknowledged after being lost */
 	uint64_t ptos;
 	uint64_t persistent;
+	uint64_t ce; /* packets that arrived with Congestion Experienced */
 };
 
 struct ql_recovery {
@@ -103,6 +108,7 @@ struct ql_recovery {
 	bool confirmed;		/* handshake confirmed */
 	bool handshake_keys;	/* there are keys to send Handshake packets */
 	bool blocked;		/* a server at its anti-amplification limit */
+	bool no_ecn;		/* see ql_rec_no_ecn() */
 	uint64_t max_ack_delay; /* the peer's; 25 ms until set (RFC 9000, 18.2) */
 	/* Kept here. */
 	bool validated; /* peer has completed address validation (A.8) */
@@ -156,6 +162,18 @@ static inline void ql_rec_abort(struct ql_recovery *r, unsigned int space)
  */
 void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, uint16_t flags,
 		    uint64_t now);
+
+/* Do not use ECN: to be called before anything is sent. */
+void ql_rec_no_ecn(struct ql_recovery *r);
+
+/*
+ * Whether the next datagram on the path in use is to be marked ECT(0); its packets are then sent
+ * with QL_SENT_ECT. While nothing is acknowledged none is: it may be the marks that are in the way.
+ */
+static inline bool ql_rec_marks(struct ql_recovery *r, uint64_t now)
+{
+	return r->pto_count == 0 && ql_ecn_marks(&r->path.ecn, now);
+}
 
 /*
  * Bytes that window and pacing let go now, in whole datagrams; 0: wait for an ACK, or until

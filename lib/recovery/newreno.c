@@ -7,6 +7,7 @@
 static void newreno_init(struct ql_cc *cc, uint64_t now __attribute__((unused)))
 {
 	cc->newreno.acked = 0;
+	cc->newreno.undo_cwnd = 0;
 }
 
 static void newreno_on_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
@@ -37,6 +38,8 @@ static void congestion(struct ql_cc *cc, uint64_t largest_sent, uint64_t now)
 {
 	if (largest_sent < cc->recovery_end)
 		return; /* the same congestion once more */
+	cc->newreno.undo_cwnd = cc->cwnd;
+	cc->newreno.undo_ssthresh = cc->ssthresh;
 	cc->recovery_end = now + 1;
 	cc->ssthresh = cc->cwnd / 2;
 	cc->cwnd = cc->ssthresh;
@@ -52,7 +55,20 @@ static void newreno_on_loss(struct ql_cc *cc, const struct ql_cc_loss *loss)
 		cc->cwnd = ql_cc_min_window(cc->mtu);
 		cc->recovery_end = 0;
 		cc->newreno.acked = 0;
+		cc->newreno.undo_cwnd = 0;
 	}
+}
+
+/* As CUBIC does it (RFC 9438, 4.9.2). */
+static void newreno_on_spurious(struct ql_cc *cc, uint64_t now __attribute__((unused)))
+{
+	if (cc->cwnd < cc->newreno.undo_cwnd) {
+		cc->cwnd = cc->newreno.undo_cwnd;
+		cc->ssthresh = cc->newreno.undo_ssthresh;
+		cc->recovery_end = 0;
+		cc->newreno.acked = 0;
+	}
+	cc->newreno.undo_cwnd = 0;
 }
 
 const struct ql_cc_ops ql_cc_newreno = {
@@ -61,4 +77,5 @@ const struct ql_cc_ops ql_cc_newreno = {
 	.on_ack = newreno_on_ack,
 	.on_loss = newreno_on_loss,
 	.on_ecn = congestion,
+	.on_spurious = newreno_on_spurious,
 };

@@ -47,6 +47,7 @@ void ql_rec_use_path(struct ql_recovery *r, uint8_t id, uint64_t initial_rtt, ui
 		ql_rtt_init(&next.rtt, initial_rtt);
 		ql_cc_init(&next.cc, cc, next.mtu, now);
 		ql_pacer_init(&next.pacer, next.mtu, QL_REC_PACER_SLACK, now);
+		ql_ecn_init(&next.ecn, !r->no_ecn);
 	}
 	park(r);
 	r->path = next;

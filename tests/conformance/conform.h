@@ -86,8 +86,10 @@ static UNUSED void note_frames(struct noted *k, const struct ql_open_job *job)
 		ck_assert(ql_frame_allowed(f.wire_type, k->type));
 		k->frames |= UINT64_C(1) << f.wire_type;
 		k->eliciting |= (ql_frame_flags(f.wire_type) & QL_FRAME_F_ACKED) != 0;
-		if (f.type == QL_FRAME_ACK)
+		if (f.type == QL_FRAME_ACK) {
 			k->ack = f.ack;
+			k->frames |= UINT64_C(1) << QL_FRAME_ACK; /* of either type */
+		}
 		if (f.type == QL_FRAME_CONNECTION_CLOSE) {
 			k->close_app = f.close.app;
 			k->close_code = f.close.code;

@@ -478,7 +478,7 @@ START_TEST(test_ecn_feedback)
 	for (unsigned int i = 0; i < w.n; i++) {
 		const struct noted *k = &w.log[i];
 
-		if (k->side != SIM_CLIENT || k->type != QL_PKT_SHORT || !HAS(k, 3))
+		if (k->side != SIM_CLIENT || k->type != QL_PKT_SHORT || !HAS(k, QL_FRAME_ACK))
 			continue;
 		ck_assert(k->ack.has_ecn);
 		ck_assert(k->ack.ecn.ect0 >= last.ect0 && k->ack.ecn.ect1 >= last.ect1 &&
@@ -488,7 +488,6 @@ START_TEST(test_ecn_feedback)
 	ck_assert_uint_gt(last.ect0 + last.ect1 + last.ce, 70);
 	ck_assert_uint_le(last.ect0 + last.ect1 + last.ce, marked);
 	ck_assert(last.ect0 > 20 && last.ect1 > 20 && last.ce > 20);
-	ck_assert_uint_eq(find(&w, 0, SIM_CLIENT, QL_PKT_SHORT, 2), w.n);
 	witness_end(&w);
 	finish(&p);
 }

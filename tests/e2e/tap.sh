@@ -55,6 +55,37 @@ capture() { # PEER ADDRESS
 	ql_server_stop
 }
 
+# ECT(0) on the wire, on all packets once the path has shown that it carries it, and the peer's
+# counts of it (RFC 9000, 13.4); the peer's own marks are counted, too. Not with --no-ecn.
+ecn() { # ADDRESS
+	local src=ip.src sent marked n
+	[[ $1 != *:* ]] || src=ipv6.src
+	ql_server_start
+	ql_capture_start "$QL_IFACE" ecn.pcap
+	peer_client_fetch ngtcp2 h3 "$1" "$QL_PORT" "$CERT/ca.pem" out five.bin
+	ql_same "$WWW" out five.bin
+	ql_capture_stop ecn.pcap
+	ql_capture_check ecn.pcap keys.log "$1"
+	ql_server_stop
+	sent=$(ql_capture_count ecn.pcap keys.log "$src == $1 && quic")
+	marked=$(ql_capture_count ecn.pcap keys.log "$src == $1 && quic && (ip.dsfield.ecn == 2 || ipv6.tclass.ecn == 2)")
+	echo "$marked of $sent marked"
+	# all but those between the test of the path and its result
+	[ "$marked" -ge $((sent * 3 / 4)) ] || ql_fail "$marked of $sent are marked"
+	for n in "$src == $1" "!($src == $1)"; do
+		[ "$(ql_capture_count ecn.pcap keys.log "$n && quic.ack.ect0_count > 0")" -gt 0 ] ||
+			ql_fail "no ACK with a count of ECT(0): $n"
+	done
+	grep -qE '^ +ecn_capable +1$' server.log || ql_fail "the marks were not found to arrive"
+	ql_server_start --no-ecn
+	ql_capture_start "$QL_IFACE" plain.pcap
+	peer_client_fetch ngtcp2 h3 "$1" "$QL_PORT" "$CERT/ca.pem" plain one.bin
+	ql_capture_stop plain.pcap
+	ql_server_stop
+	n=$(ql_capture_count plain.pcap keys.log "$src == $1 && (ip.dsfield.ecn != 0 || ipv6.tclass.ecn != 0)")
+	[ "$n" -eq 0 ] || ql_fail "$n packets are marked with --no-ecn"
+}
+
 # The TAP goes away with the server, and the next server gets the same name.
 restart() {
 	local i
@@ -164,6 +195,8 @@ ql_fixtures
 ql_test tap-neighbours 40 neighbours
 ql_test tap-capture-ipv4 90 capture ngtcp2 "$QL_OUR4"
 ql_test tap-capture-ipv6 90 capture curl "$QL_OUR6"
+ql_test tap-ecn-ipv4 60 ecn "$QL_OUR4"
+ql_test tap-ecn-ipv6 60 ecn "$QL_OUR6"
 ql_test tap-restart 60 restart
 ql_test tap-config-file 60 config_file
 ql_test tap-connections 90 connections

@@ -79,6 +79,15 @@ version() { # SERVER WANT OPTION...
 	ql_stop "$PEER_PID" || true
 }
 
+# The server counts our ECT(0) in its ACKs, and so the path is found to carry it.
+ecn() { # SERVER ADDRESS
+	serve "$1"
+	ql_client --ca "$CERT/ca.pem" --json --out out "https://$(peer_host "$2"):$QL_PORT/big.bin"
+	ql_same "$WWW" out big.bin
+	grep -q '"ecn_capable":1,"ecn_failed":0' client.log || ql_fail "ECN was not validated"
+	ql_stop "$PEER_PID" || true
+}
+
 # A certificate of an authority that the client was not told to trust ends the fetch; --insecure
 # says that it does not matter.
 distrust() { # SERVER
@@ -150,6 +159,8 @@ for server in nginx aioquic; do
 		ql_test client-$server-resumption-$proto 60 resume $server $proto
 	done
 done
+ql_test client-ngtcp2-ecn-ipv4 60 ecn ngtcp2 "$QL_KERNEL4"
+ql_test client-ngtcp2-ecn-ipv6 60 ecn ngtcp2 "$QL_KERNEL6"
 ql_test client-distrusts 60 distrust nginx
 ql_test client-wrong-name 60 wrong_name nginx
 ql_test client-missing-file 60 missing_file nginx

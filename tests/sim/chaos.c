@@ -79,6 +79,8 @@ static void draw_transport(struct chaos *c, struct ql_transport *t)
 	t->initial_rtt_ns = between(c, 20, 333) * MS;
 	t->ack_delay_ns = between(c, 1, 25) * MS;
 	t->udp_payload = (uint16_t)between(c, 1200, 1472);
+	t->congestion = (enum ql_congestion)below(c, QL_CC_BBR + 1);
+	t->no_ecn = once_in(c, 8);
 }
 
 static void draw_link(struct chaos *c, struct sim_link *l)
@@ -92,6 +94,8 @@ static void draw_link(struct chaos *c, struct sim_link *l)
 	l->reorder = maybe(c, SIM_MILLION / 10);
 	l->reorder_delay = between(c, 1, 50) * MS;
 	l->mark = maybe(c, SIM_MILLION / 10);
+	l->mark_above = once_in(c, 3) ? (unsigned int)between(c, 1, 100) : 0;
+	l->ecn = once_in(c, 3) ? (enum sim_ecn)below(c, SIM_ECN_FAULTS) : SIM_ECN_RIGHT;
 	l->burst_begin = maybe(c, SIM_MILLION / 200);
 	l->burst_length = magnitude(c, 1, 200) * MS;
 	l->burst_loss = (unsigned int)below(c, SIM_MILLION);
@@ -117,6 +121,9 @@ static void draw_event(struct chaos *c, struct sim_event *e)
 		break;
 	case SIM_EVENT_MTU:
 		e->value = between(c, 200, 1400);
+		break;
+	case SIM_EVENT_ECN:
+		e->value = below(c, SIM_ECN_FAULTS);
 		break;
 	case SIM_EVENT_BURST:
 		e->value = below(c, SIM_MILLION / 50);

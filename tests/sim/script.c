@@ -33,6 +33,10 @@ static uint64_t set(struct sim_link *l, enum sim_event_kind kind, uint64_t value
 		before = l->down;
 		l->down = value != 0;
 		return before;
+	case SIM_EVENT_ECN:
+		before = l->ecn;
+		l->ecn = (enum sim_ecn)value;
+		return before;
 	case SIM_EVENT_BURST:
 		chance = &l->burst_begin;
 		l->burst_length = 20 * QL_NSEC_PER_MSEC;
@@ -105,11 +109,17 @@ void sim_script_free(struct sim_script *script)
 const char *sim_event_name(enum sim_event_kind kind)
 {
 	static const char *const names[SIM_EVENT_KINDS] = {
-		[SIM_EVENT_RATE] = "rate",	     [SIM_EVENT_DELAY] = "delay",
-		[SIM_EVENT_DOWN] = "down",	     [SIM_EVENT_MTU] = "mtu",
-		[SIM_EVENT_LOSS] = "loss",	     [SIM_EVENT_BURST] = "burst",
-		[SIM_EVENT_CORRUPT] = "corrupt",     [SIM_EVENT_REORDER] = "reorder",
-		[SIM_EVENT_DUPLICATE] = "duplicate", [SIM_EVENT_MARK] = "mark",
+		[SIM_EVENT_RATE] = "rate",
+		[SIM_EVENT_DELAY] = "delay",
+		[SIM_EVENT_DOWN] = "down",
+		[SIM_EVENT_MTU] = "mtu",
+		[SIM_EVENT_LOSS] = "loss",
+		[SIM_EVENT_BURST] = "burst",
+		[SIM_EVENT_CORRUPT] = "corrupt",
+		[SIM_EVENT_REORDER] = "reorder",
+		[SIM_EVENT_DUPLICATE] = "duplicate",
+		[SIM_EVENT_MARK] = "mark",
+		[SIM_EVENT_ECN] = "ecn",
 	};
 
 	return names[kind];

@@ -21,6 +21,7 @@ enum sim_event_kind {
 	SIM_EVENT_REORDER, /* by 20 ms */
 	SIM_EVENT_DUPLICATE,
 	SIM_EVENT_MARK,
+	SIM_EVENT_ECN, /* enum sim_ecn */
 	SIM_EVENT_KINDS,
 };
 

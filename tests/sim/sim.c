@@ -171,6 +171,33 @@ static uint64_t departure(struct sim *s, struct node *n, size_t len)
 	return n->busy_until;
 }
 
+/* What a faulty link makes of a datagram's mark. False: it loses the datagram. */
+static bool spoil_ecn(struct ql_datagram *d, enum sim_ecn fault)
+{
+	if (d->ecn == QL_ECN_NOT_ECT) {
+		if (fault == SIM_ECN_INVENT)
+			d->ecn = QL_ECN_ECT0;
+		return true;
+	}
+	if (fault == SIM_ECN_BLEACH)
+		d->ecn = QL_ECN_NOT_ECT;
+	else if (fault == SIM_ECN_ECT1 && d->ecn == QL_ECN_ECT0)
+		d->ecn = QL_ECN_ECT1;
+	else if (fault == SIM_ECN_ALL_CE)
+		d->ecn = QL_ECN_CE;
+	return fault != SIM_ECN_DROP;
+}
+
+/* Congestion, or the chance of it, where the sender understands the mark. */
+static bool marks(struct sim *s, const struct node *n, const struct ql_datagram *d)
+{
+	const struct sim_link *l = &n->link;
+
+	if (d->ecn != QL_ECN_ECT0 && d->ecn != QL_ECN_ECT1)
+		return false;
+	return (l->mark_above > 0 && n->n_waiting > l->mark_above + 1) || chance(s, l->mark);
+}
+
 static struct node *node_of(struct sim *s, const struct ql_addr *addr)
 {
 	for (unsigned int i = 0; i < s->n_nodes; i++) {
@@ -211,11 +238,12 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 
 	n->stats.datagrams++;
 	n->stats.bytes += len;
+	n->stats.ect += d->ecn != QL_ECN_NOT_ECT;
 	if (len > n->stats.largest)
 		n->stats.largest = len;
 	if (s->tap)
 		s->tap(s->tap_arg, SIM_TAP_SENT, (unsigned int)(n - s->nodes), d, s->now);
-	if (l->down || (l->mtu > 0 && len > l->mtu)) {
+	if (l->down || (l->mtu > 0 && len > l->mtu) || !spoil_ecn(d, l->ecn)) {
 		n->stats.vanished++;
 		rte_pktmbuf_free(d->mbuf);
 		return;
@@ -238,7 +266,7 @@ static void transmit(struct sim *s, struct node *n, struct ql_datagram *d)
 		return;
 	}
 	at += l->delay;
-	if ((d->ecn == QL_ECN_ECT0 || d->ecn == QL_ECN_ECT1) && chance(s, l->mark)) {
+	if (marks(s, n, d)) {
 		n->stats.marked++;
 		d->ecn = QL_ECN_CE;
 	}

@@ -27,6 +27,17 @@
 #define SIM_ADDRS   4
 #define SIM_MILLION 1000000u
 
+/* What is wrong with a link's handling of ECN marks. */
+enum sim_ecn {
+	SIM_ECN_RIGHT,
+	SIM_ECN_BLEACH, /* takes marks off */
+	SIM_ECN_ECT1,	/* makes ECT(1) of ECT(0) */
+	SIM_ECN_ALL_CE, /* makes Congestion Experienced of every mark */
+	SIM_ECN_INVENT, /* marks what was not marked */
+	SIM_ECN_DROP,	/* loses what is marked */
+	SIM_ECN_FAULTS,
+};
+
 /* What a node's link does to what the node sends. All zero: nothing, and it takes no time. */
 struct sim_link {
 	uint64_t rate;	    /* bits a second; 0: no limit */
@@ -42,6 +53,10 @@ struct sim_link {
 	/* So many lost or corrupted ones in a row are followed by one that is not; 0: no limit. */
 	unsigned int run;
 	unsigned int mark; /* ECN: Congestion Experienced, if the datagram's sender knows ECN */
+	/* The same for each that finds more than so many waiting in a queue with a limit; 0: none.
+	 */
+	unsigned int mark_above;
+	enum sim_ecn ecn;
 	/* Losses in bursts (Gilbert-Elliott): the chance that one begins, and of a loss in it. */
 	unsigned int burst_begin, burst_loss;
 	uint64_t burst_length; /* ns, on average */
@@ -58,8 +73,9 @@ extern const struct sim_link sim_link_default;
 struct sim_link_stats {
 	uint64_t datagrams, bytes; /* that the node sent */
 	uint64_t lost, overflowed, filtered, duplicated, corrupted, reordered, marked;
-	uint64_t vanished;   /* by mtu and down */
+	uint64_t vanished;   /* by mtu, down and SIM_ECN_DROP */
 	uint64_t unroutable; /* no node has this address */
+	uint64_t ect;	     /* that the node sent with a mark */
 	uint64_t largest;    /* bytes of the largest datagram */
 };
 

@@ -493,6 +493,7 @@ END_TEST
 START_TEST(test_ecn)
 {
 	run_to(QL_BBR_CRUISE, 3 * SEC);
+	lose_packet(10 * rec.path.mtu, rec.path.mtu);
 	rec.path.cc.ops->on_ecn(&rec.path.cc, now, now);
 	ck_assert(bbr->loss_in_round && bbr->in_recovery);
 	ck_assert_uint_eq(rec.path.cc.recovery_end, now + 1);

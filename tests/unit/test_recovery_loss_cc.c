@@ -7,13 +7,14 @@ static struct ql_cc_ack last_ack;
 static struct ql_cc_loss last_loss;
 static struct ql_cc_lost lost_packets[64];
 static unsigned int n_lost_packets;
-static unsigned int acks, losses, sents, spurious;
+static unsigned int acks, losses, sents, spurious, marks;
+static uint64_t marked_until;
 
 static void spy_init(struct ql_cc *cc, uint64_t when)
 {
 	CHECK(when == now);
 	cc->cwnd = 100 * MTU;
-	acks = losses = sents = spurious = n_lost_packets = 0;
+	acks = losses = sents = spurious = marks = n_lost_packets = 0;
 }
 
 static void spy_ack(struct ql_cc *cc, const struct ql_cc_ack *ack)
@@ -50,11 +51,21 @@ static void spy_spurious(struct ql_cc *cc, uint64_t when)
 	spurious++;
 }
 
+static void spy_ecn(struct ql_cc *cc, uint64_t largest_sent, uint64_t when)
+{
+	CHECK(cc == &rec.path.cc && when == now);
+	marked_until = largest_sent;
+	marks++;
+	if (largest_sent >= cc->recovery_end)
+		cc->recovery_end = when + 1;
+}
+
 static const struct ql_cc_ops spy = {
 	.name = "spy",
 	.init = spy_init,
 	.on_ack = spy_ack,
 	.on_loss = spy_loss,
+	.on_ecn = spy_ecn,
 	.on_lost_packet = spy_lost_packet,
 	.on_sent = spy_sent,
 	.on_spurious = spy_spurious,
@@ -192,6 +203,174 @@ START_TEST(test_spurious_period)
 	ck_assert_uint_eq(spurious, 1);
 	ck_assert_int_eq(ack(APP, 9, 9), 0);
 	ck_assert_uint_eq(spurious, 2);
+}
+END_TEST
+
+/* ---- ECN (RFC 9000, 13.4.2; RFC 9002, 7.1) ---- */
+
+static void send_marked(unsigned int n)
+{
+	while (n-- > 0)
+		send_as(APP, ql_rec_next_pn(&rec, APP), MTU,
+			QL_SENT_ELICITING | (ql_rec_marks(&rec, now) ? QL_SENT_ECT : 0));
+}
+
+static void ack_counts(uint64_t first, uint64_t last, uint64_t ect0, uint64_t ce)
+{
+	struct ql_frame_ack ack = {.largest = last,
+				   .first_range = last - first,
+				   .has_ecn = true,
+				   .ecn = {.ect0 = ect0, .ce = ce}};
+
+	ck_assert_int_eq(ql_rec_on_ack(&rec, APP, &ack, 0, now), 0);
+}
+
+/* A path that has shown that it carries marks: packets 0 to 10 are sent, all are acknowledged. */
+static void start_marked(void)
+{
+	start_spy();
+	send_marked(11);
+	now += 50 * MS;
+	ack_counts(0, 10, 10, 0);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_CAPABLE);
+	ck_assert_uint_eq(marks, 0);
+}
+
+START_TEST(test_ce)
+{
+	start_marked();
+	send_marked(10); /* 11 to 20 */
+	now += 50 * MS;
+	send_marked(1); /* 21 */
+	ack_counts(11, 16, 14, 2);
+	ck_assert_uint_eq(marks, 1);
+	ck_assert_uint_eq(marked_until, now - 50 * MS);
+	ck_assert_uint_eq(rec.stats.ce, 2);
+	/* They count as lost, as large as the others, but nothing is sent again. */
+	ck_assert_uint_eq(n_lost_packets, 1);
+	ck_assert_uint_eq(lost_packets[0].bytes, 2 * MTU);
+	ck_assert_uint_eq(lost_packets[0].lost, 2 * MTU);
+	ck_assert_uint_eq(lost_packets[0].tx_in_flight, 6 * MTU);
+	ck_assert(lost_packets[0].begins);
+	ck_assert_uint_eq(last_ack.lost, 2 * MTU);
+	ck_assert_uint_eq(losses, 0);
+	ck_assert_uint_eq(n_lost, 0);
+	ck_assert_uint_eq(last_ack.growth_bytes, 0); /* all were sent before that */
+	/* No more of them: no more events. */
+	ack_counts(11, 20, 18, 2);
+	ck_assert_uint_eq(marks, 1);
+	ack_counts(11, 21, 18, 3);
+	ck_assert_uint_eq(marks, 2);
+	ck_assert_uint_eq(marked_until, now);
+}
+END_TEST
+
+/* A real one: the window is halved, once a round trip, and what was sent before lets none grow. */
+START_TEST(test_ce_window)
+{
+	uint64_t cwnd;
+
+	start(true);
+	send_marked(10);
+	now += 50 * MS;
+	ack_counts(0, 9, 10, 0);
+	cwnd = rec.path.cc.cwnd;
+	send_marked(11); /* 10 to 20; only the validation's end has been waited for */
+	now += 50 * MS;
+	ack_counts(10, 13, 12, 2);
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd / 2);
+	ack_counts(10, 15, 13, 3);
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd / 2);
+	now += MS;
+	send_marked(1);
+	now += 50 * MS;
+	ack_counts(10, 21, 18, 4);
+	ck_assert_uint_eq(rec.path.cc.cwnd, cwnd / 4);
+}
+END_TEST
+
+/* ACKs that were overtaken, and so do not raise the largest number, say nothing of ECN. */
+START_TEST(test_ecn_reordered)
+{
+	start_marked();
+	send_marked(10);
+	now += 50 * MS;
+	ack_counts(16, 20, 15, 5);
+	ck_assert_uint_eq(marks, 1);
+	ack_counts(11, 15, 11, 0);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_CAPABLE);
+	ck_assert_int_eq(ack(APP, 11, 20), 0);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_CAPABLE);
+	ck_assert(ql_rec_marks(&rec, now));
+	/* One that does. */
+	send_marked(1);
+	ck_assert_int_eq(ack(APP, 11, 21), 0);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_FAILED);
+	ck_assert(!ql_rec_marks(&rec, now));
+}
+END_TEST
+
+/* Congestion that was reported, and losses of the same period that were none: no undoing. */
+START_TEST(test_ce_not_spurious)
+{
+	for (unsigned int first = 0; first < 2; first++) {
+		start_marked();
+		send_marked(9); /* 11 to 19 */
+		now += 50 * MS;
+		if (first) {
+			ack_counts(11, 11, 10, 1);
+			ck_assert_uint_eq(marks, 1);
+		}
+		ack_counts(16, 16, 10, 2); /* 12 and 13 are lost */
+		ck_assert(n_lost_packets >= 2);
+		ck_assert_uint_eq(marks, first + 1);
+		ack_counts(11, 17, 15, 2);
+		ck_assert_uint_ge(rec.stats.spurious, 2);
+		ck_assert_uint_eq(spurious, 0);
+		/* The next period is another one. */
+		now += MS;
+		send_marked(6); /* 20 to 25 */
+		now += 50 * MS;
+		ack_counts(25, 25, 16, 2);
+		rec.path.cc.recovery_end = now + 1;
+		ack_counts(11, 25, 23, 2);
+		ck_assert_uint_eq(spurious, 1);
+		ql_rec_fini(&rec);
+	}
+	start_spy();
+}
+END_TEST
+
+/* While nothing comes back, the marks might be why. */
+START_TEST(test_ecn_silence)
+{
+	unsigned int space;
+
+	start_marked();
+	send_marked(1);
+	now = ql_rec_deadline(&rec);
+	ck_assert_uint_gt(ql_rec_on_timeout(&rec, now, &space), 0);
+	ck_assert(!ql_rec_marks(&rec, now));
+	ack_counts(11, 11, 11, 0);
+	ck_assert(ql_rec_marks(&rec, now));
+}
+END_TEST
+
+/* A new path is validated anew; the old one's state waits with it. */
+START_TEST(test_ecn_paths)
+{
+	start_marked();
+	ql_rec_use_path(&rec, 1, 0, now);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_TESTING);
+	send_marked(2); /* 11, 12 */
+	now += 50 * MS;
+	ack_counts(11, 12, 10, 0); /* bleached */
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_FAILED);
+	ql_rec_use_path(&rec, 0, 0, now);
+	ck_assert_uint_eq(rec.path.ecn.state, QL_ECN_CAPABLE);
+	ql_rec_no_ecn(&rec);
+	ql_rec_use_path(&rec, 2, 0, now);
+	ck_assert(!ql_rec_marks(&rec, now));
 }
 END_TEST
 
@@ -535,6 +714,7 @@ START_TEST(test_persistent_contiguous)
 END_TEST
 
 RUN("recovery/loss_cc", open_rec, close_rec, test_ack_event, test_loss_event, test_lost_packets,
-    test_spurious_period, test_holds_back, test_mtu_probe, test_delivery_rate, test_window,
-    test_pacing, test_set_mtu, test_recovery_packet, test_app_limited, test_filled,
+    test_spurious_period, test_ce, test_ce_window, test_ecn_reordered, test_ce_not_spurious,
+    test_ecn_silence, test_ecn_paths, test_holds_back, test_mtu_probe, test_delivery_rate,
+    test_window, test_pacing, test_set_mtu, test_recovery_packet, test_app_limited, test_filled,
     test_persistent_example, test_persistent_contiguous)

@@ -127,6 +127,7 @@ struct ql_conn_stats {
 	uint64_t rx_packets, tx_packets;
 	uint64_t rx_bytes, tx_bytes; /**< UDP payload */
 	uint64_t lost_packets;
+	uint64_t ce_packets; /**< of ours, that the network marked with Congestion Experienced */
 	uint64_t rtt_ns, rtt_min_ns;
 	uint64_t cwnd, in_flight;	     /**< bytes */
 	uint64_t rx_datagrams, tx_datagrams; /**< DATAGRAM frames (RFC 9221) */

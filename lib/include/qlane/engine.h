@@ -104,6 +104,11 @@ struct ql_transport {
 	uint16_t priority_share;
 	bool use_preferred; /**< a client moves to the server's preferred address [false] */
 	/**
+	 * Do not mark what we send as ECN-capable (RFC 9000, 13.4). Otherwise it is, on each path
+	 * that proves to carry the marks; the marks that come are reported in either case. [false]
+	 */
+	bool no_ecn;
+	/**
 	 * Versions of QUIC that are spoken, the preferred one first; unused places are 0. Versions
 	 * 1 and 2 are compatible: a server goes on in the first of its list that the client offers,
 	 * whichever the client began with, without a round trip (RFC 9368). [all, and a server
@@ -206,6 +211,8 @@ struct ql_engine_stats {
 	uint64_t memory_used;	    /**< bytes, now */
 	uint64_t windows_used;	    /**< of ql_limits.windows, bytes, now */
 	uint64_t resumptions;	    /**< of the handshakes done: from a session */
+	uint64_t ce_packets; /**< of ours, that the network marked with Congestion Experienced */
+	uint64_t ecn_capable, ecn_failed; /**< paths by how their ECN validation ended */
 	uint64_t drops[QL_DROP_MAX];
 };
 
