@@ -378,7 +378,7 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 
 	for (unsigned int i = 0; i < options->ip.n; i++)
 		ip6 = ip6 || !ql_addr_is_ip4(&options->ip.at[i].addr);
-	t.udp_payload = ql_port_udp_payload(stack->port, ip6);
+	t.udp_payload_max = ql_port_udp_payload(stack->port, ip6);
 	memcpy(t.versions, options->versions, sizeof(t.versions));
 	return t;
 }

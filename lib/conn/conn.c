@@ -58,7 +58,6 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->server = endpoint->server;
 	conn->alpn = "";
 	conn->close.reason = conn->reason;
-	conn->udp_payload = t->udp_payload < host->tx_room ? t->udp_payload : host->tx_room;
 	conn->ack_delay = t->ack_delay_ns;
 	conn->ack_every = QL_CONN_ACK_EVERY_MIN;
 	conn->ack_delay_exponent = QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
@@ -81,11 +80,15 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	hs->deadline = host->now + t->handshake_timeout_ns;
 
 	ql_rec_init(&conn->rec, host->mem, &ql_conn_rec_ops, conn,
-		    congestion_controls[t->congestion], host->now, conn->udp_payload,
+		    congestion_controls[t->congestion], host->now,
+		    t->udp_payload < host->tx_room ? t->udp_payload : host->tx_room,
 		    t->initial_rtt_ns, conn->server);
 	if (t->no_ecn)
 		ql_rec_no_ecn(&conn->rec);
 	conn->ecn_told = conn->rec.path.ecn.state;
+	ql_rec_search_mtu(&conn->rec,
+			  t->udp_payload_max < host->tx_room ? t->udp_payload_max : host->tx_room,
+			  t->fixed_udp_payload, host->now);
 	ql_streams_init(&conn->streams, host->mem, conn, conn->server, &streams, &streams_hooks,
 			NULL);
 	ql_datagrams_init(&conn->datagrams, t->max_datagram_frame_size, t->datagram_queue_bytes,
@@ -396,6 +399,8 @@ void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats)
 	stats->rtt_ns = path->rtt.smoothed;
 	stats->rtt_min_ns = path->rtt.min;
 	stats->cwnd = path->cc.cwnd;
+	stats->udp_payload = path->mtu;
+	stats->black_holes = conn->rec.stats.black_holes;
 	stats->in_flight = path->in_flight;
 	stats->handshake_ns = conn->handshake_ns;
 }

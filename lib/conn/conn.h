@@ -169,8 +169,8 @@ struct ql_conn {
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */
 	bool path_due;	     /* paths have something to send */
-	uint16_t udp_payload;  /* bytes of a full datagram */
-	struct ql_path path;   /* in use */
+	bool filled;	     /* the last datagram with data was full: larger ones were of use */
+	struct ql_path path; /* in use */
 	uint64_t path_cid_seq; /* of our ID that the peer uses there */
 	struct ql_space app;
 	struct ql_peer_cids peer_cids;
@@ -341,7 +341,7 @@ void ql_conn_on_deadline(struct ql_conn *conn);
 /* What a 1-RTT packet has for frames when it is alone in its datagram, bytes. */
 static inline size_t ql_conn_packet_room(const struct ql_conn *conn)
 {
-	return conn->udp_payload - QL_TAG_LEN - QL_PN_MAX_LEN - 1u -
+	return conn->rec.path.mtu - QL_TAG_LEN - QL_PN_MAX_LEN - 1u -
 	       ql_peer_cid(&conn->peer_cids)->len;
 }
 

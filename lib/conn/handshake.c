@@ -327,8 +327,7 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
 	conn->rec.max_ack_delay = tp.max_ack_delay * QL_NSEC_PER_MSEC;
 	conn->peer_cid_limit = tp.active_connection_id_limit;
-	if (tp.max_udp_payload_size < conn->udp_payload)
-		conn->udp_payload = (uint16_t)tp.max_udp_payload_size;
+	ql_rec_limit_mtu(&conn->rec, tp.max_udp_payload_size, conn->host->now);
 	peer_idle = tp.max_idle_timeout > UINT64_MAX / QL_NSEC_PER_MSEC / 2
 			    ? 0
 			    : tp.max_idle_timeout * QL_NSEC_PER_MSEC;

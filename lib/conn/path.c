@@ -521,14 +521,15 @@ bool ql_paths_waiting(const struct ql_conn *conn)
 size_t ql_path_room(const struct ql_conn *conn, const struct ql_conn_path *p)
 {
 	bool answer_only = p->n_responses > 0 && !p->challenge_due;
+	size_t most = p == conn->paths->active ? conn->rec.path.mtu : QL_INITIAL_MIN;
 	uint64_t left;
 
 	/* Answers on a path not in use are limited even if it is validated: no flood comes of them.
 	 */
 	if (!conn->server || (p->validated && (p == conn->paths->active || !answer_only)))
-		return conn->udp_payload;
+		return most;
 	left = 3 * p->rx_bytes > p->tx_bytes ? 3 * p->rx_bytes - p->tx_bytes : 0;
-	return left < conn->udp_payload ? (size_t)left : conn->udp_payload;
+	return left < most ? (size_t)left : most;
 }
 
 struct ql_conn_path *ql_paths_next_due(struct ql_conn *conn, unsigned int *i, bool window,

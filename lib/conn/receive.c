@@ -50,6 +50,8 @@ static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 	if (rc < 0)
 		return QL_ERR_PROTOCOL_VIOLATION;
 	QL_TRACE(conn, metrics);
+	if (__builtin_expect(ql_pmtu_is_dead(&conn->rec.path.pmtu, conn->host->now), 0))
+		return QL_ERR_NO_VIABLE_PATH; /* 14.2 */
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 /* Longer numbers than needed are simpler to read in a capture, and one path less to test. */
 #define PN_LEN_MIN 2
 
+#define BARE_PROBE_PTOS 3
+
 #define BLOCKED_AGAIN (10 * QL_NSEC_PER_SEC) /* where there is no idle time-out to go by */
 
 struct packet {
@@ -302,6 +304,16 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 	a->p = p + QL_TAG_LEN;
 }
 
+/*
+ * After some timeouts the last probe is a PING alone, at the smallest size of datagrams: if nothing
+ * but that is answered, it is known what is wrong with the path (14.2).
+ */
+static inline bool is_bare(const struct ql_conn *conn)
+{
+	return conn->probes == 1 && conn->probe_space == QL_SPACE_APP &&
+	       conn->rec.pto_count >= BARE_PROBE_PTOS && conn->rec.path.mtu == QL_PMTU_BASE;
+}
+
 static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
 			 enum ql_space_id id, bool data)
 {
@@ -309,6 +321,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	uint64_t pn = ql_rec_next_pn(&conn->rec, id);
 	unsigned int pn_len = ql_pn_encode_len(pn, ql_rec_largest_acked(&conn->rec, id));
 	bool probe = conn->probes > 0 && conn->probe_space == id;
+	bool bare = probe && is_bare(conn);
 	uint8_t *p, *payload, *acked, *end = a->end - QL_TAG_LEN, *length;
 	uint16_t flags = 0;
 
@@ -326,7 +339,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	if (sp->unacked > 0 || sp->ack_now)
 		p = put_ack(conn, id, p, end);
 	acked = p;
-	if (probe || window_open(conn, id, data)) {
+	if (!bare && (probe || window_open(conn, id, data))) {
 		if (conn->hs)
 			p = put_crypto(conn, id, p, end);
 		if (p > acked)
@@ -414,14 +427,14 @@ static size_t anti_amplification(struct ql_conn *conn)
 	uint64_t left;
 
 	if (conn->peer_validated)
-		return conn->udp_payload;
+		return conn->rec.path.mtu;
 	if (conn->paths) {
 		size_t room = ql_path_room(conn, conn->paths->active);
 
 		return room < QL_INITIAL_MIN ? 0 : room; /* PATH_CHALLENGE does with less */
 	}
 	if (!hs)
-		return conn->udp_payload;
+		return conn->rec.path.mtu;
 	left = 3 * hs->rx_bytes > hs->tx_bytes ? 3 * hs->rx_bytes - hs->tx_bytes : 0;
 	/* Three full datagrams, rather than two larger ones and a rest that is too small. */
 	return left < QL_INITIAL_MIN ? 0 : QL_INITIAL_MIN;
@@ -520,6 +533,56 @@ static void send_paths(struct ql_conn *conn, struct ql_tx_burst *burst, bool win
 	conn->path_due = ql_paths_waiting(conn);
 }
 
+/* ---- Probes of the path's MTU: PING and PADDING (14.4) ---- */
+
+static void send_mtu_probe(struct ql_conn *conn, struct ql_tx_burst *burst, uint16_t size)
+{
+	uint64_t pn = ql_rec_next_pn(&conn->rec, QL_SPACE_APP);
+	uint8_t *p, *payload, *end;
+	struct assembly a;
+
+	if (!start(conn, &a, size))
+		return;
+	if (ql_rec_begin(&conn->rec, QL_SPACE_APP, pn) < 0) {
+		rte_pktmbuf_free(a.m);
+		return;
+	}
+	end = a.end - QL_TAG_LEN;
+	p = ql_pkt_put_short(a.p, ql_peer_cid(&conn->peer_cids), false, conn->key_phase,
+			     QL_PN_MAX_LEN);
+	payload = ql_pn_put(p, pn, QL_PN_MAX_LEN);
+	p = ql_frame_put_ping(payload, end);
+	memset(p, QL_FRAME_PADDING, (size_t)(end - p));
+	add_packet(conn, &a, burst, QL_SPACE_APP, pn, QL_PN_MAX_LEN, NULL, payload, end,
+		   QL_SENT_IN_FLIGHT | QL_SENT_MTU_PROBE);
+	finish(conn, &a, burst);
+}
+
+/*
+ * If a probe is due, send it, or see that the window makes room for it: then credit is 0, and there
+ * is nothing to wait for but the next ACK. Only who fills datagrams gains by larger ones.
+ */
+static void probe_mtu(struct ql_conn *conn, struct ql_tx_burst *burst, size_t *credit, bool *held)
+{
+	uint16_t size;
+
+	if (!conn->filled || conn->state != QL_CONN_CONFIRMED || !conn->peer_validated ||
+	    *credit == 0)
+		return;
+	switch (ql_rec_mtu_due(&conn->rec, conn->host->now, &size)) {
+	case QL_REC_MTU_SEND:
+		send_mtu_probe(conn, burst, size);
+		*credit = *credit > size ? *credit - size : 0;
+		break;
+	case QL_REC_MTU_WAIT:
+		*credit = 0;
+		*held = true;
+		break;
+	case QL_REC_MTU_NONE:
+		break;
+	}
+}
+
 /* ---- The end (10.2) ---- */
 
 static void build_close(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
@@ -602,7 +665,7 @@ static inline void watch_blocked(struct ql_conn *conn)
 bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 {
 	uint64_t now = conn->host->now;
-	bool in_flight;
+	bool in_flight, held = false;
 	size_t credit, size;
 
 	conn->pace_deadline = QL_NEVER;
@@ -626,17 +689,24 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 	for (unsigned int n = 0; n < QL_CONN_BURST; n++) {
 		if (burst_full(burst))
 			return true;
+		if (__builtin_expect(conn->rec.path.pmtu.next <= now, 0)) {
+			probe_mtu(conn, burst, &credit, &held);
+			if (burst_full(burst))
+				return true;
+		}
 		size = send_datagram(conn, burst, credit > 0, &in_flight);
 		if (size == 0) {
 			if (credit > 0)
 				ql_rec_app_limited(&conn->rec);
-			else if (conn->path_due || any_due(conn, true))
+			else if (!held && (conn->path_due || any_due(conn, true)))
 				conn->pace_deadline = ql_rec_pace_time(&conn->rec, now);
 			watch_blocked(conn);
 			return false;
 		}
-		if (in_flight)
+		if (in_flight) {
 			credit = credit > size ? credit - size : 0;
+			conn->filled = size >= conn->rec.path.mtu;
+		}
 	}
 	return true;
 }

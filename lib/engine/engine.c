@@ -37,6 +37,7 @@ static const struct ql_transport transport_defaults = {
 	.datagram_queue_bytes = UINT64_C(256) << 10,
 	.datagram_queue_count = 256,
 	.udp_payload = UDP_PAYLOAD_MIN,
+	.udp_payload_max = 1472, /* of an Ethernet, over IPv4 */
 };
 
 #if QL_THREAD_CHECK
@@ -265,7 +266,10 @@ static int set_endpoint(struct ql_endpoint *ep, struct ql_tls_ctx *tls, bool ser
 		t->priority_share = def->priority_share;
 	if (t->udp_payload == 0)
 		t->udp_payload = def->udp_payload;
+	if (t->udp_payload_max == 0)
+		t->udp_payload_max = def->udp_payload_max;
 	if (t->udp_payload < UDP_PAYLOAD_MIN || t->udp_payload > UDP_PAYLOAD_MAX ||
+	    t->udp_payload_max < UDP_PAYLOAD_MIN || t->udp_payload_max > UDP_PAYLOAD_MAX ||
 	    t->max_streams_bidi > QL_STREAMS_MAX || t->max_streams_uni > QL_STREAMS_MAX ||
 	    t->max_data > QL_VARINT_MAX || t->max_stream_data > QL_VARINT_MAX ||
 	    t->max_data_cap > QL_VARINT_MAX || t->max_stream_data_cap > QL_VARINT_MAX ||

@@ -160,7 +160,7 @@ void ql_qlog_started(struct ql_qlog_trace *t, const struct ql_conn *conn, bool w
 	uint64_t now = conn->host->now;
 	struct ql_json j;
 
-	t->mtu = conn->udp_payload;
+	t->mtu = conn->rec.path.mtu;
 	t->state = conn->state;
 	t->tuples[0] = (struct ql_qlog_tuple){.path = conn->path, .used = true};
 	put_header(t, conn, wall_clock);
@@ -371,14 +371,14 @@ static void put_mtu(struct ql_qlog_trace *t, const struct ql_conn *conn)
 {
 	struct ql_json j;
 
-	if (conn->udp_payload == t->mtu)
+	if (conn->rec.path.mtu == t->mtu)
 		return;
 	if (ql_qlog_begin(t, &j, conn->host->now, "quic:mtu_updated")) {
 		ql_json_u64(&j, "old", t->mtu);
-		ql_json_u64(&j, "new", conn->udp_payload);
+		ql_json_u64(&j, "new", conn->rec.path.mtu);
 		ql_qlog_end(t, &j);
 	}
-	t->mtu = conn->udp_payload;
+	t->mtu = conn->rec.path.mtu;
 }
 
 static bool changed(uint64_t *was, uint64_t is)

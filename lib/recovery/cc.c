@@ -15,7 +15,8 @@ void ql_cc_init(struct ql_cc *cc, const struct ql_cc_ops *ops, uint32_t mtu, uin
 
 void ql_cc_set_mtu(struct ql_cc *cc, uint32_t mtu)
 {
-	if (cc->cwnd == ql_cc_initial_window(cc->mtu) && cc->ssthresh == UINT64_MAX)
+	if (mtu < cc->mtu && cc->cwnd == ql_cc_initial_window(cc->mtu) &&
+	    cc->ssthresh == UINT64_MAX)
 		cc->cwnd = ql_cc_initial_window(mtu);
 	if (cc->cwnd < ql_cc_min_window(mtu))
 		cc->cwnd = ql_cc_min_window(mtu);

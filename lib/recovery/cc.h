@@ -134,8 +134,9 @@ static inline bool ql_cc_slow_start(const struct ql_cc *cc)
 void ql_cc_begin(struct ql_cc *cc, const struct ql_rtt *rtt);
 
 /*
- * The maximum datagram size has changed. A window that has not left its initial value follows, and
- * none stays below the minimum (7.2).
+ * The maximum datagram size has changed. A window that has not left its initial value follows when
+ * it is smaller now (7.2); larger datagrams are no reason for a larger window (RFC 8899, 3), but
+ * none stays below the minimum.
  */
 void ql_cc_set_mtu(struct ql_cc *cc, uint32_t mtu);
 

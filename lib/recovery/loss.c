@@ -3,7 +3,8 @@
 
 #include <errno.h>
 
-#define MAX_BACKOFF 16 /* doublings of the PTO */
+#define MAX_BACKOFF    16 /* doublings of the PTO */
+#define MTU_PROBE_PTOS 3  /* after which an MTU probe is lost, if nothing tells earlier */
 
 void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_ops *ops, void *arg,
 		 const struct ql_cc_ops *cc, uint64_t now, uint32_t mtu, uint64_t initial_rtt,
@@ -23,7 +24,9 @@ void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_
 		r->space[i].largest_acked = QL_PN_NONE;
 		r->space[i].loss_time = QL_NEVER;
 	}
+	r->mtu_probe_deadline = QL_NEVER;
 	path->mtu = mtu;
+	ql_pmtu_init(&path->pmtu, (uint16_t)mtu, (uint16_t)mtu, true, now);
 	ql_rtt_init(&path->rtt, initial_rtt);
 	ql_cc_init(&path->cc, cc, mtu, now);
 	ql_pacer_init(&path->pacer, mtu, QL_REC_PACER_SLACK, now);
@@ -85,6 +88,12 @@ void ql_rec_on_sent(struct ql_recovery *r, unsigned int space, uint16_t size, ui
 	if (flags & QL_SENT_ELICITING) {
 		sp->last_eliciting = now;
 		sp->eliciting++;
+	} else if (flags & QL_SENT_MTU_PROBE) {
+		r->stats.mtu_probes++;
+		r->mtu_probe = sp->sent.next - 1;
+		r->mtu_probe_deadline =
+			now + MTU_PROBE_PTOS * ql_rtt_pto(&path->rtt, r->max_ack_delay);
+		ql_pmtu_sent(&path->pmtu);
 	}
 	path->extra = false;
 	if (path->in_flight + path->mtu > path->cc.cwnd)
@@ -142,11 +151,54 @@ void ql_rec_app_limited(struct ql_recovery *r)
 		path->app_limited = 1;
 }
 
-void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu)
+/* ---- The path's MTU ---- */
+
+/* The maximum datagram size of the path has changed. */
+static void set_mtu(struct ql_recovery *r)
 {
-	r->path.mtu = mtu;
-	ql_cc_set_mtu(&r->path.cc, mtu);
-	ql_pacer_set_mtu(&r->path.pacer, mtu);
+	struct ql_path_rec *path = &r->path;
+
+	path->mtu = path->pmtu.size;
+	ql_cc_set_mtu(&path->cc, path->mtu);
+	ql_pacer_set_mtu(&path->pacer, path->mtu);
+}
+
+void ql_rec_search_mtu(struct ql_recovery *r, uint16_t max, bool fixed, uint64_t now)
+{
+	ql_pmtu_init(&r->path.pmtu, r->path.pmtu.size, max, fixed, now);
+}
+
+void ql_rec_limit_mtu(struct ql_recovery *r, uint64_t most, uint64_t now)
+{
+	if (ql_pmtu_limit(&r->path.pmtu, most, now))
+		set_mtu(r);
+}
+
+enum ql_rec_mtu ql_rec_mtu_due(struct ql_recovery *r, uint64_t now, uint16_t *size)
+{
+	const struct ql_path_rec *path = &r->path;
+
+	*size = ql_pmtu_due(&path->pmtu, now);
+	/* Where nothing arrives, nothing is learnt; nor is a probe worth most of the window. */
+	if (*size == 0 || r->pto_count > 0 || path->cc.cwnd < 2 * (uint64_t)*size)
+		return QL_REC_MTU_NONE;
+	return path->in_flight + *size <= path->cc.cwnd ? QL_REC_MTU_SEND : QL_REC_MTU_WAIT;
+}
+
+static void mtu_probe_lost(struct ql_recovery *r, uint64_t pn, const struct ql_sent_pkt *pkt,
+			   uint64_t now)
+{
+	if (pn == r->mtu_probe)
+		r->mtu_probe_deadline = QL_NEVER;
+	if (pkt->path == r->path.id)
+		ql_pmtu_lost(&r->path.pmtu, pkt->size, now);
+}
+
+static void black_hole(struct ql_recovery *r, uint64_t now)
+{
+	r->stats.black_holes++;
+	ql_pmtu_on_hole(&r->path.pmtu, now);
+	set_mtu(r);
 }
 
 /* ---- Losses ---- */
@@ -290,6 +342,8 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 		r->stats.lost++;
 		if (r->ops->packet_lost)
 			r->ops->packet_lost(r->arg, space, pn, pkt, now - pkt->time >= delay);
+		if (__builtin_expect(pkt->flags & QL_SENT_MTU_PROBE, 0))
+			mtu_probe_lost(r, pn, pkt, now);
 		if (pkt->path != path->id) {
 			leave_other(r, sp, pkt);
 			sp->eliciting -= pkt->flags & QL_SENT_ELICITING ? 1 : 0;
@@ -302,6 +356,8 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 			ql_ecn_on_lost(&path->ecn, pkt->time);
 		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
 			note_lost(path, pn, pkt, &loss);
+			if (ql_pmtu_is_big(&path->pmtu, pkt->size))
+				ql_pmtu_big_lost(&path->pmtu, pkt->time);
 			if (is_persistent(r, sp, pkt))
 				loss.persistent = true;
 		}
@@ -319,7 +375,32 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 	path->cc.ops->on_loss(&path->cc, &loss);
 	if (path->cc.recovery_end > end)
 		path->extra = true;
+	if (ql_pmtu_is_hole(&path->pmtu, 0))
+		black_hole(r, now);
 	return true;
+}
+
+/* The latest MTU probe has been under way for too long. */
+static void give_up_mtu_probe(struct ql_recovery *r, uint64_t now)
+{
+	struct ql_rec_space *sp = &r->space[QL_REC_APP];
+	struct ql_sent_pkt *pkt = ql_sent_get(&sp->sent, r->mtu_probe);
+
+	r->mtu_probe_deadline = QL_NEVER;
+	if (!pkt || pkt->flags & QL_SENT_DONE)
+		return;
+	r->stats.lost++;
+	if (r->ops->packet_lost)
+		r->ops->packet_lost(r->arg, QL_REC_APP, r->mtu_probe, pkt, true);
+	if (r->pto_count > 0) /* nothing else arrives, either */
+		ql_pmtu_abandon(&r->path.pmtu, now);
+	else
+		mtu_probe_lost(r, r->mtu_probe, pkt, now);
+	if (pkt->path == r->path.id)
+		leave_flight(r, sp, pkt->size, 0);
+	else
+		leave_other(r, sp, pkt);
+	pkt->flags |= QL_SENT_LOST;
 }
 
 /* ---- Acknowledgments ---- */
@@ -334,6 +415,8 @@ struct newly {
 	bool marked_elsewhere;	   /* some of them on another path */
 	uint64_t late, late_bytes; /* packets that had been declared lost */
 	uint64_t undone;	   /* bytes of them that the latest recovery period counts */
+	uint64_t big;		   /* when the newest that counts as large was sent */
+	uint16_t mtu_probe;	   /* size of one among them, or 0 */
 	uint64_t newest_time;
 	uint64_t newest_pn;
 	const struct ql_sent_pkt *newest; /* highest in flight */
@@ -349,6 +432,15 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 		n->marked++;
 		n->marked_elsewhere |= pkt->path != r->path.id;
 	}
+	if (__builtin_expect(flags & QL_SENT_MTU_PROBE, 0)) {
+		if (pn == r->mtu_probe)
+			r->mtu_probe_deadline = QL_NEVER;
+		if (pkt->path == r->path.id && pkt->size > n->mtu_probe)
+			n->mtu_probe = pkt->size;
+	}
+	if (ql_pmtu_is_big(&r->path.pmtu, pkt->size) && pkt->time > n->big &&
+	    pkt->path == r->path.id)
+		n->big = pkt->time;
 	if (__builtin_expect(flags & QL_SENT_LOST, 0)) {
 		n->late++;
 		if (pkt->path == r->path.id) {
@@ -520,6 +612,9 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	if (n.packets + n.late == 0)
 		return 0;
 
+	ql_pmtu_big_passed(&path->pmtu, n.big);
+	if (n.mtu_probe > 0 && ql_pmtu_acked(&path->pmtu, n.mtu_probe, now))
+		set_mtu(r);
 	r->stats.acked += n.packets;
 	r->stats.spurious += n.late;
 	leave_flight(r, sp, n.bytes, n.eliciting);
@@ -605,15 +700,17 @@ uint64_t ql_rec_deadline(const struct ql_recovery *r)
 	for (unsigned int i = 0; i < QL_REC_SPACES; i++)
 		if (r->space[i].loss_time < t)
 			t = r->space[i].loss_time;
-	if (t != QL_NEVER || r->blocked)
-		return t;
-	return pto_time(r, &space);
+	if (t == QL_NEVER && !r->blocked)
+		t = pto_time(r, &space);
+	return t < r->mtu_probe_deadline ? t : r->mtu_probe_deadline;
 }
 
 unsigned int ql_rec_on_timeout(struct ql_recovery *r, uint64_t now, unsigned int *space)
 {
 	bool threshold = false;
 
+	if (r->mtu_probe_deadline <= now)
+		give_up_mtu_probe(r, now);
 	for (unsigned int i = 0; i < QL_REC_SPACES; i++) {
 		if (r->space[i].loss_time > now)
 			continue;
@@ -628,6 +725,8 @@ unsigned int ql_rec_on_timeout(struct ql_recovery *r, uint64_t now, unsigned int
 	r->stats.ptos++;
 	if (r->pto_count < UINT8_MAX)
 		r->pto_count++;
+	if (ql_pmtu_is_hole(&r->path.pmtu, r->pto_count))
+		black_hole(r, now);
 	return r->space[*space].eliciting ? 2 : 1;
 }
 

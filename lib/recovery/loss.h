@@ -25,6 +25,7 @@
 #include "recovery/cc.h"
 #include "recovery/ecn.h"
 #include "recovery/pacer.h"
+#include "recovery/pmtu.h"
 #include "recovery/rtt.h"
 #include "recovery/sent.h"
 #include "wire/frame.h"
@@ -73,7 +74,7 @@ struct ql_path_rec {
 	struct ql_cc cc;
 	struct ql_pacer pacer;
 	uint64_t in_flight; /* bytes, all spaces */
-	uint32_t mtu;	    /* maximum datagram size */
+	uint32_t mtu;	    /* maximum datagram size: that of pmtu */
 	bool extra;	    /* one packet may exceed cwnd, at the start of recovery (7.3.2) */
 	/* For delivery rate samples. */
 	uint64_t delivered, lost; /* bytes */
@@ -85,6 +86,7 @@ struct ql_path_rec {
 	uint64_t episode_sent, episode_lost;
 	bool episode_marked; /* Congestion Experienced was reported in it: it is not spurious */
 	struct ql_ecn_path ecn;
+	struct ql_pmtu pmtu;
 };
 
 struct ql_rec_stats {
@@ -92,6 +94,7 @@ struct ql_rec_stats {
 	uint64_t ptos;
 	uint64_t persistent;
 	uint64_t ce; /* packets that arrived with Congestion Experienced */
+	uint64_t mtu_probes, black_holes;
 };
 
 struct ql_recovery {
@@ -102,6 +105,8 @@ struct ql_recovery {
 	void *arg;
 	uint64_t last_pto; /* when the last one fired: the next counts from there at least */
 	uint64_t armed;	   /* last packet, ACK or timeout: where an idle client's PTO counts from */
+	uint64_t mtu_probe;	     /* number of the latest one */
+	uint64_t mtu_probe_deadline; /* when it counts as lost; QL_NEVER */
 	uint8_t pto_count;
 	bool server;
 	/* Set by the connection as it learns. */
@@ -193,8 +198,26 @@ uint64_t ql_rec_pace_time(const struct ql_recovery *r, uint64_t now);
  */
 void ql_rec_app_limited(struct ql_recovery *r);
 
-/* The maximum datagram size of the path has changed. */
-void ql_rec_set_mtu(struct ql_recovery *r, uint32_t mtu);
+/*
+ * Look for larger datagrams that the path takes, at most max bytes (pmtu.h); or the size is fixed,
+ * as it is until this is called. Paths that are used later start from QL_PMTU_BASE.
+ */
+void ql_rec_search_mtu(struct ql_recovery *r, uint16_t max, bool fixed, uint64_t now);
+
+/* The peer takes no larger datagrams than this. */
+void ql_rec_limit_mtu(struct ql_recovery *r, uint64_t most, uint64_t now);
+
+/*
+ * Whether to send a packet of *size bytes now, in flight but not ack-eliciting in the books
+ * (QL_SENT_IN_FLIGHT | QL_SENT_MTU_PROBE), as a probe of the path's MTU. Its loss is no sign of
+ * congestion and calls for no PTO.
+ */
+enum ql_rec_mtu {
+	QL_REC_MTU_NONE,
+	QL_REC_MTU_WAIT, /* the window has to make room: hold other data back until an ACK comes */
+	QL_REC_MTU_SEND,
+};
+enum ql_rec_mtu ql_rec_mtu_due(struct ql_recovery *r, uint64_t now, uint16_t *size);
 
 /* ---- Paths (RFC 9000, 9.4) ---- */
 

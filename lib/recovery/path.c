@@ -38,12 +38,17 @@ static struct ql_path_rec *find(const struct ql_recovery *r, uint8_t id)
 void ql_rec_use_path(struct ql_recovery *r, uint8_t id, uint64_t initial_rtt, uint64_t now)
 {
 	const struct ql_cc_ops *cc = r->path.cc.ops;
-	struct ql_path_rec *known = find(r, id), next = {.id = id, .mtu = r->path.mtu};
+	struct ql_path_rec *known = find(r, id), next = {.id = id};
+	struct ql_pmtu *pmtu = &r->path.pmtu;
 
+	ql_pmtu_abandon(pmtu, now);
 	if (known) {
 		next = *known;
 		ql_rec_drop_path(r, id);
 	} else {
+		ql_pmtu_init(&next.pmtu, pmtu->fixed ? pmtu->size : QL_PMTU_BASE, pmtu->max,
+			     pmtu->fixed, now);
+		next.mtu = next.pmtu.size;
 		ql_rtt_init(&next.rtt, initial_rtt);
 		ql_cc_init(&next.cc, cc, next.mtu, now);
 		ql_pacer_init(&next.pacer, next.mtu, QL_REC_PACER_SLACK, now);

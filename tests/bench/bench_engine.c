@@ -109,7 +109,7 @@ static struct ql_engine_stats stats(const struct side *side)
 static void connect_one(struct side *client, const struct options *o)
 {
 	static uint32_t count;
-	struct ql_transport t = {.udp_payload = (uint16_t)o->udp_payload,
+	struct ql_transport t = {.udp_payload_max = (uint16_t)o->udp_payload,
 				 .max_data = UINT64_C(64) << 20,
 				 .max_stream_data = UINT64_C(16) << 20,
 				 .initial_rtt_ns = QL_NSEC_PER_MSEC};
@@ -128,7 +128,7 @@ static void connect_one(struct side *client, const struct options *o)
 static void open_sides(struct side sides[2], const struct options *o, const struct sim_job *job,
 		       struct rte_mempool *pool)
 {
-	struct ql_transport t = {.udp_payload = (uint16_t)o->udp_payload,
+	struct ql_transport t = {.udp_payload_max = (uint16_t)o->udp_payload,
 				 .max_data = UINT64_C(64) << 20,
 				 .max_stream_data = UINT64_C(16) << 20,
 				 .initial_rtt_ns = QL_NSEC_PER_MSEC};

@@ -10,6 +10,7 @@
 #define MS	  QL_NSEC_PER_MSEC
 #define SEC	  QL_NSEC_PER_SEC
 #define MAX_BYTES UINT64_C(3000000) /* of all streams of a trial */
+#define LEAST_MTU 1472		    /* of links, and the most to begin with */
 
 /* How a trial's connections end. */
 enum ending {
@@ -78,7 +79,9 @@ static void draw_transport(struct chaos *c, struct ql_transport *t)
 	t->send_buffer = magnitude(c, 1000, 256 << 10);
 	t->initial_rtt_ns = between(c, 20, 333) * MS;
 	t->ack_delay_ns = between(c, 1, 25) * MS;
-	t->udp_payload = (uint16_t)between(c, 1200, 1472);
+	t->udp_payload = (uint16_t)between(c, 1200, LEAST_MTU);
+	t->udp_payload_max = (uint16_t)between(c, 1200, 2048);
+	t->fixed_udp_payload = once_in(c, 8);
 	t->congestion = (enum ql_congestion)below(c, QL_CC_BBR + 1);
 	t->no_ecn = once_in(c, 8);
 }
@@ -88,6 +91,7 @@ static void draw_link(struct chaos *c, struct sim_link *l)
 	l->rate = once_in(c, 4) ? 0 : magnitude(c, 1000000, 1000000000);
 	l->delay = magnitude(c, 100, 300000) * QL_NSEC_PER_USEC;
 	l->queue = once_in(c, 2) ? (unsigned int)between(c, 10, 300) : 0;
+	l->mtu = once_in(c, 3) ? (unsigned int)between(c, LEAST_MTU, 2048) : 0;
 	l->loss = maybe(c, SIM_MILLION / 15);
 	l->duplicate = maybe(c, SIM_MILLION / 10);
 	l->corrupt = maybe(c, SIM_MILLION / 30);

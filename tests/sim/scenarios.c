@@ -133,6 +133,8 @@ static const struct sim_scenario scenarios[] = {
 	{"idle", "a connection is left alone", run_idle, false},
 	{"bursts", "losses in bursts", run_bursts, false},
 	{"reordering", "10 % of datagrams come late, 5 % twice", run_reordering, false},
+	{"pmtu", "what each way takes of datagrams, up to 9,000 bytes, and that changes", sim_pmtu,
+	 false},
 	{"changes", "rate, delay and MTU change during a transfer", run_changes, false},
 	{"versions",
 	 "lists of QUIC versions meet, on bad links and with Retry; and downgrade attacks",

@@ -172,8 +172,8 @@ static uint64_t next_seed(struct sim_trial *t)
 	return mix(mix(0, t->seed), t->pairs++);
 }
 
-static void open_pair(struct sim_trial *t, struct ql_engine_config config[2],
-		      const struct ql_transport *transport, const struct sim_job *job)
+void sim_trial_open_engines(struct sim_trial *t, struct ql_engine_config config[2],
+			    const struct ql_transport *transport, const struct sim_job *job)
 {
 	static const char *const names[] = {[SIM_SERVER] = "server", [SIM_CLIENT] = "client"};
 
@@ -200,7 +200,7 @@ void sim_trial_open_with(struct sim_trial *t, enum ql_retry retry,
 {
 	struct ql_engine_config config[2] = {[SIM_SERVER] = {.retry = retry}};
 
-	open_pair(t, config, transport, job);
+	sim_trial_open_engines(t, config, transport, job);
 }
 
 void sim_trial_open_large(struct sim_trial *t, const struct ql_transport *transport,
@@ -214,7 +214,7 @@ void sim_trial_open_large(struct sim_trial *t, const struct ql_transport *transp
 		config[i].tx_pool = t->pool;
 		config[i].limits.memory = LARGE_MEMORY;
 	}
-	open_pair(t, config, transport, job);
+	sim_trial_open_engines(t, config, transport, job);
 }
 
 void sim_trial_script(struct sim_trial *t, const struct sim_event *events, unsigned int n)

@@ -68,6 +68,10 @@ void sim_trial_open(struct sim_trial *t, const struct ql_transport *transport,
 void sim_trial_open_with(struct sim_trial *t, enum ql_retry retry,
 			 const struct ql_transport *transport, const struct sim_job *job);
 
+/* The same, with what there is to say of the engines but their names, indices and tracers. */
+void sim_trial_open_engines(struct sim_trial *t, struct ql_engine_config config[2],
+			    const struct ql_transport *transport, const struct sim_job *job);
+
 /*
  * The same for a path that holds so many datagrams, queues included: with memory for them in the
  * engines, and mbufs for the transport's datagrams.
@@ -110,5 +114,6 @@ void sim_chaos(struct sim_trial *t);
 void sim_ecn(struct sim_trial *t);
 void sim_loss_bands(struct sim_trial *t);
 void sim_versions(struct sim_trial *t);
+void sim_pmtu(struct sim_trial *t);
 
 #endif

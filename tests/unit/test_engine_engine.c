@@ -51,6 +51,8 @@ START_TEST(test_endpoint)
 		{.congestion = (enum ql_congestion)(QL_CC_BBR + 1)},
 		{.udp_payload = 1199},
 		{.udp_payload = 16384},
+		{.udp_payload_max = 1199},
+		{.udp_payload_max = 16384},
 		{.max_streams_bidi = (UINT64_C(1) << 60) + 1},
 		{.max_streams_uni = (UINT64_C(1) << 60) + 1},
 		{.max_data = UINT64_C(1) << 62},

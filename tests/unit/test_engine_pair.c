@@ -237,7 +237,6 @@ START_TEST(test_blocked_again)
 	ck_assert_uint_eq(p.app[SIM_SERVER].closed, 0);
 	ck_assert_uint_ge(after.datagrams - before.datagrams, 99); /* every 2 s */
 	ck_assert_uint_le(after.datagrams - before.datagrams, 101);
-	ck_assert_uint_le(after.largest, 1200);
 	/* Nothing is left to wait for: then it ends. */
 	ck_assert_int_eq(ql_stream_reset(ql_streams_find(&conn_of(&p, SIM_CLIENT)->streams, 0), 0),
 			 0);

@@ -401,12 +401,13 @@ END_TEST
 START_TEST(test_replay)
 {
 	struct sim_job job = {.streams = 1, .download = 200 * KB, .keep_open = true};
+	struct ql_transport t = {.fixed_udp_payload = true};
 	struct ql_engine_stats s;
 	struct sim_link link = sim_link_default;
 	struct sim_pair p;
 
 	link.duplicate = SIM_MILLION;
-	sim_pair_open(&p, 1, NULL, NULL, &job);
+	sim_pair_open(&p, 1, NULL, &t, &job);
 	sim_pair_link(&p, &link);
 	ck_assert_int_eq(sim_pair_connect(&p), 0);
 	sim_run(p.sim, 2 * SEC, NULL, NULL);

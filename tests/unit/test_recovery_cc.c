@@ -47,11 +47,12 @@ START_TEST(test_set_mtu)
 	struct ql_cc cc;
 
 	ql_cc_init(&cc, &fake, 1200, 0);
-	ql_cc_set_mtu(&cc, 1400);
-	ck_assert_uint_eq(cc.cwnd, 14000);
+	ql_cc_set_mtu(&cc, 1100);
+	ck_assert_uint_eq(cc.cwnd, 11000);
+	ck_assert_uint_eq(cc.mtu, 1100);
+	ql_cc_set_mtu(&cc, 1400); /* no reason for more */
+	ck_assert_uint_eq(cc.cwnd, 11000);
 	ck_assert_uint_eq(cc.mtu, 1400);
-	ql_cc_set_mtu(&cc, 1200);
-	ck_assert_uint_eq(cc.cwnd, 12000);
 	cc.cwnd = 13000; /* it has moved: stays */
 	ql_cc_set_mtu(&cc, 1400);
 	ck_assert_uint_eq(cc.cwnd, 13000);

@@ -510,10 +510,16 @@ END_TEST
 
 START_TEST(test_set_mtu)
 {
-	ql_rec_set_mtu(&rec, 1400);
+	ql_rec_fini(&rec);
+	ql_rec_init(&rec, &mem, &rec_ops, &mem, &ql_cc_newreno, now, 1400, 0, true);
 	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 14000);
-	ck_assert_uint_eq(rec.path.cc.mtu, 1400);
-	ck_assert_uint_eq(rec.path.pacer.mtu, 1400);
+	ql_rec_limit_mtu(&rec, 1300, now);
+	ck_assert_uint_eq(rec.path.mtu, 1300);
+	ck_assert_uint_eq(ql_rec_allowance(&rec, now), 13000);
+	ck_assert_uint_eq(rec.path.cc.mtu, 1300);
+	ck_assert_uint_eq(rec.path.pacer.mtu, 1300);
+	ql_rec_limit_mtu(&rec, 65527, now);
+	ck_assert_uint_eq(rec.path.mtu, 1300);
 }
 END_TEST
 

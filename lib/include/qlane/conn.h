@@ -129,7 +129,9 @@ struct ql_conn_stats {
 	uint64_t lost_packets;
 	uint64_t ce_packets; /**< of ours, that the network marked with Congestion Experienced */
 	uint64_t rtt_ns, rtt_min_ns;
-	uint64_t cwnd, in_flight;	     /**< bytes */
+	uint64_t cwnd, in_flight; /**< bytes */
+	uint64_t black_holes;	  /**< times that the size of datagrams fell back (RFC 8899) */
+	uint32_t udp_payload;	  /**< bytes of a full datagram on the path in use */
 	uint64_t rx_datagrams, tx_datagrams; /**< DATAGRAM frames (RFC 9221) */
 	uint64_t lost_datagrams;	     /**< told by datagram_lost() */
 	uint64_t dropped_datagrams;	     /**< not sent: expired, or too large by then */

@@ -84,7 +84,14 @@ struct ql_transport {
 	uint64_t max_datagram_frame_size;
 	uint64_t datagram_queue_bytes; /**< of data that wait to be sent [256 KiB] */
 	uint32_t datagram_queue_count; /**< datagrams that wait to be sent [256] */
-	uint16_t udp_payload; /**< bytes of a full datagram we send; the path must take it [1200] */
+	uint16_t udp_payload;	       /**< bytes of a full datagram we send at first [1200] */
+	/**
+	 * Bytes of the largest datagram that is looked for on the path (RFC 8899), as far as the
+	 * peer and the mbufs of tx_pool take it: ql_port_udp_payload() of the port. [1472]
+	 */
+	uint16_t udp_payload_max;
+	/** Datagrams have udp_payload bytes, whatever becomes of them on the path. [false] */
+	bool fixed_udp_payload;
 	enum ql_congestion congestion; /**< [CUBIC] */
 	/**
 	 * Send a PING after so long a silence, so that neither end's idle time-out comes nor a NAT
@@ -143,7 +150,8 @@ struct ql_engine_config {
 	uint16_t lcore_index; /**< 0-based index of the engine among its process's, in connection
 				 IDs */
 	int socket_id;	      /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
-	/** Transmit mbufs: one segment each, data room for headroom + udp_payload bytes. */
+	/** Transmit mbufs: one segment each, data room for headroom + udp_payload_max bytes.
+	 */
 	struct rte_mempool *tx_pool;
 	struct ql_limits limits;
 	uint8_t seed[32]; /**< everything random in the engine comes from it; keep it secret */
