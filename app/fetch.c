@@ -492,6 +492,9 @@ static void explain(const struct ql_close_info *info, const struct target *t, ch
 	case QL_CLOSE_VERSION:
 		snprintf(why, TEXT, "%s speaks no version of QUIC that we do", addr);
 		return;
+	case QL_CLOSE_PATH:
+		snprintf(why, TEXT, "%s has no address left that answers", addr);
+		return;
 	case QL_CLOSE_ENGINE:
 		snprintf(why, TEXT, "not finished");
 		return;

@@ -27,7 +27,7 @@ static void leave(struct ql_conn *conn, enum ql_conn_state state)
 	if (conn->state == QL_CONN_HANDSHAKE)
 		conn->host->stats->handshakes--;
 	conn->state = (uint8_t)state;
-	conn->close_until = conn->host->now + 3 * ql_conn_pto(conn);
+	conn->close_until = QL_NEVER; /* from the next visit on */
 	ql_streams_close(&conn->streams);
 	ql_datagrams_fini(&conn->datagrams, conn->host->mem);
 	QL_TRACE(conn, state);

@@ -357,6 +357,10 @@ static void on_failed(struct ql_conn *conn, struct ql_conn_path *p)
 	if (p == paths->active) {
 		if (p == paths->fallback)
 			return;
+		if (!ql_path_cid(conn, paths->fallback)) { /* the peer has taken its IDs back */
+			ql_conn_drop(conn, QL_CLOSE_PATH);
+			return;
+		}
 		use(conn, paths->fallback); /* 9.3.2 */
 		forget(conn, p);
 	} else if (p != paths->fallback) {

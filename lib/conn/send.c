@@ -623,6 +623,8 @@ static void send_closing(struct ql_conn *conn, struct ql_tx_burst *burst)
 	struct assembly a;
 
 	ql_conn_tell_closed(conn);
+	if (conn->close_until == QL_NEVER) /* three PTOs from now (10.2) */
+		conn->close_until = conn->host->now + 3 * ql_conn_pto(conn);
 	if (conn->close_pending && room > 0 && start(conn, &a, room)) {
 		for (enum ql_space_id id = QL_SPACE_INITIAL; id < QL_SPACES; id++)
 			build_close(conn, &a, burst, id);

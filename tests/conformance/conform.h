@@ -26,6 +26,7 @@ struct noted {
 	size_t datagram_size;
 	struct ql_path path;
 	uint8_t ecn;
+	bool passed; /* not lost by `pass` */
 	struct ql_cid dcid, scid;
 	enum ql_pkt_type type;
 	size_t token_len;
@@ -40,6 +41,9 @@ struct noted {
 	bool close_app;
 	uint64_t close_code;
 	size_t reason_len;
+	uint8_t challenge[QL_PATH_DATA_LEN]; /* of PATH_CHALLENGE */
+	uint64_t crypto_offset, crypto_len; /* of the last CRYPTO frame, and the hash of its data */
+	uint64_t crypto_hash;
 };
 
 struct witness {
@@ -57,6 +61,16 @@ struct witness {
 };
 
 #define HAS(noted, frame) (((noted)->frames >> (frame)) & 1)
+
+/* Nothing but frames that may probe another path (RFC 9000, 9.1). */
+static UNUSED bool only_probes(const struct noted *k)
+{
+	const uint64_t probes =
+		UINT64_C(1) << QL_FRAME_PADDING | UINT64_C(1) << QL_FRAME_NEW_CONNECTION_ID |
+		UINT64_C(1) << QL_FRAME_PATH_CHALLENGE | UINT64_C(1) << QL_FRAME_PATH_RESPONSE;
+
+	return k->opened && (k->frames & ~probes) == 0;
+}
 
 /* Whatever connection this side's engine has; the server's is not announced for a while. */
 static UNUSED struct ql_conn *some_conn(struct sim_pair *p, unsigned int side)
@@ -94,6 +108,14 @@ static UNUSED void note_frames(struct noted *k, const struct ql_open_job *job)
 			k->close_app = f.close.app;
 			k->close_code = f.close.code;
 			k->reason_len = f.close.reason_len;
+		}
+		if (f.type == QL_FRAME_PATH_CHALLENGE)
+			memcpy(k->challenge, f.path_challenge.data, sizeof(k->challenge));
+		if (f.type == QL_FRAME_CRYPTO) {
+			k->crypto_offset = f.crypto.offset;
+			k->crypto_len = f.crypto.len;
+			k->crypto_hash =
+				ql_siphash(&(struct ql_sipkey){1, 2}, f.crypto.data, f.crypto.len);
 		}
 	}
 }
@@ -133,6 +155,7 @@ static UNUSED bool witness_filter(void *arg, struct ql_datagram *d, uint64_t now
 	size_t len = d->mbuf->data_len, off = 0;
 	unsigned int first = w->n;
 	uint8_t copy[2048];
+	bool passed;
 
 	ck_assert_uint_le(len, sizeof(copy));
 	memcpy(copy, dgram, len);
@@ -157,7 +180,10 @@ static UNUSED bool witness_filter(void *arg, struct ql_datagram *d, uint64_t now
 		off += hdr.size;
 	}
 	w->datagrams++;
-	return !w->pass || w->pass(w, side->side, &w->log[first], w->n - first);
+	passed = !w->pass || w->pass(w, side->side, &w->log[first], w->n - first);
+	for (unsigned int i = first; i < w->n; i++)
+		w->log[i].passed = passed;
+	return passed;
 }
 
 /* From now on. */

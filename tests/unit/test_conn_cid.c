@@ -3,6 +3,7 @@
  * Connection IDs: what ours tell and hide, and the rules of RFC 9000, sections 5.1, 19.15, 19.16.
  */
 #include <check.h>
+#include <stdlib.h>
 #include <errno.h>
 #include <string.h>
 
@@ -71,6 +72,35 @@ START_TEST(test_keys)
 	ck_assert_mem_ne(t1, t2, sizeof(t1));
 	ql_reset_token(&other, &a, t2);
 	ck_assert_mem_ne(t1, t2, sizeof(t1));
+}
+END_TEST
+
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, QL_LOCAL_CID_LEN);
+}
+
+/*
+ * An ID is not made twice, not even by an engine that starts anew with the same key: its token may
+ * have been shown (RFC 9000, 10.3.2).
+ */
+START_TEST(test_unique)
+{
+	static uint8_t ids[1 << 18][QL_LOCAL_CID_LEN];
+	const size_t n = sizeof(ids) / sizeof(ids[0]);
+	const uint8_t seed[32] = {9};
+	struct ql_rng anew;
+
+	ql_rng_init(&anew, seed);
+	for (size_t i = 0; i < n; i++) {
+		struct ql_cid id;
+
+		ql_local_cid_make(&key, i < n / 2 ? &rng : &anew, 3, 7, &id);
+		memcpy(ids[i], id.id, sizeof(ids[i]));
+	}
+	qsort(ids, n, sizeof(ids[0]), by_bytes);
+	for (size_t i = 1; i < n; i++)
+		ck_assert_int_ne(memcmp(ids[i - 1], ids[i], sizeof(ids[i])), 0);
 }
 END_TEST
 
@@ -224,6 +254,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_make);
 	tcase_add_test(tc, test_keys);
+	tcase_add_test(tc, test_unique);
 	tcase_add_test(tc, test_local);
 	tcase_add_test(tc, test_peer_add);
 	tcase_add_test(tc, test_peer_retire);

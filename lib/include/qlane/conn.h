@@ -36,6 +36,7 @@ struct ql_close_info {
 		QL_CLOSE_RESET,	    /**< stateless reset (10.3) */
 		QL_CLOSE_VERSION,   /**< Version Negotiation left no common version (6.2) */
 		QL_CLOSE_ENGINE,    /**< the engine was freed */
+		QL_CLOSE_PATH,	    /**< no address of the peer's is left to send to (9.3.2) */
 	} cause;
 	bool application;    /**< error is of the application's space, not of QUIC's */
 	uint64_t error;	     /**< enum ql_error, or the application's code */

@@ -176,7 +176,9 @@ struct ql_engine_config {
 	/**
 	 * Secret of stateless reset tokens (10.3); all zero to take it from the seed. A process
 	 * that starts anew with the same one, and the same lcore_index, can tell the peers of the
-	 * connections it had before that these are gone.
+	 * connections it had before that these are gone. Of all engines that have the same one, the
+	 * datagrams of a connection must only reach the one that has it, or engines of another
+	 * lcore_index: what else may answer them ends the connection (21.11).
 	 */
 	uint8_t reset_key[32];
 	/** Told what connections do: see qlane/observe.h. It must outlive the engine. [nobody] */
