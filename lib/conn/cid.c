@@ -100,10 +100,28 @@ bool ql_peer_cids_retire(struct ql_peer_cids *p, uint64_t seq)
 		if (p->retire[i] == seq)
 			return true;
 	}
-	if (p->n_retire == QL_PEER_CIDS_RETIRE)
+	if (p->n_retire + p->n_retiring >= QL_PEER_CIDS_RETIRE)
 		return false;
 	p->retire[p->n_retire++] = seq;
 	return true;
+}
+
+void ql_peer_cids_retire_sent(struct ql_peer_cids *p)
+{
+	p->n_retire--;
+	p->n_retiring++;
+}
+
+void ql_peer_cids_retire_acked(struct ql_peer_cids *p)
+{
+	if (p->n_retiring > 0)
+		p->n_retiring--;
+}
+
+void ql_peer_cids_retire_lost(struct ql_peer_cids *p, uint64_t seq)
+{
+	ql_peer_cids_retire_acked(p);
+	ql_peer_cids_retire(p, seq); /* there is room for it */
 }
 
 /* Raise retire_prior_to. False when more IDs are to be retired than the queue holds. */

@@ -80,9 +80,8 @@ int ql_local_cids_retire(struct ql_local_cids *l, uint64_t seq, uint64_t used_se
 /* ---- Those by which we reach the peer ---- */
 
 #define QL_PEER_CIDS 4 /* our active_connection_id_limit */
-#define QL_PEER_CIDS_RETIRE                                                   \
-	16 /* RETIRE_CONNECTION_IDs that may wait; more closes the connection \
-	    */
+#define QL_PEER_CIDS_RETIRE \
+	16 /* RETIRE_CONNECTION_IDs not acknowledged; more closes the connection */
 
 struct ql_peer_cid {
 	struct ql_cid cid;
@@ -94,10 +93,11 @@ struct ql_peer_cid {
 
 struct ql_peer_cids {
 	struct ql_peer_cid e[QL_PEER_CIDS];
-	uint8_t current; /* index of the one in use */
-	uint8_t n_retire;
+	uint8_t current;    /* index of the one in use */
+	uint8_t n_retire;   /* to be sent */
+	uint8_t n_retiring; /* sent, and not acknowledged (5.1.2) */
 	uint64_t retire_prior_to;
-	uint64_t retire[QL_PEER_CIDS_RETIRE]; /* to be sent */
+	uint64_t retire[QL_PEER_CIDS_RETIRE];
 };
 
 /*
@@ -108,8 +108,13 @@ struct ql_peer_cids {
 struct ql_frame_new_cid;
 uint64_t ql_peer_cids_add(struct ql_peer_cids *p, const struct ql_frame_new_cid *f);
 
-/* Queue RETIRE_CONNECTION_ID (again). False when the queue is full. */
+/* Queue RETIRE_CONNECTION_ID. False when there are too many already. */
 bool ql_peer_cids_retire(struct ql_peer_cids *p, uint64_t seq);
+
+/* The last one of the queue has been sent, and then: acknowledged, or lost and queued again. */
+void ql_peer_cids_retire_sent(struct ql_peer_cids *p);
+void ql_peer_cids_retire_acked(struct ql_peer_cids *p);
+void ql_peer_cids_retire_lost(struct ql_peer_cids *p, uint64_t seq);
 
 static inline const struct ql_cid *ql_peer_cid(const struct ql_peer_cids *p)
 {

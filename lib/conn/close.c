@@ -83,7 +83,8 @@ void ql_conn_drop(struct ql_conn *conn, int cause)
 		set_reason(conn, "", 0);
 		leave(conn, QL_CONN_DRAINING);
 	}
-	conn->close_until = conn->host->now;
+	if (cause != QL_CLOSE_RESET) /* which has us drain (10.3.1) */
+		conn->close_until = conn->host->now;
 	ql_conn_wake(conn);
 }
 

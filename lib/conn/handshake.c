@@ -245,6 +245,9 @@ static uint64_t take_preferred(struct ql_conn *conn, const struct ql_tp_preferre
 			memcpy(to->ip + 12, a->ipv4, sizeof(a->ipv4));
 			to->port = a->ipv4_port;
 		}
+		/* A stranger must not send us to what runs on our own machine (21.5.6). */
+		if (ql_addr_is_loopback(to) && !ql_addr_is_loopback(&conn->path.remote))
+			to->port = 0;
 	}
 	return ql_peer_cids_add(&conn->peer_cids, &f);
 }
@@ -265,7 +268,7 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	tp.initial_max_streams_bidi = t->max_streams_bidi;
 	tp.initial_max_streams_uni = t->max_streams_uni;
 	tp.max_datagram_frame_size = t->max_datagram_frame_size;
-	tp.max_ack_delay = (t->ack_delay_ns + QL_NSEC_PER_MSEC - 1) / QL_NSEC_PER_MSEC;
+	tp.max_ack_delay = t->ack_delay_ns / QL_NSEC_PER_MSEC + 1; /* alarms may be late */
 	tp.active_connection_id_limit = QL_PEER_CIDS;
 	ql_tp_set(&tp, QL_TP_GREASE_QUIC_BIT);
 	ql_version_write(conn, &tp);

@@ -335,6 +335,9 @@ static void on_validated(struct ql_conn *conn, struct ql_conn_path *p)
 	p->full = true;
 	QL_TRACE(conn, path, p, QL_TRACE_PATH_VALIDATED);
 	if (p == paths->active) {
+		/* The client's next connection may come from there (9.3). */
+		conn->send_new_token |=
+			conn->server && !same_hosts(&p->addr, &paths->fallback->addr);
 		if (paths->fallback != p && !paths->fallback->challenging)
 			paths->fallback->deadline = keep;
 		paths->fallback = p;

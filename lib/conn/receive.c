@@ -237,6 +237,32 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 		sp->ack_deadline = now + conn->ack_delay;
 }
 
+/* What goes up with every packet that brings or ends data. */
+static inline uint64_t progress(const struct ql_conn *conn)
+{
+	return conn->streams.progress + conn->stats.rx_datagrams;
+}
+
+/*
+ * Packets that bring no data and acknowledge none have their uses, but not by the million: then
+ * they are an attack on our time (21.9).
+ */
+static void count_use(struct ql_conn *conn, bool useful)
+{
+	const uint64_t interval = QL_CONN_USELESS_INTERVAL;
+	uint64_t now = conn->host->now, until = conn->useless_until;
+
+	if (useful) {
+		until -= QL_CONN_USELESS_OFFSET * interval;
+		conn->useless_until = until > now ? until : 0;
+		return;
+	}
+	until = (until > now ? until : now) + interval;
+	conn->useless_until = until;
+	if (until - now > QL_CONN_USELESS_BURST * interval)
+		ql_conn_fail(conn, QL_ERR_PROTOCOL_VIOLATION, 0, "too many packets of no use");
+}
+
 /* An authenticated packet: job holds its number and payload. */
 static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_type type,
 			const struct ql_open_job *job, const struct ql_datagram *dgram)
@@ -244,9 +270,10 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	struct ql_space *sp = ql_conn_space(conn, id);
 	uint64_t err, frame_type = 0;
 	bool same_path = ql_path_eq(&conn->path, &dgram->path);
-	bool highest = job->pn >= sp->expected, eliciting;
+	bool highest = job->pn >= sp->expected, eliciting, useful;
 	unsigned int any = 0, all = QL_FRAME_F_PROBE;
 	uint8_t reserved = type == QL_PKT_SHORT ? QL_PKT_RESERVED_SHORT : QL_PKT_RESERVED_LONG;
+	uint64_t before, in_flight;
 
 	conn->host->stats->rx_packets++;
 	conn->stats.rx_packets++;
@@ -268,6 +295,8 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	conn->idle_restarted = false;
 	ql_conn_touch_idle(conn);
 	ql_conn_wake(conn);
+	before = progress(conn);
+	in_flight = conn->rec.path.in_flight;
 	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram, &any, &all,
 			  &frame_type);
 	if (err) {
@@ -278,6 +307,9 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 							     : ql_err_name(err));
 		return;
 	}
+	useful = progress(conn) != before || conn->rec.path.in_flight < in_flight;
+	if (__builtin_expect(!useful || conn->useless_until != 0, 0))
+		count_use(conn, useful);
 	sp = ql_conn_space(conn, id);
 	eliciting = any & QL_FRAME_F_ACKED;
 	if (sp)

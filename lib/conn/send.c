@@ -190,7 +190,7 @@ static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 		q = ql_frame_put_retire_cid(p, end, rec.id);
 		if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
 			return p;
-		peer->n_retire--;
+		ql_peer_cids_retire_sent(peer);
 		p = q;
 	}
 	return p;

@@ -31,8 +31,10 @@ static void on_acked(void *arg, unsigned int space, const struct ql_sent_frame *
 		if (conn->ops->datagram_acked && conn->state < QL_CONN_CLOSING)
 			conn->ops->datagram_acked(conn, f->id);
 		break;
-	case QL_SENT_NEW_CONNECTION_ID:
 	case QL_SENT_RETIRE_CONNECTION_ID:
+		ql_peer_cids_retire_acked(&conn->peer_cids);
+		break;
+	case QL_SENT_NEW_CONNECTION_ID:
 	case QL_SENT_NEW_TOKEN:
 	case QL_SENT_HANDSHAKE_DONE:
 	case QL_SENT_PING:
@@ -68,9 +70,7 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 		}
 		break;
 	case QL_SENT_RETIRE_CONNECTION_ID:
-		if (!ql_peer_cids_retire(&conn->peer_cids, f->id))
-			ql_conn_fail(conn, QL_ERR_CONNECTION_ID_LIMIT_ERROR, 0,
-				     "too many connection IDs to retire");
+		ql_peer_cids_retire_lost(&conn->peer_cids, f->id);
 		break;
 	case QL_SENT_HANDSHAKE_DONE:
 		conn->send_handshake_done = true;

@@ -31,7 +31,7 @@
 #define QL_TX_SHARE 8  /* of these for one connection's turn while others wait */
 #define QL_REPLIES  32 /* stateless answers that may wait */
 
-/* Stateless resets, and refusals of tokens, each: so many at once, and one an interval. */
+/* Stateless resets, and refusals of Initials, each: so many at once, and one an interval. */
 #define QL_REPLY_BURST	  64
 #define QL_REPLY_INTERVAL QL_NSEC_PER_MSEC
 
@@ -103,9 +103,10 @@ void ql_reply_version_negotiation(struct ql_engine *e, const struct ql_pkt_hdr *
 /* Ask a client for its Initial again, with a token that it gets only at its address (8.1.2). */
 void ql_reply_retry(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 		    const struct ql_datagram *dgram);
-/* Close with INVALID_TOKEN what a client sent in answer to a Retry (8.1.2). */
-void ql_reply_invalid_token(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
-			    const struct ql_datagram *dgram);
+/* Close for a client's Initial, as often as refusals may be: with INVALID_TOKEN what is in answer
+ * to a Retry (8.1.2), with CONNECTION_REFUSED what there is no place for (5.2.2). */
+void ql_reply_refusal(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+		      const struct ql_datagram *dgram, uint64_t error);
 /* Answer a short-header packet with a stateless reset, if it may be one of a connection of ours. */
 void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
 		    const struct ql_datagram *dgram);

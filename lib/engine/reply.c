@@ -127,8 +127,8 @@ static uint8_t *put_close(struct ql_engine *e, const struct ql_pkt_hdr *hdr, uin
 	return rc == 0 && p ? p + QL_TAG_LEN : NULL;
 }
 
-void ql_reply_invalid_token(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
-			    const struct ql_datagram *dgram)
+void ql_reply_refusal(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
+		      const struct ql_datagram *dgram, uint64_t error)
 {
 	struct rte_mbuf *m;
 
@@ -136,9 +136,9 @@ void ql_reply_invalid_token(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 		return;
 	m = begin(e);
 	if (m)
-		finish(e, m,
-		       put_close(e, hdr, QL_ERR_INVALID_TOKEN, rte_pktmbuf_mtod(m, uint8_t *)),
-		       dgram, &e->stats.invalid_tokens);
+		finish(e, m, put_close(e, hdr, error, rte_pktmbuf_mtod(m, uint8_t *)), dgram,
+		       error == QL_ERR_INVALID_TOKEN ? &e->stats.invalid_tokens
+						     : &e->stats.refusals);
 }
 
 /*

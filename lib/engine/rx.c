@@ -139,7 +139,7 @@ static bool validate_address(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 	} else if (kind == QL_TOKEN_RETRY) {
 		drop(e, QL_DROP_TOKEN);
 		if (rc != -EALREADY)
-			ql_reply_invalid_token(e, hdr, dgram);
+			ql_reply_refusal(e, hdr, dgram, QL_ERR_INVALID_TOKEN);
 		return false;
 	}
 	if (rc < 0 && (e->retry == QL_RETRY_ALWAYS ||
@@ -181,6 +181,9 @@ static struct ql_conn *accept_initial(struct ql_engine *e, const struct ql_pkt_h
 	ec = ql_engine_conn_new(e, &slot);
 	if (!ec) {
 		drop(e, QL_DROP_CONN_LIMIT);
+		/* Handshakes are over soon, and the client tries again by itself. */
+		if (e->stats.conns >= e->limits.connections)
+			ql_reply_refusal(e, hdr, dgram, QL_ERR_CONNECTION_REFUSED);
 		return NULL;
 	}
 	ql_initial_key(&ec->initial, hdr->dcid.p, hdr->dcid.len, &dgram->path.remote);

@@ -29,6 +29,7 @@ static void walk_engine(const struct ql_engine *engine, ql_counter_fn fn, void *
 	fn(arg, group, "version_negotiations", s.version_negotiations);
 	fn(arg, group, "retries", s.retries);
 	fn(arg, group, "invalid_tokens", s.invalid_tokens);
+	fn(arg, group, "refusals", s.refusals);
 	fn(arg, group, "resets", s.resets);
 	fn(arg, group, "memory_used", s.memory_used);
 	fn(arg, group, "windows_used", s.windows_used);

@@ -93,9 +93,10 @@ struct ql_streams {
 	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
 	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
 	uint64_t peer_max_uni;
-	uint32_t depth;	  /* of calls that may run callbacks */
-	uint32_t blocked; /* streams with the bit set */
-	uint8_t due;	  /* QL_DUE_* */
+	uint64_t progress; /* goes up with every frame that brings or ends data, see receive.c */
+	uint32_t depth;	   /* of calls that may run callbacks */
+	uint32_t blocked;  /* streams with the bit set */
+	uint8_t due;	   /* QL_DUE_* */
 	bool is_server;
 	bool closing;
 };

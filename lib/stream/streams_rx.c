@@ -62,9 +62,11 @@ static int extend(struct ql_stream *s, uint64_t end, bool final)
 	if (ql_recvbuf_extent(&s->recv, end, final))
 		return QL_ERR_FINAL_SIZE_ERROR;
 	ss->rx_used += fresh;
+	ss->progress += fresh > 0;
 	if (final && s->recv_state == QL_RECV_OPEN) {
 		s->recv_state = QL_RECV_SIZE_KNOWN;
 		ql_stream_ctl_remove(s, QL_CTL_MAX_DATA);
+		ss->progress++;
 	}
 	return 0;
 }
@@ -90,6 +92,7 @@ static void deliver(struct ql_stream *s, const struct ql_frame_stream *f)
 		fin = s->recv.offset + n == s->recv.final_size;
 		if (n == 0 && !fin)
 			return;
+		ss->progress++;
 		s->lent = (uint32_t)n;
 		s->delivering = true;
 		ss->ops->stream_data(s, p, n, fin);

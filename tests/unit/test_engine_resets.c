@@ -143,6 +143,9 @@ START_TEST(test_server_told)
 	sim_run(p.sim, 5 * MS, NULL, NULL);
 	ck_assert_uint_eq(p.app[SIM_SERVER].closed, 1);
 	ck_assert_int_eq(p.app[SIM_SERVER].close.cause, QL_CLOSE_RESET);
+	/* It is drained, silently (10.2), and then forgotten. */
+	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).conns, 2);
+	sim_run(p.sim, 1 * SEC, NULL, NULL);
 	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).conns, 1);
 	ck_assert_int_eq(sim_pair_close(&p), 0);
 }

@@ -40,7 +40,7 @@ START_TEST(json)
 
 	t_fill();
 	ck_assert_int_eq(print(ql_report_json, &t_observed), 0);
-	ck_assert(strncmp(text, "{\"name\":\"lane-0_a\",\"engine\":{\"conns\":1016,", 42) == 0);
+	ck_assert(strncmp(text, "{\"name\":\"lane-0_a\",\"engine\":{\"conns\":1017,", 42) == 0);
 	ck_assert_ptr_nonnull(strstr(text, "},\"lane\":{\"turns\":2001,"));
 	ck_assert_ptr_nonnull(strstr(text, "\"no_mbuf\":"));
 	ck_assert_ptr_eq(strchr(text, '\n'), text + len - 1);

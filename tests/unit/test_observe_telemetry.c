@@ -43,7 +43,7 @@ START_TEST(served)
 	ck_assert_str_eq(ask("/qlane/engines"), "{\"/qlane/engines\":[\"lane-0_a\"]}");
 	ask("/qlane/stats"); /* the only one needs no name */
 	ck_assert_ptr_nonnull(strstr(reply, "\"name\":\"lane-0_a\""));
-	ck_assert_ptr_nonnull(strstr(reply, "\"engine/conns\":1016"));
+	ck_assert_ptr_nonnull(strstr(reply, "\"engine/conns\":1017"));
 	ck_assert_ptr_nonnull(strstr(reply, "\"lane_drops/no_mbuf\":"));
 
 	ck_assert_int_eq(ql_telemetry_add(&other), 0);

@@ -67,6 +67,15 @@ struct ql_datagram {
 	uint8_t ecn; /**< enum ql_ecn */
 };
 
+/** @return true for 127.0.0.0/8 and ::1. */
+static inline bool ql_addr_is_loopback(const struct ql_addr *a)
+{
+	static const uint8_t one[16] = {[15] = 1}, v4[13] = {[10] = 0xff, 0xff, 127};
+
+	return __builtin_memcmp(a->ip, one, sizeof(one)) == 0 ||
+	       __builtin_memcmp(a->ip, v4, sizeof(v4)) == 0;
+}
+
 /** @return true for an IPv4-mapped address. */
 static inline bool ql_addr_is_ip4(const struct ql_addr *a)
 {

@@ -216,6 +216,7 @@ struct ql_engine_stats {
 	uint64_t retries,
 		invalid_tokens;	    /**< Retry packets, and refusals of what answered them, sent
 				     */
+	uint64_t refusals;	    /**< CONNECTION_REFUSED sent, for want of room */
 	uint64_t resets;	    /**< stateless resets sent */
 	uint32_t conns, handshakes; /**< now */
 	uint64_t memory_used;	    /**< bytes, now */
