@@ -322,6 +322,8 @@ static void open_preferred(struct sim_pair *p, struct between *b, const struct s
 
 	sim_pair_open(p, 1, NULL, &t, job);
 	sim_add_addr(p->sim, SIM_SERVER, &preferred);
+	for (unsigned int i = 0; i < 2; i++) /* slow enough for all to happen while it runs */
+		sim_link(p->sim, i)->rate = 100 * MB;
 	ck_assert_int_eq(sim_pair_connect(p), 0);
 	between_start(b, p);
 	b->preferred = b->where = preferred;
