@@ -65,9 +65,12 @@
 /* Packets of no use that a peer may send: so many at once, then one an interval (21.9). */
 #define QL_CONN_USELESS_BURST	 10000
 #define QL_CONN_USELESS_INTERVAL QL_NSEC_PER_MSEC
-#define QL_CONN_USELESS_OFFSET	 4    /* one of use makes good for so many without */
-#define QL_CONN_PN_SPARE	 4096 /* packet numbers kept for the end: one burst, and the close */
-#define QL_CONN_PN_END		 (QL_VARINT_MAX - QL_CONN_PN_SPARE)
+#define QL_CONN_USELESS_OFFSET	 4 /* one of use makes good for so many without */
+/* Packet numbers from one that is left out to the next: at least, and by chance so many more. */
+#define QL_CONN_SKIP_LEAST 256
+#define QL_CONN_SKIP_RANGE 4096 /* a power of two */
+#define QL_CONN_PN_SPARE   4096 /* packet numbers kept for the end: one burst, and the close */
+#define QL_CONN_PN_END	   (QL_VARINT_MAX - QL_CONN_PN_SPARE)
 #define QL_TOKEN_VERSION      4 /* bytes in front of a token that the application keeps */
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
@@ -185,6 +188,7 @@ struct ql_conn {
 	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
 	uint64_t blocked_at;	/* when to say again that we wait for credit; QL_NEVER */
 	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
+	uint64_t skip_pn;	/* the next number that is left out, see send.c */
 	uint64_t useless_until; /* when the allowance of useless packets is full again, ns */
 	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
 	struct ql_recovery rec;

@@ -314,11 +314,26 @@ static inline bool is_bare(const struct ql_conn *conn)
 	       conn->rec.pto_count >= BARE_PROBE_PTOS && conn->rec.path.mtu == QL_PMTU_BASE;
 }
 
+/*
+ * The next packet's number. Now and then one is left out: whoever acknowledges it has not seen what
+ * it acknowledges (21.4).
+ */
+static uint64_t next_pn(struct ql_conn *conn, enum ql_space_id id)
+{
+	uint64_t pn = ql_rec_next_pn(&conn->rec, id);
+
+	if (__builtin_expect(id != QL_SPACE_APP || pn < conn->skip_pn, 1))
+		return pn;
+	conn->skip_pn =
+		pn + QL_CONN_SKIP_LEAST + (ql_rng_u32(conn->host->rng) & (QL_CONN_SKIP_RANGE - 1));
+	return pn + (pn > 0); /* none before there was anything to acknowledge */
+}
+
 static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
 			 enum ql_space_id id, bool data)
 {
 	struct ql_space *sp = ql_conn_space(conn, id);
-	uint64_t pn = ql_rec_next_pn(&conn->rec, id);
+	uint64_t pn = next_pn(conn, id);
 	unsigned int pn_len = ql_pn_encode_len(pn, ql_rec_largest_acked(&conn->rec, id));
 	bool probe = conn->probes > 0 && conn->probe_space == id;
 	bool bare = probe && is_bare(conn);

@@ -107,6 +107,40 @@ START_TEST(test_useless_slowly)
 }
 END_TEST
 
+/* ---- Acknowledgements ---- */
+
+/* Of everything that may have been sent, by somebody who has not seen it (21.4). */
+START_TEST(test_optimistic)
+{
+	for (uint64_t seed = 1; seed <= 4; seed++) {
+		struct sim_job job = {.streams = 1, .download = 8 * MB, .keep_open = true};
+		uint8_t frame[16] = {0x02}, *q = frame + 1;
+		const struct ql_sent *sent;
+		struct sim_pair p;
+		uint64_t largest;
+
+		sim_pair_open(&p, seed, NULL, NULL, &job);
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		sim_run(p.sim, 2 * SEC, NULL, NULL);
+		ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+		sent = &conn_of(&p, SIM_SERVER)->rec.space[QL_SPACE_APP].sent;
+		largest = sent->next - 1;
+		ck_assert_uint_gt(largest, QL_CONN_SKIP_LEAST + QL_CONN_SKIP_RANGE);
+		ck_assert(sent->last_skip != UINT64_MAX && sent->last_skip < largest);
+		/* without the one that is missing: that is how it is */
+		q = ql_varint_put(q, largest);
+		q = ql_varint_put(q, 0);
+		q = ql_varint_put(q, 0);
+		send_frames(&p, SIM_CLIENT, QL_SPACE_APP, frame,
+			    (size_t)(ql_varint_put(q, largest - sent->last_skip - 1) - frame));
+		ck_assert_uint_lt(conn_of(&p, SIM_SERVER)->state, QL_CONN_CLOSING);
+		send_frames(&p, SIM_CLIENT, QL_SPACE_APP, frame,
+			    (size_t)(ql_varint_put(q, largest) - frame));
+		expect_error(&p, SIM_CLIENT, QL_ERR_PROTOCOL_VIOLATION, "optimistic ACK");
+	}
+}
+END_TEST
+
 /* ---- Connection IDs ---- */
 
 /*
@@ -464,6 +498,7 @@ int main(void)
 
 	tcase_add_test(tc, test_useless);
 	tcase_add_test(tc, test_useless_slowly);
+	tcase_add_test(tc, test_optimistic);
 	tcase_add_test(tc, test_retirements);
 	tcase_add_test(tc, test_frames);
 	tcase_add_test(tc, test_sizes);

@@ -628,6 +628,28 @@ START_TEST(test_server_params)
 }
 END_TEST
 
+/* What the peer is told of our delay is more than it, as alarms may be late (18.2). */
+START_TEST(test_max_ack_delay)
+{
+	static const uint64_t delays[] = {1 * MS, 4500 * QL_NSEC_PER_USEC, 5 * MS, 25 * MS};
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct ql_transport t = {.ack_delay_ns = delays[i]};
+		struct sim_job job = {.keep_open = true};
+		struct sim_pair p;
+
+		sim_pair_open(&p, 1, NULL, &t, &job);
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		sim_run(p.sim, 500 * MS, NULL, NULL);
+		for (unsigned int side = 0; side < 2; side++) {
+			ck_assert_uint_gt(conn_of(&p, side)->rec.max_ack_delay, delays[i]);
+			ck_assert_uint_le(conn_of(&p, side)->rec.max_ack_delay, delays[i] + MS);
+		}
+		close_idle(&p);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conformance/handshake");
@@ -651,5 +673,6 @@ int main(void)
 	tcase_add_test(tc, test_version_negotiation_bits);
 	tc = new_case(s, "answers");
 	tcase_add_test(tc, test_server_params);
+	tcase_add_test(tc, test_max_ack_delay);
 	return run_suite(s);
 }

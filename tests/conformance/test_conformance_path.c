@@ -424,6 +424,51 @@ START_TEST(test_preferred_stranger)
 }
 END_TEST
 
+/* An address of the client's own machine is no preferred address of a server's elsewhere (21.5.6).
+ */
+START_TEST(test_preferred_loopback)
+{
+	struct ql_transport t = {
+		.preferred_ip4 = {.ip = {[10] = 0xff, [11] = 0xff, 127, 0, 0, 9}, .port = 80},
+		.use_preferred = true,
+	};
+	struct sim_job job = {.streams = 1, .download = 100 * KB};
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, &t, &job);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+	ck_assert_uint_eq(sim_link_stats(p.sim, SIM_CLIENT)->unroutable, 0);
+	finish(&p);
+}
+END_TEST
+
+/* A client that has moved gets a token for where it is now (9.3), which serves there. */
+START_TEST(test_token_behind_move)
+{
+	struct sim_pair p;
+	struct between b;
+
+	open_idle(&p);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 1);
+	between_start(&b, &p);
+	rebind(&b, &p);
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	ck_assert(ql_addr_eq(&ql_conn_path(conn_of(&p, SIM_SERVER))->remote, &b.outside));
+	ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 2);
+	/* another port is no other place */
+	b.outside.port++;
+	conn_of(&p, SIM_CLIENT)->ping = true;
+	ql_conn_wake(conn_of(&p, SIM_CLIENT));
+	sim_run(p.sim, 500 * MS, NULL, NULL);
+	ck_assert(ql_addr_eq(&ql_conn_path(conn_of(&p, SIM_SERVER))->remote, &b.outside));
+	ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 2);
+	witness_end(&b.w);
+	close_idle(&p);
+}
+END_TEST
+
 /* The next connection, even by the same client, begins at the server's own address (9.6.2). */
 START_TEST(test_preferred_once)
 {
@@ -465,6 +510,8 @@ int main(void)
 	tcase_add_test(tc, test_nowhere);
 	tcase_add_test(tc, test_preferred_probes);
 	tcase_add_test(tc, test_preferred_stranger);
+	tcase_add_test(tc, test_preferred_loopback);
+	tcase_add_test(tc, test_token_behind_move);
 	tcase_add_test(tc, test_preferred_once);
 	return run_suite(s);
 }
