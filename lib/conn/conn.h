@@ -71,7 +71,7 @@
 #define QL_CONN_SKIP_RANGE 4096 /* a power of two */
 #define QL_CONN_PN_SPARE   4096 /* packet numbers kept for the end: one burst, and the close */
 #define QL_CONN_PN_END	   (QL_VARINT_MAX - QL_CONN_PN_SPARE)
-#define QL_TOKEN_VERSION      4 /* bytes in front of a token that the application keeps */
+#define QL_TOKEN_VERSION   4 /* bytes in front of a token that the application keeps */
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
 enum ql_space_id {

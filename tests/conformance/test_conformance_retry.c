@@ -130,7 +130,8 @@ START_TEST(test_for_one_connection)
 		/* one token, of NEW_TOKEN, for the application */
 		ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 1);
 		ck_assert_int_eq(
-			ql_token_kind(p.app[SIM_CLIENT].token, p.app[SIM_CLIENT].token_len),
+			ql_token_kind(p.app[SIM_CLIENT].token + QL_TOKEN_VERSION,
+				      p.app[SIM_CLIENT].token_len - QL_TOKEN_VERSION),
 			QL_TOKEN_NEW);
 		first = w.n;
 		ck_assert_int_eq(sim_pair_connect(&p), 0);
