@@ -129,10 +129,9 @@ START_TEST(test_for_one_connection)
 		run_out(&p, 40 * SEC);
 		/* one token, of NEW_TOKEN, for the application */
 		ck_assert_uint_eq(p.app[SIM_CLIENT].tokens, 1);
-		ck_assert_int_eq(
-			ql_token_kind(p.app[SIM_CLIENT].token + QL_TOKEN_VERSION,
-				      p.app[SIM_CLIENT].token_len - QL_TOKEN_VERSION),
-			QL_TOKEN_NEW);
+		ck_assert_int_eq(ql_token_kind(p.app[SIM_CLIENT].token + QL_TOKEN_VERSION,
+					       p.app[SIM_CLIENT].token_len - QL_TOKEN_VERSION),
+				 QL_TOKEN_NEW);
 		first = w.n;
 		ck_assert_int_eq(sim_pair_connect(&p), 0);
 		run_out(&p, 40 * SEC);

@@ -86,7 +86,7 @@ static int by_bytes(const void *a, const void *b)
  */
 START_TEST(test_unique)
 {
-	static uint8_t ids[1 << 18][QL_LOCAL_CID_LEN];
+	static uint8_t ids[1 << 16][QL_LOCAL_CID_LEN];
 	const size_t n = sizeof(ids) / sizeof(ids[0]);
 	const uint8_t seed[32] = {9};
 	struct ql_rng anew;
@@ -251,6 +251,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_make);
 	tcase_add_test(tc, test_keys);
