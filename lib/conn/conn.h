@@ -65,7 +65,8 @@
 /* Packets of no use that a peer may send: so many at once, then one an interval (21.9). */
 #define QL_CONN_USELESS_BURST	 10000
 #define QL_CONN_USELESS_INTERVAL QL_NSEC_PER_MSEC
-#define QL_CONN_USELESS_OFFSET	 4 /* one of use makes good for so many without */
+#define QL_CONN_USELESS_SIZE	 600 /* bytes of payload, below which a packet can be that */
+#define QL_CONN_USELESS_OFFSET	 4   /* one of use makes good for so many without */
 /* Packet numbers from one that is left out to the next: at least, and by chance so many more. */
 #define QL_CONN_SKIP_LEAST 256
 #define QL_CONN_SKIP_RANGE 4096 /* a power of two */

@@ -237,15 +237,17 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 		sp->ack_deadline = now + conn->ack_delay;
 }
 
-/* What goes up with every packet that brings or ends data. */
+/* What goes up with every packet that brings or ends data, or acknowledges a packet at last. */
 static inline uint64_t progress(const struct ql_conn *conn)
 {
-	return conn->streams.progress + conn->stats.rx_datagrams;
+	return conn->streams.progress + conn->stats.rx_datagrams + conn->rec.stats.acked +
+	       conn->rec.stats.spurious;
 }
 
 /*
- * Packets that bring no data and acknowledge none have their uses, but not by the million: then
- * they are an attack on our time (21.9).
+ * Small packets that bring no data and acknowledge none have their uses, but not by the million:
+ * then they are an attack on our time (21.9). Large ones are data that was sent again in vain,
+ * which happens by thousands on long fat paths and costs the sender as much as us.
  */
 static void count_use(struct ql_conn *conn, bool useful)
 {
@@ -273,7 +275,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	bool highest = job->pn >= sp->expected, eliciting, useful;
 	unsigned int any = 0, all = QL_FRAME_F_PROBE;
 	uint8_t reserved = type == QL_PKT_SHORT ? QL_PKT_RESERVED_SHORT : QL_PKT_RESERVED_LONG;
-	uint64_t before, in_flight;
+	uint64_t before;
 
 	conn->host->stats->rx_packets++;
 	conn->stats.rx_packets++;
@@ -296,7 +298,6 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	ql_conn_touch_idle(conn);
 	ql_conn_wake(conn);
 	before = progress(conn);
-	in_flight = conn->rec.path.in_flight;
 	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram, &any, &all,
 			  &frame_type);
 	if (err) {
@@ -307,7 +308,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 							     : ql_err_name(err));
 		return;
 	}
-	useful = progress(conn) != before || conn->rec.path.in_flight < in_flight;
+	useful = progress(conn) != before || job->payload_len >= QL_CONN_USELESS_SIZE;
 	if (__builtin_expect(!useful || conn->useless_until != 0, 0))
 		count_use(conn, useful);
 	sp = ql_conn_space(conn, id);

@@ -107,6 +107,20 @@ START_TEST(test_useless_slowly)
 }
 END_TEST
 
+/* Full packets of data that had arrived already: a sender that took them for lost. */
+START_TEST(test_sent_in_vain)
+{
+	uint8_t stream[4 + 1000] = {0x0a, 2, 0x43, 0xe8}; /* the first 1000 bytes of stream 2 */
+	struct sim_pair p;
+
+	open_idle(&p);
+	p.app[SIM_SERVER].no_check = true;
+	ck_assert_uint_eq(
+		flood(&p, SIM_CLIENT, stream, sizeof(stream), 2 * QL_CONN_USELESS_BURST, 100), 0);
+	ck_assert_int_eq(sim_pair_close(&p), 0);
+}
+END_TEST
+
 /* ---- Acknowledgements ---- */
 
 /* Of everything that may have been sent, by somebody who has not seen it (21.4). */
@@ -498,6 +512,7 @@ int main(void)
 
 	tcase_add_test(tc, test_useless);
 	tcase_add_test(tc, test_useless_slowly);
+	tcase_add_test(tc, test_sent_in_vain);
 	tcase_add_test(tc, test_optimistic);
 	tcase_add_test(tc, test_retirements);
 	tcase_add_test(tc, test_frames);
