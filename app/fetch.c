@@ -501,7 +501,7 @@ static void explain(const struct ql_close_info *info, const struct target *t, ch
 	default:
 		break;
 	}
-	if (info->cause == QL_CLOSE_LOCAL && alert >= 42 && alert <= 48)
+	if (info->cause == QL_CLOSE_LOCAL && alert >= 42 && alert <= 48 && alert != 47)
 		snprintf(why, TEXT,
 			 "the certificate of %s is not trusted: %s (%s). --ca FILE names its "
 			 "authority, --sni its name, --insecure trusts all",

@@ -69,7 +69,8 @@ client_qlane() {
 	multiconnect) PEER_OPTIONS=(--connections 50 --requests 1) ;;
 	v2) PEER_OPTIONS=("--versions=2,1" --first-version 1) ;;
 	versionnegotiation) PEER_OPTIONS=("--versions=2,1" --first-version 2) ;;
-	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-client" ;;
+	resumption) PEER_OPTIONS=(--session session) ;;
+	zerortt | datagrams) endpoint_cannot "not yet by qlane-client" ;;
 	esac
 }
 
@@ -82,7 +83,7 @@ server_qlane() {
 		PEER_OPTIONS=(--handshake-timeout 120 --idle-timeout 120)
 		;;
 	v2) PEER_OPTIONS=("--versions=2,1") ;;
-	resumption | zerortt | datagrams) endpoint_cannot "not yet by qlane-server" ;;
+	zerortt | datagrams) endpoint_cannot "not yet by qlane-server" ;;
 	esac
 }
 
@@ -142,7 +143,8 @@ server_nginx() {
 		;;
 	retry) PEER_OPTIONS=("quic_retry on;") ;;
 	zerortt) PEER_OPTIONS=("ssl_early_data on;") ;;
-	multiplexing) ;;
+	# every new address of ours takes another of our connection IDs, of which it keeps two
+	rebind-* | migration) PEER_OPTIONS=("quic_active_connection_id_limit 8;") ;;
 	v2 | ecn | preferred | datagrams) endpoint_cannot "it does not have that" ;;
 	esac
 }
