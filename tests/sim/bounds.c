@@ -206,6 +206,7 @@ static void run_paths(struct sim_trial *t)
 			.wait = 50 * MS,
 			.bytes = 10 * MB,
 			.limit = {[QL_CC_BBR] = 8500 * MS},
+			.beside = true, /* by what the counts of ECN add to each ACK */
 		},
 		{
 			.name = "10 MB, 40/0.4 Mbit/s, RTT 2 ms",
