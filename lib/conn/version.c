@@ -156,10 +156,11 @@ uint64_t ql_version_on_params(struct ql_conn *conn, const struct ql_tparams *tp)
 struct ql_keys *ql_version_initial_keys(struct ql_conn *conn, uint32_t version)
 {
 	struct ql_handshake *hs = conn->hs;
-	struct ql_keys *keys = &hs->other_rx;
+	struct ql_keys *keys;
 
-	if (!conn->early || !conn->early[QL_SPACE_INITIAL].rx.ready)
+	if (!hs || !conn->early || !conn->early[QL_SPACE_INITIAL].rx.ready)
 		return NULL;
+	keys = &hs->other_rx;
 	if (conn->server)
 		return keys->ready && version == hs->other_version ? keys : NULL;
 	if (hs->version_settled || !ql_version_listed(&hs->endpoint.transport, version))

@@ -29,6 +29,12 @@ static void make_keys(struct keys *k, uint32_t version, const struct ql_cid *dci
 		errx(1, "middle: no keys");
 }
 
+static void free_keys(struct keys *k)
+{
+	ql_aead_fini(&k->aead, &mem);
+	ql_hp_fini(&k->hp, &mem);
+}
+
 bool sim_middle_convert(struct ql_datagram *d, const struct ql_cid *dcid, bool from_server,
 			uint32_t version)
 {
@@ -39,6 +45,7 @@ bool sim_middle_convert(struct ql_datagram *d, const struct ql_cid *dcid, bool f
 	struct ql_pkt_hdr h;
 	struct ql_open_job open;
 	struct ql_seal_job seal;
+	bool ok;
 
 	if (ql_pkt_parse(p, d->mbuf->data_len, 0, &h) < 0 || h.type != QL_PKT_INITIAL)
 		return false;
@@ -50,8 +57,9 @@ bool sim_middle_convert(struct ql_datagram *d, const struct ql_cid *dcid, bool f
 				    .pkt = p,
 				    .pn_offset = (uint16_t)h.pn_offset,
 				    .len = (uint16_t)h.size};
-	if (ql_open_one(&open) < 0)
-		return false;
+	ok = ql_open_one(&open) >= 0;
+	if (!ok)
+		goto out;
 	p[0] = (uint8_t)((open.first & ~0x30) | type);
 	ql_put_be32(p + 1, version);
 	ql_pn_put(p + h.pn_offset, open.pn, open.pn_len);
@@ -63,7 +71,10 @@ bool sim_middle_convert(struct ql_datagram *d, const struct ql_cid *dcid, bool f
 				    .payload_len = open.payload_len,
 				    .pn_len = open.pn_len};
 	ql_seal_one(&seal);
-	return true;
+out:
+	free_keys(&from);
+	free_keys(&to);
+	return ok;
 }
 
 size_t sim_middle_negotiate(const struct ql_datagram *d, const uint32_t *versions, size_t n,

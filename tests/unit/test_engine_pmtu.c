@@ -204,6 +204,7 @@ START_TEST(test_raise)
 	p.app[SIM_CLIENT].no_check = true;
 	ck_assert(sim_run(p.sim, 20 * SEC, over, &p));
 	ck_assert_uint_eq(stats_of(&p, SIM_SERVER).udp_payload, 1472);
+	sim_run(p.sim, 1 * SEC, NULL, NULL); /* until the last ACK */
 	for (unsigned int i = 0; i < 2; i++) /* the next streams are none of the application's */
 		ql_streams_set_ops(&conn_of(&p, i)->streams, &ops);
 	change_mtu(&p, JUMBO);

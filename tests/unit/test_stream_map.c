@@ -128,6 +128,7 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, model, 1, 9);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, no_memory);

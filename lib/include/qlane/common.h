@@ -70,7 +70,8 @@ struct ql_datagram {
 /** @return true for 127.0.0.0/8 and ::1. */
 static inline bool ql_addr_is_loopback(const struct ql_addr *a)
 {
-	static const uint8_t one[16] = {[15] = 1}, v4[13] = {[10] = 0xff, 0xff, 127};
+	static const uint8_t one[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+	static const uint8_t v4[13] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
 
 	return __builtin_memcmp(a->ip, one, sizeof(one)) == 0 ||
 	       __builtin_memcmp(a->ip, v4, sizeof(v4)) == 0;
