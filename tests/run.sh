@@ -55,7 +55,7 @@ step() { # NAME SECONDS COMMAND...
 		ql_report ok "$name" "($(ql_seconds $((${EPOCHREALTIME/[.,]/} - start))))"
 	else
 		ql_report fail "$name" "exit code $rc, $log:"
-		tail -n 40 "$log" | sed 's/^/    | /'
+		tail -n 40 "$log" | ql_because "$name"
 	fi
 	return $rc
 }
@@ -80,7 +80,7 @@ unit() { # DIRECTORY PREFIX
 		>"$QL_LOGS/meson-test.log" 2>&1 </dev/null || rc=$?
 	if ! [ -s "$log" ]; then
 		ql_report fail "$2run" "meson test, exit code $rc, $QL_LOGS/meson-test.log:"
-		tail -n 20 "$QL_LOGS/meson-test.log" | sed 's/^/    | /'
+		tail -n 20 "$QL_LOGS/meson-test.log" | ql_because "$2run"
 		return
 	fi
 	python3 "$QL_TOP/tests/lib/unit-results.py" "$log" "$QL_RESULTS" "$2"
@@ -223,7 +223,7 @@ QL_RESULTS=$(mktemp)
 export QL_RESULTS QL_DATA=$QL_TOP/build/test-data
 trap 'exit 130' INT
 trap 'exit 143' TERM
-trap 'rm -f "$QL_RESULTS"' EXIT
+trap 'rm -f "$QL_RESULTS" "$QL_RESULTS.why"' EXIT
 
 say "building"
 step build 900 "$SELF" --build "$QL_BUILD" && for group in "${groups[@]}"; do
@@ -231,6 +231,10 @@ step build 900 "$SELF" --build "$QL_BUILD" && for group in "${groups[@]}"; do
 	"group_$group"
 done
 
+if [ -s "$QL_RESULTS.why" ]; then
+	say "what failed"
+	cat "$QL_RESULTS.why"
+fi
 grep -h '^fail ' "$QL_RESULTS" | sort | uniq -c | sed 's/^ *[0-9]* fail /failed: /'
 echo "took $((SECONDS - started)) s"
 ql_totals "$QL_RESULTS"

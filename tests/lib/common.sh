@@ -83,6 +83,14 @@ ql_report() { # ok|fail|skip NAME TEXT
 	echo "$1 $2" >>"$QL_RESULTS"
 }
 
+# Prints why a test failed, from its input, and keeps it for the end of the run.
+ql_because() { # NAME
+	{
+		echo "$1:"
+		sed 's/^/    | /'
+	} | tee -a "$QL_RESULTS.why" | tail -n +2
+}
+
 ql_seconds() { # MICROSECONDS
 	printf '%d.%d s' $(($1 / 1000000)) $(($1 / 100000 % 10))
 }
@@ -127,7 +135,7 @@ ql_test() { # NAME SECONDS FUNCTION ARGUMENT...
 		;;
 	*)
 		ql_report fail "$name" "$took exit code $rc, $log:"
-		tail -n "${QL_TAIL:-25}" "$log" | sed 's/^/    | /'
+		tail -n "${QL_TAIL:-25}" "$log" | ql_because "$name"
 		;;
 	esac
 	rm -rf "$dir"
@@ -159,7 +167,7 @@ ql_end() {
 	local rc=0
 	if [ -n "$QL_SUMMARY" ]; then
 		ql_totals "$QL_RESULTS" || rc=$?
-		rm -f "$QL_RESULTS"
+		rm -f "$QL_RESULTS" "$QL_RESULTS.why"
 	fi
 	exit $rc
 }

@@ -3,8 +3,8 @@
 
 usage: unit-results.py TESTLOG RESULTS PREFIX
 
-Prints a line for each program, with what it printed when it failed, and appends a line
-'ok|fail|skip NAME' to the file RESULTS for each check.
+Prints a line for each program, with what it printed when it failed, which goes into RESULTS.why
+too, and appends a line 'ok|fail|skip NAME' to the file RESULTS for each check.
 """
 
 import json
@@ -39,4 +39,7 @@ with open(log) as lines, open(results, "a") as out:
         else:
             print(f"[FAIL] {name}: {failed} of {checks} checks, {test['result']} {seconds}")
             tail = (text + (test.get("stderr") or "")).strip().splitlines()[-40:]
-            print("".join(f"    | {t}\n" for t in tail), end="")
+            why = "".join(f"    | {t}\n" for t in tail)
+            print(why, end="")
+            with open(results + ".why", "a") as kept:
+                kept.write(f"{name}: {test['result']} {seconds}\n{why}")
