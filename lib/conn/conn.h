@@ -25,8 +25,8 @@
  *		  ql_conn_deadline() tells when to call again
  *
  * Whatever changes what could be sent or when, puts the connection on host->ready by
- *ql_conn_wake(); nothing else has to watch it. Once ql_conn_gone() says so the engine calls
- *ql_conn_fini() and gives the memory back.
+ * ql_conn_wake(); nothing else has to watch it. Once ql_conn_gone() says so the engine calls
+ * ql_conn_fini() and gives the memory back.
  */
 #ifndef QL_CONN_CONN_H
 #define QL_CONN_CONN_H
