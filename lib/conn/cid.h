@@ -13,7 +13,7 @@
  *
  * The mask is SipHash of the word and the random bytes under the engine's key, so that two IDs
  * of one connection show nothing in common. The engine finds the connection by the slot and then
- *asks ql_local_cids_find() whether it is really one of its IDs: a guess has to hit 60 random bits.
+ * asks ql_local_cids_find() whether it is really one of its IDs: a guess has to hit 60 random bits.
  */
 #ifndef QL_CONN_CID_H
 #define QL_CONN_CID_H

@@ -7,10 +7,10 @@
  * from elsewhere comes, or when we want to move, and holds QL_CONN_PATHS paths:
  *
  *	active		in use
- *	fallback	the last one that was validated: where to go when the active one fails
- *(9.3.2); often the same
+ *	fallback	the last one that was validated, often the same: where to go when the
+ *			active one fails (9.3.2)
  *	target		to be used once it is validated: a client's move, or a server's other
- *address
+ *			address
  *
  * Who moves: a server's packets follow the client's highest numbered packet that is more than a
  * probe, at once, if only the client's address differs; the new path is validated meanwhile, and so

@@ -6,7 +6,8 @@
  *	name	16	"QLticket", and the number of the key's period
  *	iv	16	nonce, random: 12 bytes; four zeroes
  *	text		what TLS puts in, then ours: when it was issued (8 bytes, ns) and the
- *binding; sealed with AES-128-GCM mac	32	its tag, 16 bytes; zeroes
+ *			binding; sealed with AES-128-GCM
+ *	mac	32	its tag, 16 bytes; zeroes
  *
  * A ticket is good for one version of QUIC (RFC 9369, section 5), which is authenticated, as the
  * name is.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * A hierarchical timing wheel (Varghese and Lauck, 1987): timers by deadline, all operations O(1)
- *but for a move to a finer level, at most QL_WHEEL_LEVELS - 1 times in a timer's life.
+ * but for a move to a finer level, at most QL_WHEEL_LEVELS - 1 times in a timer's life.
  *
  * Time is cut into ticks of 2^QL_WHEEL_SHIFT ns. A timer never comes before its deadline, and less
- *than one tick late if ql_wheel_advance() is called in time.
+ * than one tick late if ql_wheel_advance() is called in time.
  *
  *	ql_wheel_advance(w, now);
  *	while ((t = ql_wheel_pop(w)))

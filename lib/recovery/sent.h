@@ -16,7 +16,7 @@
  * Numbers that pn jumps over get a record QL_SENT_SKIPPED: acknowledging one is an offence.
  * A record leaves from the low end, when it is acknowledged, skipped, not in flight, or lost and
  * old (or QL_SENT_KEEP records stay because of it). ACK-only packets with nothing in flight before
- *them leave no record for that reason.
+ * them leave no record for that reason.
  *
  * Sizes are bytes of UDP payload, times ns.
  */

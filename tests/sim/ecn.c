@@ -9,7 +9,7 @@
 #define SEC QL_NSEC_PER_SEC
 
 #define DOWNLOAD UINT64_C(4000000)
-#define TESTED                                                                             \
+#define TESTED \
 	60 /* marked datagrams at most, on a link that fails: tests, and what is under way \
 	    */
 

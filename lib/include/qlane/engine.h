@@ -12,7 +12,7 @@
  *	... sleep at most until ql_engine_deadline(engine) if nothing arrives
  *
  * The application runs inside these calls, through its callbacks (qlane/conn.h). An engine is used
- *by one thread; nothing in it is locked. Its memory is taken when it is created, by ql_limits.
+ * by one thread; nothing in it is locked. Its memory is taken when it is created, by ql_limits.
  */
 #ifndef QLANE_ENGINE_H
 #define QLANE_ENGINE_H
