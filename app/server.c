@@ -238,11 +238,11 @@ static bool report(const struct server *s)
 	const struct ql_www_stats *www = ql_www_stats(s->www);
 	bool good = true;
 
-	printf("qlane-server: %llu requests: %llu answered with 200 (%.1f MB), %llu with 404, "
-	       "%llu otherwise; %llu not finished\n",
+	printf("qlane-server: %llu requests: %llu answered with 200 or 206 (%.1f MB), %llu with "
+	       "304, %llu with 404, %llu otherwise; %llu not finished\n",
 	       (unsigned long long)www->requests, (unsigned long long)www->ok, www->bytes / 1e6,
-	       (unsigned long long)www->not_found, (unsigned long long)www->refused,
-	       (unsigned long long)www->aborted);
+	       (unsigned long long)www->not_modified, (unsigned long long)www->not_found,
+	       (unsigned long long)www->refused, (unsigned long long)www->aborted);
 	ql_report_text(stdout, &what);
 	for (unsigned int i = 0; i < s->o.json.n; i++) {
 		FILE *f = fopen(s->o.json.at[i], "w");

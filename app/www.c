@@ -1,300 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "www.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <linux/openat2.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/queue.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
-#define BUCKETS	       1024 /* a power of two */
-#define NAME_MAX_BYTES 1024
-
-/* What one path led to. In the table, and for as long as it is being sent. */
-struct file {
-	struct ql_www *www;
-	char *name;	  /* below the root, decoded */
-	uint64_t checked; /* ns */
-	int status;	  /* 200, or why not */
-	struct timespec mtime;
-	uint8_t *data;
-	size_t size;
-	bool mapped;
-	volatile bool shrunk;
-	unsigned int refs;
-	LIST_HEAD(, sending) sendings;
-	LIST_ENTRY(file) in_bucket;
-	TAILQ_ENTRY(file) by_use;
-	LIST_ENTRY(file) in_mapped;
-};
+#include "files.h"
+#include "select.h"
 
 /* A request that is being answered with a file. */
 struct sending {
+	struct ql_file_use use; /* first */
 	struct ql_http_request *req;
-	LIST_ENTRY(sending) in_file;
 };
 
 struct ql_www {
-	int root;
-	unsigned int n_files;
-	LIST_HEAD(, file) buckets[BUCKETS];
-	TAILQ_HEAD(uses, file) by_use; /* last used first */
-	LIST_HEAD(, file) mapped;
-	volatile bool shrunk; /* one of them did */
+	struct ql_files *files;
 	struct ql_www_stats stats;
 };
 
-/* The site of this thread, for the signal handler. */
-static __thread struct ql_www *current;
-
-/*
- * A page of a mapped file is gone: the file was cut. The thread that wants to send it must go on;
- * it finds zeros, and ql_www_tick() ends the requests of this file.
- */
-static void on_sigbus(int signal, siginfo_t *info, void *context)
-{
-	uintptr_t page = (uintptr_t)info->si_addr & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
-	uintptr_t start;
-	struct file *f;
-
-	(void)context;
-	if (current) {
-		LIST_FOREACH (f, &current->mapped, in_mapped) {
-			start = (uintptr_t)f->data;
-			if (page < start || page >= start + f->size)
-				continue;
-			f->shrunk = current->shrunk = true;
-			if (mmap((void *)page, 1, PROT_READ,
-				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED)
-				return;
-		}
-	}
-	sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-}
-
-/* Files. */
-
-static void unload(struct file *f)
-{
-	if (f->mapped) {
-		LIST_REMOVE(f, in_mapped);
-		munmap(f->data, f->size);
-	} else {
-		free(f->data);
-	}
-	f->data = NULL;
-	f->mapped = false;
-}
-
-static void unref(void *arg)
-{
-	struct file *f = arg;
-
-	if (--f->refs > 0)
-		return;
-	unload(f);
-	free(f->name);
-	free(f);
-}
-
-static void forget(struct file *f)
-{
-	struct ql_www *www = f->www;
-
-	LIST_REMOVE(f, in_bucket);
-	TAILQ_REMOVE(&www->by_use, f, by_use);
-	www->n_files--;
-	unref(f);
-}
-
-/* Without openat2 (before Linux 5.6, or forbidden in a container): no links, no "..". */
-static int open_by_steps(int root, const char *name)
-{
-	const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	int dir = root, fd = -1;
-	char step[NAME_MAX_BYTES];
-
-	for (;;) {
-		size_t len = strcspn(name, "/");
-
-		snprintf(step, sizeof(step), "%.*s", (int)len, name);
-		if (strcmp(step, "..") == 0) {
-			fd = -1;
-			errno = EXDEV;
-		} else {
-			fd = openat(dir, step, flags | (name[len] ? O_DIRECTORY : 0));
-		}
-		if (dir != root)
-			close(dir);
-		if (fd < 0 || name[len] == 0)
-			return fd;
-		dir = fd;
-		name += len + 1;
-	}
-}
-
-static int open_below(int root, const char *name)
-{
-	const struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, root, name, &how, sizeof(how));
-
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		return open_by_steps(root, name);
-	return fd;
-}
-
-static int status_of(int error)
-{
-	switch (error) {
-	case ENOENT:
-	case ENOTDIR:
-	case ENAMETOOLONG:
-		return 404;
-	case EACCES:
-	case EPERM:
-	case EXDEV: /* leaves the root */
-	case ELOOP:
-	case ENXIO:
-		return 403;
-	default:
-		return 500;
-	}
-}
-
-static int load(struct file *f, int fd)
-{
-	size_t got = 0;
-
-	if (f->size > QL_WWW_SMALL) {
-		f->data = mmap(NULL, f->size, PROT_READ, MAP_SHARED, fd, 0);
-		if (f->data == MAP_FAILED) {
-			f->data = NULL;
-			return 500;
-		}
-		f->mapped = true;
-		LIST_INSERT_HEAD(&f->www->mapped, f, in_mapped);
-		return 200;
-	}
-	f->data = malloc(f->size + 1);
-	while (f->data && got < f->size) {
-		ssize_t n = read(fd, f->data + got, f->size - got);
-
-		if (n <= 0)
-			return 500;
-		got += (size_t)n;
-	}
-	return f->data ? 200 : 500;
-}
-
-/* Look at the file system; true when the file in memory is as good as the one there. */
-static bool look(struct file *f, const struct file *old)
-{
-	struct stat st;
-	int fd = open_below(f->www->root, f->name);
-
-	if (fd < 0) {
-		f->status = status_of(errno);
-		return false;
-	}
-	if (fstat(fd, &st) < 0) {
-		f->status = 500;
-	} else if (S_ISDIR(st.st_mode)) {
-		f->status = 301; /* its contents are below "name/" */
-	} else if (!S_ISREG(st.st_mode)) {
-		f->status = 403;
-	} else {
-		f->size = (size_t)st.st_size;
-		f->mtime = st.st_mtim;
-		if (old && old->status == 200 && !old->shrunk && old->size == f->size &&
-		    old->mtime.tv_sec == f->mtime.tv_sec &&
-		    old->mtime.tv_nsec == f->mtime.tv_nsec) {
-			close(fd);
-			return true;
-		}
-		f->status = load(f, fd);
-	}
-	close(fd);
-	return false;
-}
-
-static uint32_t hash(const char *name)
-{
-	uint32_t h = 2166136261u;
-
-	while (*name)
-		h = (h ^ (uint8_t)*name++) * 16777619u;
-	return h;
-}
-
-static void keep(struct ql_www *www, struct file *f, uint32_t bucket)
-{
-	LIST_INSERT_HEAD(&www->buckets[bucket], f, in_bucket);
-	TAILQ_INSERT_HEAD(&www->by_use, f, by_use);
-	if (++www->n_files > QL_WWW_FILES)
-		forget(TAILQ_LAST(&www->by_use, uses));
-}
-
-/*
- * The file of a name, which belongs to the table; only files that can be served are kept there.
- * @return 200, or why there is none
- */
-static int get(struct ql_www *www, const char *name, uint64_t now, struct file **file)
-{
-	uint32_t bucket = hash(name) & (BUCKETS - 1);
-	struct file *f, *fresh;
-	int status;
-
-	LIST_FOREACH (f, &www->buckets[bucket], in_bucket) {
-		if (strcmp(f->name, name) == 0)
-			break;
-	}
-	*file = f;
-	if (f && !f->shrunk && now - f->checked < QL_WWW_FRESH_NS) {
-		TAILQ_REMOVE(&www->by_use, f, by_use);
-		TAILQ_INSERT_HEAD(&www->by_use, f, by_use);
-		return 200;
-	}
-	fresh = calloc(1, sizeof(*fresh));
-	if (!fresh)
-		return 500;
-	fresh->www = www;
-	fresh->refs = 1;
-	fresh->checked = now;
-	fresh->name = strdup(name);
-	LIST_INIT(&fresh->sendings);
-	if (!fresh->name) {
-		unref(fresh);
-		return 500;
-	}
-	if (look(fresh, f)) {
-		unref(fresh);
-		f->checked = now;
-		return 200;
-	}
-	if (f)
-		forget(f);
-	*file = fresh;
-	status = fresh->status;
-	if (status == 200)
-		keep(www, fresh, bucket);
-	else
-		unref(fresh);
-	return status;
-}
-
-/* Requests. */
+/* ---- Names ---- */
 
 static int hex(char c)
 {
@@ -305,7 +31,7 @@ static int hex(char c)
 }
 
 /* "/a/b%20c?query" -> "a/b c"; false when that names nothing that can be served. */
-static bool decode(const char *path, char name[NAME_MAX_BYTES])
+static bool decode(const char *path, char name[QL_FILES_NAME])
 {
 	size_t n = 0;
 
@@ -320,7 +46,7 @@ static bool decode(const char *path, char name[NAME_MAX_BYTES])
 			c = hex(path[0]) << 4 | hex(path[1]);
 			path += 2;
 		}
-		if (c == 0 || n + sizeof("index.html") >= NAME_MAX_BYTES)
+		if (c == 0 || n + sizeof("index.html") >= QL_FILES_NAME)
 			return false;
 		name[n++] = (char)c;
 	}
@@ -366,17 +92,16 @@ static const char *content_type(const char *name)
 	return "application/octet-stream";
 }
 
+/* ---- Answers ---- */
+
 static const char *date(void)
 {
-	static __thread char text[40];
+	static __thread char text[QL_HTTP_DATE];
 	static __thread time_t of;
 	time_t now = time(NULL);
-	struct tm tm;
 
-	if (now != of && gmtime_r(&now, &tm)) {
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		of = now;
-	}
+	if (now != of)
+		ql_http_date(of = now, text);
 	return text;
 }
 
@@ -393,6 +118,10 @@ static const char *phrase(int status)
 		return "404 Not found\n";
 	case 405:
 		return "405 Only GET and HEAD\n";
+	case 412:
+		return "412 It is not what you think\n";
+	case 416:
+		return "416 It does not go that far\n";
 	default:
 		return "500 The server cannot\n";
 	}
@@ -420,45 +149,93 @@ static void refuse(struct ql_www *www, struct ql_http_request *req, int status,
 	ql_http_respond(req, (unsigned int)status, fields, extra ? 4 : 3, head ? NULL : &body);
 }
 
-static void serve(struct ql_www *www, struct ql_http_request *req, struct file *f, bool head)
+/* What is sent is counted; false if there is no memory for it, or the client is gone. */
+static bool send_part(struct ql_www *www, struct ql_http_request *req, struct ql_file *f,
+		      const struct ql_selected *part, const struct ql_http_field *fields,
+		      size_t n_fields)
 {
-	const struct ql_http_body body = {
-		.data = f->data, .len = f->size, .release = unref, .arg = f};
-	struct sending *s = NULL;
-	char length[24];
-	const struct ql_http_field fields[] = {
-		{"date", date()},
-		{"content-type", content_type(f->name)},
-		{"content-length", length},
-	};
+	const struct ql_http_body body = {.data = f->data + part->first,
+					  .len = part->len,
+					  .release = ql_file_unref,
+					  .arg = f};
+	struct sending *s = calloc(1, sizeof(*s));
 
-	snprintf(length, sizeof(length), "%zu", f->size);
-	if (!head) {
-		s = calloc(1, sizeof(*s));
-		if (!s) {
-			refuse(www, req, 500, NULL, head);
-			return;
-		}
-		f->refs++;
-	}
-	if (ql_http_respond(req, 200, fields, 3, head ? NULL : &body) < 0) {
+	if (!s)
+		return false;
+	ql_file_ref(f);
+	if (ql_http_respond(req, part->status, fields, n_fields, &body) < 0) {
+		ql_file_unref(f);
 		free(s);
-		if (!head)
-			unref(f);
-		return;
+		return false;
 	}
-	www->stats.ok++;
-	if (!head) {
-		www->stats.bytes += f->size;
-		s->req = req;
-		LIST_INSERT_HEAD(&f->sendings, s, in_file);
-		ql_http_set_user(req, s);
+	www->stats.bytes += part->len;
+	s->req = req;
+	ql_file_use(f, &s->use);
+	ql_http_set_user(req, s);
+	return true;
+}
+
+static void serve(struct ql_www *www, struct ql_http_request *req, const char *name,
+		  struct ql_file *f, bool head)
+{
+	const struct ql_select want = {
+		.if_match = ql_http_header(req, "if-match"),
+		.if_unmodified_since = ql_http_header(req, "if-unmodified-since"),
+		.if_none_match = ql_http_header(req, "if-none-match"),
+		.if_modified_since = ql_http_header(req, "if-modified-since"),
+		.range = head ? NULL : ql_http_header(req, "range"),
+		.if_range = ql_http_header(req, "if-range"),
+	};
+	char length[24], etag[QL_ETAG], modified[QL_HTTP_DATE], part[80];
+	struct ql_selected sel;
+	struct ql_http_field fields[] = {
+		{"date", date()},
+		{"etag", etag},
+		{"last-modified", modified},
+		{"accept-ranges", "bytes"},
+		{"content-type", content_type(name)},
+		{"content-length", length},
+		{"content-range", part},
+	};
+	bool sent;
+
+	ql_etag(&f->mtime, f->size, etag);
+	ql_http_date(f->mtime.tv_sec, modified);
+	sel = ql_select(&want, &(struct ql_selectable){.size = f->size,
+						       .modified = f->mtime.tv_sec,
+						       .now = time(NULL),
+						       .etag = etag});
+	switch (sel.status) {
+	case 200:
+	case 206:
+		snprintf(length, sizeof(length), "%llu", (unsigned long long)sel.len);
+		snprintf(part, sizeof(part), "bytes %llu-%llu/%zu", (unsigned long long)sel.first,
+			 (unsigned long long)(sel.first + sel.len - 1), f->size);
+		if (head)
+			sent = ql_http_respond(req, 200, fields, 6, NULL) == 0;
+		else
+			sent = send_part(www, req, f, &sel, fields, sel.status == 206 ? 7 : 6);
+		if (sent)
+			www->stats.ok++;
+		else
+			refuse(www, req, 500, NULL, head);
+		break;
+	case 304:
+		www->stats.not_modified++;
+		ql_http_respond(req, 304, fields, 3, NULL);
+		break;
+	case 416:
+		snprintf(part, sizeof(part), "bytes */%zu", f->size);
+		refuse(www, req, 416, &fields[6], head);
+		break;
+	default:
+		refuse(www, req, (int)sel.status, NULL, head);
 	}
 }
 
 static void redirect(struct ql_www *www, struct ql_http_request *req, const char *path, bool head)
 {
-	char location[NAME_MAX_BYTES * 3 + 2];
+	char location[QL_FILES_NAME * 3 + 2];
 	const struct ql_http_field field = {"location", location};
 	size_t len = strcspn(path, "?#");
 
@@ -476,8 +253,8 @@ static void on_request(struct ql_http_request *req, void *arg)
 	const char *method = ql_http_header(req, ":method"), *path = ql_http_header(req, ":path");
 	uint64_t now = ql_conn_now(ql_http_quic(ql_http_request_conn(req)));
 	bool head = method && strcmp(method, "HEAD") == 0;
-	char name[NAME_MAX_BYTES];
-	struct file *f;
+	char name[QL_FILES_NAME];
+	struct ql_file *f;
 	size_t len;
 	int status;
 
@@ -493,9 +270,9 @@ static void on_request(struct ql_http_request *req, void *arg)
 	len = strlen(name);
 	if (len == 0 || name[len - 1] == '/')
 		strcpy(name + len, "index.html"); /* decode() left room */
-	status = get(www, name, now, &f);
+	status = ql_files_get(www->files, name, now, &f);
 	if (status == 200)
-		serve(www, req, f, head);
+		serve(www, req, name, f, head);
 	else if (status == 301)
 		redirect(www, req, path, head);
 	else
@@ -510,14 +287,14 @@ static void on_done(struct ql_http_request *req, int error, void *arg)
 	if (error)
 		www->stats.aborted++;
 	if (s) {
-		LIST_REMOVE(s, in_file);
+		ql_file_end_use(&s->use);
 		free(s);
 	}
 }
 
 const struct ql_http_server_ops ql_www_ops = {.request = on_request, .done = on_done};
 
-/* The site. */
+/* ---- The site ---- */
 
 struct ql_www *ql_www_open(const char *root)
 {
@@ -525,26 +302,17 @@ struct ql_www *ql_www_open(const char *root)
 
 	if (!www)
 		return NULL;
-	www->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (www->root < 0) {
+	www->files = ql_files_open(root);
+	if (!www->files) {
 		free(www);
 		return NULL;
 	}
-	TAILQ_INIT(&www->by_use);
-	current = www;
-	sigaction(SIGBUS, &(struct sigaction){.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO},
-		  NULL);
 	return www;
 }
 
 void ql_www_close(struct ql_www *www)
 {
-	struct file *f;
-
-	while ((f = TAILQ_FIRST(&www->by_use)) != NULL)
-		forget(f);
-	close(www->root);
-	current = NULL;
+	ql_files_close(www->files);
 	free(www);
 }
 
@@ -555,19 +323,9 @@ const struct ql_www_stats *ql_www_stats(const struct ql_www *www)
 
 void ql_www_tick(struct ql_www *www)
 {
-	struct file *f;
-	struct sending *s;
+	struct ql_file_use *use;
 
-	if (!www->shrunk)
-		return;
-	www->shrunk = false;
-again:
-	LIST_FOREACH (f, &www->mapped, in_mapped) {
-		s = f->shrunk ? LIST_FIRST(&f->sendings) : NULL;
-		if (s) {
-			/* done() takes it out of the list; the file may go with it */
-			ql_http_cancel(s->req, QL_H3_INTERNAL_ERROR);
-			goto again;
-		}
-	}
+	/* done() ends the use; the file may go with it */
+	while ((use = ql_files_broken(www->files)) != NULL)
+		ql_http_cancel(((struct sending *)use)->req, QL_H3_INTERNAL_ERROR);
 }

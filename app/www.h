@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * A directory as a web site: GET and HEAD of the regular files below it, index.html for a
- * directory. Nothing outside of it is reached, neither by ".." nor by symbolic links.
- *
- * Files are kept in memory by path: small ones read, large ones mapped, at most QL_WWW_FILES of
- * them besides those being sent; the one not used for longest goes first. The file system is asked
- * again after QL_WWW_FRESH_NS. A file that shrinks while it is sent ends its requests by a reset.
+ * A directory as a web site: GET and HEAD of the regular files below it (files.h), index.html for a
+ * directory, with conditions and ranges (select.h). A file that shrinks while it is sent ends its
+ * requests by a reset.
  *
  * One ql_www an engine; the same thread.
  */
@@ -14,17 +11,14 @@
 
 #include <qlane/http3.h>
 
-#define QL_WWW_FILES	1024
-#define QL_WWW_SMALL	65536 /* bytes of a file that is read, not mapped */
-#define QL_WWW_FRESH_NS QL_NSEC_PER_SEC
-
 struct ql_www;
 
 struct ql_www_stats {
 	uint64_t requests;
-	uint64_t ok, not_found, refused; /* responses 200; 404; all others */
-	uint64_t bytes;			 /* of content in responses of status 200 */
-	uint64_t aborted;		 /* requests that did not come to their end */
+	uint64_t ok, not_modified;   /* responses 200 and 206; 304 */
+	uint64_t not_found, refused; /* 404; all others */
+	uint64_t bytes;		     /* of content in responses of status 200 and 206 */
+	uint64_t aborted;	     /* requests that did not come to their end */
 };
 
 /* NULL with errno set when root is no directory that can be read. */

@@ -177,7 +177,7 @@ group_sanitize() {
 	mkdir -p "$QL_LOGS"
 	unit "$dir" sanitize/unit/
 	simulate sanitize/ 1001-1100 1-2
-	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors}.sh \
+	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors,http}.sh \
 		"$QL_TOP"/tests/interop/{clients,servers}.sh
 }
 

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What HTTP asks of qlane-server, as curl sees it: conditions, ranges, fields.
+
+# shellcheck source=tests/lib/common.sh
+. "$(dirname "$0")/../lib/common.sh"
+# shellcheck source=tests/lib/files.sh
+. "$QL_TOP/tests/lib/files.sh"
+# shellcheck source=tests/lib/qlane.sh
+. "$QL_TOP/tests/lib/qlane.sh"
+# shellcheck source=tests/interop/peers.sh
+. "$QL_TOP/tests/interop/peers.sh"
+
+# curl, whose answer is in "body" and its fields in "fields"; its status has to be STATUS.
+request() { # STATUS PATH CURL-ARGUMENT...
+	local want=$1 path=$2 status
+	shift 2
+	: >body
+	status=$(peer_run curl curl --http3-only --silent --show-error --max-time 20 \
+		--cacert "$CERT/ca.pem" --dump-header fields --output body --write-out '%{http_code}' \
+		"$@" "https://$QL_OUR4:$QL_PORT/$path")
+	[ "$status" = "$want" ] || ql_fail "status $status instead of $want: $path $*"
+}
+
+# The value of a field of the last answer.
+field() { # NAME
+	tr -d '\r' <fields | sed -n "s/^$1: //Ip"
+}
+
+same_bytes() { # FIRST COUNT
+	dd if="$WWW/one.bin" of=part skip="$1" count="$2" iflag=skip_bytes,count_bytes status=none
+	cmp part body || ql_fail "bytes $1 to $(($1 + $2)) are other ones"
+}
+
+ranges() {
+	local size half
+	size=$(stat -c %s "$WWW/one.bin")
+	half=$((size / 2))
+	ql_server_start
+	request 206 one.bin --range 0-99
+	same_bytes 0 100
+	[ "$(field content-range)" = "bytes 0-99/$size" ] || ql_fail "content-range: $(field content-range)"
+	[ "$(field content-length)" = 100 ] || ql_fail "content-length: $(field content-length)"
+	request 206 one.bin --range "$half-"
+	same_bytes "$half" $((size - half))
+	request 206 one.bin --range -7
+	same_bytes $((size - 7)) 7
+	request 416 one.bin --range "$size-"
+	[ "$(field content-range)" = "bytes */$size" ] || ql_fail "content-range: $(field content-range)"
+	# several: all of it
+	request 200 one.bin --range 0-1,5-6
+	cmp body "$WWW/one.bin"
+	# a download that goes on where it was cut off
+	head -c 1000 "$WWW/one.bin" >resumed
+	peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem" \
+		--continue-at - --output resumed "https://$QL_OUR4:$QL_PORT/one.bin"
+	cmp resumed "$WWW/one.bin"
+	# of a HEAD the whole is meant
+	request 200 one.bin --head --range 0-99
+	[ "$(field content-length)" = "$size" ] || ql_fail "content-length: $(field content-length)"
+	ql_server_stop
+}
+
+conditions() {
+	local etag modified
+	mkdir site && cp "$WWW/one.bin" site/one.bin
+	touch -d '2020-02-02 02:02:02 UTC' site/one.bin
+	WWW=$PWD/site ql_server_start
+	request 200 one.bin
+	etag=$(field etag) modified=$(field last-modified)
+	[ "$modified" = 'Sun, 02 Feb 2020 02:02:02 GMT' ] || ql_fail "last-modified: $modified"
+	[[ $etag == \"*\" ]] || ql_fail "etag: $etag"
+	request 304 one.bin --header "If-None-Match: $etag"
+	[ ! -s body ] || ql_fail "a 304 with content"
+	[ "$(field etag)" = "$etag" ] || ql_fail "a 304 with another etag"
+	request 304 one.bin --time-cond '1 Jan 2021'
+	request 200 one.bin --time-cond '1 Jan 2019'
+	request 412 one.bin --header 'If-Match: "another"'
+	request 206 one.bin --range 0-9 --header "If-Range: $etag"
+	# it is another file now, as long as the one before
+	sleep 1.1 # what the server knows is good for a second
+	head -c "$(stat -c %s site/one.bin)" /dev/zero >new && mv new site/one.bin
+	request 200 one.bin --header "If-None-Match: $etag"
+	cmp body site/one.bin
+	[ "$(field etag)" != "$etag" ] || ql_fail "another file with the same etag"
+	request 200 one.bin --range 0-9 --header "If-Range: $etag"
+	cmp body site/one.bin
+	ql_server_stop
+}
+
+types() {
+	local name want
+	mkdir -p site/folder
+	while read -r name want; do
+		echo x >"site/$name"
+		echo "$name $want" >>names
+	done <<-TYPES
+	index.html text/html; charset=utf-8
+	a.css text/css
+	b.JS text/javascript
+	c.svg image/svg+xml
+	d.json application/json
+	e.woff2 font/woff2
+	f application/octet-stream
+	TYPES
+	WWW=$PWD/site ql_server_start
+	while read -r name want; do
+		request 200 "$name"
+		[ "$(field content-type)" = "$want" ] || ql_fail "$name: $(field content-type)"
+	done <names
+	request 200 ""
+	[ "$(field content-type)" = "text/html; charset=utf-8" ]
+	request 301 folder
+	[ "$(field location)" = /folder/ ] || ql_fail "location: $(field location)"
+	request 404 nothing
+	request 405 index.html --request DELETE
+	[ "$(field allow)" = "GET, HEAD" ] || ql_fail "allow: $(field allow)"
+	ql_server_stop
+}
+
+ql_before ql_need_programs "$QL_SERVER"
+ql_before peer_install curl
+ql_isolate "$@"
+ql_begin e2e
+ql_fixtures
+
+ql_test http-ranges 60 ranges
+ql_test http-conditions 60 conditions
+ql_test http-types 60 types
+ql_end
