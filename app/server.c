@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* qlane-server: a directory over HTTP/3 and HTTP/0.9, from a DPDK lcore. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #define MAX_JSON   8
 #define GOODBYE_NS (500 * QL_NSEC_PER_MSEC) /* for the peers to be told at the end */
 #define TICK_TURNS 4096
+#define DRAIN	   5 /* s */
 
 struct json_files {
 	const char *at[MAX_JSON];
@@ -29,7 +31,7 @@ struct options {
 	struct ql_net_options net;
 	const char *root, *cert, *key, *alpn, *ticket_key;
 	uint16_t port;
-	uint32_t max_conns;
+	uint32_t max_conns, drain;
 	struct ql_endpoints preferred;
 	struct json_files json;
 };
@@ -42,9 +44,10 @@ struct server {
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
 	struct ql_stack stack;
+	unsigned int turns;
 };
 
-static volatile bool stop;
+static volatile sig_atomic_t stop; /* signals that say so */
 
 static const char *add_json(const struct ql_option *option, void *to, const char *value)
 {
@@ -96,6 +99,9 @@ static const struct ql_option table[] = {
 	 "to "
 	 "take each other's, and\nafter a restart their own [new ones at each start]",
 	 ql_option_string, offsetof(struct options, ticket_key)},
+	{"drain", "SECONDS",
+	 "at the end, the time that running requests have left [5];\na second signal cuts it short",
+	 ql_option_u32, offsetof(struct options, drain), 0, 86400},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -107,7 +113,7 @@ static void help(void)
 	       "--ip ADDR/PREFIX [OPTIONS]\n\n"
 	       "Serves the files of a directory over HTTP/3 and HTTP/0.9 (hq-interop). Its packets "
 	       "come from a\nDPDK port and do not pass the kernel. It ends on SIGINT and "
-	       "SIGTERM.\n\nOptions [default]:\n");
+	       "SIGTERM,\nand answers what has been asked before.\n\nOptions [default]:\n");
 	ql_options_help(table);
 	printf("  --config FILE             read options from an INI file: a section [server], "
 	       "and\n"
@@ -127,7 +133,7 @@ static void help(void)
 static void on_signal(int signal)
 {
 	(void)signal;
-	stop = true;
+	stop++;
 }
 
 /* What can be known to be wrong before anything is started. */
@@ -213,23 +219,33 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	return rc == 0;
 }
 
+static void turn(struct server *s)
+{
+	ql_lane_poll(s->stack.lane, ql_lane_now());
+	if (++s->turns % TICK_TURNS == 0) {
+		ql_www_tick(s->www);
+		ql_watch_tick(&s->watch, ql_lane_now());
+	}
+}
+
+/* Until the connections have ended, or `stop` is more than that, for so long at most. */
+static void wait_for_end(struct server *s, uint64_t ns, int signals)
+{
+	uint64_t end = ql_lane_now() + ns;
+
+	while (ql_http_server_conns(s->http) > 0 && stop <= signals && ql_lane_now() < end)
+		turn(s);
+}
+
 static void run(struct server *s)
 {
-	unsigned int turn = 0;
-	uint64_t end;
-
-	while (!stop) {
-		ql_lane_poll(s->stack.lane, ql_lane_now());
-		if (++turn % TICK_TURNS == 0) {
-			ql_www_tick(s->www);
-			ql_watch_tick(&s->watch, ql_lane_now());
-		}
-	}
+	while (!stop)
+		turn(s);
 	ql_listen_stop(s->stack.engine);
+	ql_http_server_drain(s->http);
+	wait_for_end(s, s->o.drain * QL_NSEC_PER_SEC, 1);
 	ql_http_server_close(s->http);
-	end = ql_lane_now() + GOODBYE_NS;
-	while (ql_http_server_conns(s->http) > 0 && ql_lane_now() < end)
-		ql_lane_poll(s->stack.lane, ql_lane_now());
+	wait_for_end(s, GOODBYE_NS, INT_MAX);
 }
 
 static bool report(const struct server *s)
@@ -299,7 +315,7 @@ static int serve(struct server *s, int eal_argc, char **eal_argv)
 
 int main(int argc, char **argv)
 {
-	struct server s = {.o = {.port = 4433}};
+	struct server s = {.o = {.port = 4433, .drain = DRAIN}};
 	bool version;
 	int ours;
 

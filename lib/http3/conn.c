@@ -142,11 +142,25 @@ static void start(struct ql_http_conn *hc)
 	hc->dirty = true;
 }
 
+/* The next step of a server's end, if it is time for one. */
+static void drain(struct ql_http_conn *hc)
+{
+	if (hc->drain == QL_HTTP_NO_DRAIN || hc->closing)
+		return;
+	if (hc->version && hc->version->drain && !hc->version->drain(hc))
+		return;
+	if (TAILQ_EMPTY(&hc->requests))
+		ql_http_fail(hc, QL_H3_NO_ERROR, "the server ends");
+}
+
 static uint64_t on_accepted(struct ql_conn *conn, void *arg)
 {
 	struct ql_http_server *server = arg;
-	struct ql_http_conn *hc = calloc(1, sizeof(*hc));
+	struct ql_http_conn *hc;
 
+	if (server->draining)
+		return QL_H3_NO_ERROR;
+	hc = calloc(1, sizeof(*hc));
 	if (!hc)
 		return QL_H3_INTERNAL_ERROR;
 	conn_init(hc, &server->limits);
@@ -212,6 +226,9 @@ static void on_opened(struct ql_stream *stream)
 			ql_stream_stop(stream, QL_H3_STREAM_CREATION_ERROR);
 	} else if (!hc->server) {
 		ql_http_fail(hc, QL_H3_STREAM_CREATION_ERROR, "bidirectional stream by a server");
+	} else if (hc->drain != QL_HTTP_NO_DRAIN && !hc->version->drain) {
+		ql_stream_stop(stream, QL_H3_REQUEST_REJECTED);
+		ql_stream_reset(stream, QL_H3_REQUEST_REJECTED);
 	} else if (!ql_http_request_new(hc, stream)) {
 		ql_http_fail(hc, QL_H3_INTERNAL_ERROR, "no memory");
 	} else {
@@ -259,10 +276,15 @@ static void on_acked(struct ql_stream *stream, uint64_t acked)
 	struct ql_http_conn *hc = conn_of(ql_stream_conn(stream));
 	struct ql_http_request *req = request_of(stream);
 
-	if (!hc || !req)
+	if (!hc || (!req && stream != hc->out[0]))
 		return;
 	ql_http_enter(hc);
-	ql_http_request_acked(req, acked);
+	if (req) {
+		ql_http_request_acked(req, acked);
+	} else {
+		hc->control_acked = acked;
+		drain(hc);
+	}
 	ql_http_leave(hc);
 }
 
@@ -348,6 +370,7 @@ static void on_stream_closed(struct ql_stream *stream)
 		if (!hc->closing && hc->version)
 			hc->version->stream_closed(hc, id, QL_H3_NO_ERROR);
 	}
+	drain(hc);
 	ql_http_leave(hc);
 }
 
@@ -473,6 +496,21 @@ int ql_http_listen(struct ql_http_server *server, struct ql_engine *engine, uint
 	rc = ql_listen(engine, port, tls, transport, protos, n);
 	server->listening = rc == 0;
 	return rc;
+}
+
+void ql_http_server_drain(struct ql_http_server *server)
+{
+	struct ql_http_conn *hc;
+
+	server->draining = true;
+	LIST_FOREACH (hc, &server->conns, in_server) {
+		if (hc->drain != QL_HTTP_NO_DRAIN)
+			continue;
+		ql_http_enter(hc);
+		hc->drain = QL_HTTP_DRAIN;
+		drain(hc);
+		ql_http_leave(hc);
+	}
 }
 
 void ql_http_server_close(struct ql_http_server *server)

@@ -333,6 +333,8 @@ static void h3_pump(struct ql_http_conn *hc)
 		rc = nghttp3_conn_add_write_offset(hc->h3, id, sent);
 		if (rc == 0 && sent > 0)
 			rc = nghttp3_conn_add_ack_offset(hc->h3, id, sent);
+		if (stream == hc->out[0])
+			hc->control_sent += (uint64_t)sent;
 		if (rc != 0) {
 			fail(hc, rc);
 			return;
@@ -340,6 +342,26 @@ static void h3_pump(struct ql_http_conn *hc)
 		if ((uint64_t)sent < nghttp3_vec_len(vec, n))
 			nghttp3_conn_block_stream(hc->h3, id);
 	}
+}
+
+static bool h3_drain(struct ql_http_conn *hc)
+{
+	bool known = hc->control_sent > hc->goaway_at && hc->control_acked == hc->control_sent;
+	int rc;
+
+	if (hc->drain != QL_HTTP_DRAIN && !known)
+		return false;
+	if (hc->drain == QL_HTTP_DRAIN_LAST)
+		return true;
+	if (hc->drain++ == QL_HTTP_DRAIN)
+		rc = nghttp3_conn_submit_shutdown_notice(hc->h3);
+	else
+		rc = nghttp3_conn_shutdown(hc->h3);
+	if (rc != 0)
+		fail(hc, rc);
+	hc->goaway_at = hc->control_sent;
+	hc->dirty = true;
+	return false;
 }
 
 /* "name: value" for nghttp3, which copies. */
@@ -589,4 +611,5 @@ const struct ql_http_version ql_http_h3 = {
 	.respond = h3_respond,
 	.resume = h3_resume,
 	.pump = h3_pump,
+	.drain = h3_drain,
 };

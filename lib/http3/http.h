@@ -88,6 +88,14 @@ struct ql_http_request {
 	bool finished : 1;  /* done() was called, or is not to be */
 };
 
+/* How far the end of a server has got (RFC 9114, 5.2). */
+enum ql_http_drain {
+	QL_HTTP_NO_DRAIN,
+	QL_HTTP_DRAIN,	      /* begun */
+	QL_HTTP_DRAIN_NOTICE, /* a GOAWAY that excludes no request is under way, */
+	QL_HTTP_DRAIN_LAST,   /* that which says with which it ends */
+};
+
 /* What a version of HTTP does; everything is called between ql_http_enter() and _leave(). */
 struct ql_http_version {
 	const char *alpn;
@@ -105,6 +113,8 @@ struct ql_http_version {
 		       const struct ql_http_field *fields, size_t n);
 	void (*resume)(struct ql_http_request *req);
 	void (*pump)(struct ql_http_conn *hc); /* give QUIC what there is to send */
+	/* Tell the client that no more requests are taken; true when it knows. NULL: it cannot. */
+	bool (*drain)(struct ql_http_conn *hc);
 };
 
 extern const struct ql_http_version ql_http_h3, ql_http_hq;
@@ -129,6 +139,9 @@ struct ql_http_conn {
 	bool starved;			 /* a submit got -EAGAIN */
 	bool goaway;
 	bool closing;
+	uint8_t drain; /* enum ql_http_drain; server */
+	/* Bytes of the control stream given to QUIC, acknowledged, and given before the GOAWAY. */
+	uint64_t control_sent, control_acked, goaway_at;
 
 	nghttp3_conn *h3;
 	struct ql_stream *out[3]; /* control, QPACK encoder and decoder stream */
@@ -142,6 +155,7 @@ struct ql_http_server {
 	struct ql_http_limits limits;
 	uint64_t max_streams;
 	bool listening;
+	bool draining;
 	LIST_HEAD(, ql_http_conn) conns;
 	unsigned int n_conns;
 };

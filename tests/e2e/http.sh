@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# What HTTP asks of qlane-server, as curl sees it: conditions, ranges, fields.
+# What HTTP asks of qlane-server, as curl sees it: conditions, ranges, fields, the end.
 
 # shellcheck source=tests/lib/common.sh
 . "$(dirname "$0")/../lib/common.sh"
@@ -119,6 +119,29 @@ types() {
 	ql_server_stop
 }
 
+# At SIGTERM what runs is finished, and nothing is begun; with --drain 0 it is not finished.
+drain() {
+	local fetch pid
+	fetch=(peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem")
+	ql_server_start --drain 30
+	"${fetch[@]}" --limit-rate 25M --output big "https://$QL_OUR4:$QL_PORT/big.bin" &
+	pid=$!
+	ql_wait_for 20 test -s big || ql_fail "no download has begun"
+	kill -TERM "$SERVER_PID"
+	! "${fetch[@]}" --max-time 2 --output late "https://$QL_OUR4:$QL_PORT/one.bin" ||
+		ql_fail "a new connection to a server that ends"
+	kill -0 "$pid" || ql_fail "the download had ended before the server was to end"
+	wait "$pid" || ql_fail "the download was cut off"
+	cmp big "$WWW/big.bin"
+	ql_server_stop
+	ql_server_start --drain 0
+	"${fetch[@]}" --limit-rate 5M --output cut "https://$QL_OUR4:$QL_PORT/big.bin" &
+	pid=$!
+	ql_wait_for 20 test -s cut || ql_fail "no download has begun"
+	ql_server_stop
+	! wait "$pid" || ql_fail "20 s of download in no time"
+}
+
 ql_before ql_need_programs "$QL_SERVER"
 ql_before peer_install curl
 ql_isolate "$@"
@@ -128,4 +151,5 @@ ql_fixtures
 ql_test http-ranges 60 ranges
 ql_test http-conditions 60 conditions
 ql_test http-types 60 types
+ql_test http-drain 90 drain
 ql_end

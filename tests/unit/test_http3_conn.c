@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "http3/http.h"
 #include "test_http3_util.h"
 
 START_TEST(alpn_lists)
@@ -219,6 +220,128 @@ START_TEST(least_callbacks)
 }
 END_TEST
 
+/* ---- The end of a server (RFC 9114, 5.2) ---- */
+
+static const char *const either[] = {"h3", "hq-interop"};
+
+static void check_drained(void)
+{
+	ck_assert_uint_eq(rig.closed, 1);
+	ck_assert_int_eq(rig.info.cause, QL_CLOSE_PEER);
+	ck_assert_uint_eq(rig.info.error, QL_H3_NO_ERROR);
+	ck_assert_uint_eq(ql_http_server_conns(rig.server), 0);
+}
+
+START_TEST(drain_idle)
+{
+	bool told = false;
+
+	rig_start(either[_i]);
+	ql_http_server_drain(rig.server);
+	ql_http_server_drain(rig.server); /* again: nothing */
+	while (fake_turn(rig.client)) {
+		told = told || (rig.http && rig.http->goaway);
+		ck_assert(told || _i == 1 || !rig.closed);
+	}
+	ck_assert(told == (_i == 0));
+	check_drained();
+}
+END_TEST
+
+/* What runs is answered, however long that takes. */
+START_TEST(drain_running)
+{
+	rig_start(either[_i]);
+	rig.wait = true;
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	fake_run(rig.client);
+	ql_http_server_drain(rig.server);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.closed, 0);
+	ck_assert_uint_eq(ql_http_server_conns(rig.server), 1);
+	rig_respond(rig.at_server[0].req);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[0].status, 200);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+	ck_assert_int_eq(rig.at_server[0].error, 0);
+	check_drained();
+}
+END_TEST
+
+/* So is what a client sends that does not know yet; HTTP/0.9 has no way to tell it. */
+START_TEST(drain_meanwhile)
+{
+	rig_start(either[_i]);
+	ql_http_server_drain(rig.server);
+	if (_i == 1) /* it is over already */
+		return;
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[0].status, 200);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+	check_drained();
+}
+END_TEST
+
+/* What is begun after all is rejected, so that the client knows that nothing was done of it. */
+START_TEST(drain_rejects)
+{
+	/* HEADERS: GET https / localhost */
+	static const char get[] = "\x01\x0e\x00\x00\xd1\xd7\xc1\x50\x09"
+				  "localhost";
+	struct ql_stream *s;
+
+	rig_start(either[_i]);
+	rig.wait = true;
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	fake_run(rig.client);
+	ql_http_server_drain(rig.server);
+	fake_run(rig.client);
+	if (_i == 0)
+		ck_assert_int_eq(rig_get(1, "/"), -ENOTCONN);
+	ck_assert_int_eq(ql_stream_open(rig.client, true, &s), 0);
+	ck_assert_int_eq(ql_stream_send(s, _i ? "GET /\r\n" : get, _i ? 7 : 18, QL_FIN),
+			 _i ? 7 : 18);
+	fake_run(rig.client);
+	ck_assert(s->peer->reset && s->recv_end);
+	ck_assert_uint_eq(s->peer->reset_code, QL_H3_REQUEST_REJECTED);
+	ck_assert_uint_eq(rig.n_server, 1);
+	ck_assert_uint_eq(rig.closed, 0);
+	rig_respond(rig.at_server[0].req);
+	fake_run(rig.client);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+	check_drained();
+}
+END_TEST
+
+/* Connections whose handshake ends after that. */
+START_TEST(drain_refuses)
+{
+	rig_server(NULL, either[_i]);
+	ql_http_server_drain(rig.server);
+	rig_client(NULL, either[_i]);
+	fake_run(rig.client);
+	check_drained();
+}
+END_TEST
+
+/* Enough is enough. */
+START_TEST(drain_cut_off)
+{
+	rig_start(either[_i]);
+	rig.wait = true;
+	ck_assert_int_eq(rig_get(0, "/"), 0);
+	fake_run(rig.client);
+	ql_http_server_drain(rig.server);
+	fake_run(rig.client);
+	ql_http_server_close(rig.server);
+	fake_run(rig.client);
+	ck_assert_int_eq(rig.at_client[0].error, -ECONNABORTED);
+	ck_assert_int_eq(rig.at_server[0].error, -ECONNABORTED);
+	check_drained();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("http3/conn");
@@ -236,6 +359,12 @@ int main(void)
 	tcase_add_loop_test(t, too_few_streams, 0, 4);
 	tcase_add_loop_test(t, available, 0, 2);
 	tcase_add_test(t, least_callbacks);
+	tcase_add_loop_test(t, drain_idle, 0, 2);
+	tcase_add_loop_test(t, drain_running, 0, 2);
+	tcase_add_loop_test(t, drain_meanwhile, 0, 2);
+	tcase_add_loop_test(t, drain_rejects, 0, 2);
+	tcase_add_loop_test(t, drain_refuses, 0, 2);
+	tcase_add_loop_test(t, drain_cut_off, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -197,6 +197,14 @@ QL_PUBLIC int ql_http_server_protos(struct ql_http_server *server,
 				    const struct ql_transport *transport, const char *alpns,
 				    struct ql_proto protos[2]);
 
+/**
+ * End well: requests that run, and those that are on their way here, are answered; others are not
+ * begun. Peers are told by GOAWAY, twice (RFC 9114, 5.2): that it ends, and, when they know that,
+ * with which request. A connection is closed with H3_NO_ERROR when its last request is done. To be
+ * called after ql_listen_stop(); the lane has to turn on until ql_http_server_conns() is 0, or the
+ * application has waited enough and calls ql_http_server_close().
+ */
+QL_PUBLIC void ql_http_server_drain(struct ql_http_server *server);
 /** Close every connection with H3_NO_ERROR; the lane has to turn on until the peers are told. */
 QL_PUBLIC void ql_http_server_close(struct ql_http_server *server);
 /** Connections of the server that have not ended. */
