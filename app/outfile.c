@@ -55,6 +55,7 @@ static void release(struct ql_outfile *f)
 
 int ql_outfile_open(struct ql_outfile *f, int root, const char *name, size_t expected)
 {
+	static unsigned int count; /* two of one name may be under way */
 	int error;
 
 	*f = (struct ql_outfile){.dir = -1, .fd = -1};
@@ -70,7 +71,7 @@ int ql_outfile_open(struct ql_outfile *f, int root, const char *name, size_t exp
 	f->name = strdup(name);
 	f->buffer = malloc(f->size);
 	if (!f->name || !f->buffer ||
-	    asprintf(&f->temporary, ".%.200s.%ld.part", name, (long)getpid()) < 0) {
+	    asprintf(&f->temporary, ".%.200s.%ld-%u.part", name, (long)getpid(), count++) < 0) {
 		f->temporary = NULL;
 		release(f);
 		return -ENOMEM;

@@ -29,9 +29,10 @@ struct json_files {
 
 struct options {
 	struct ql_net_options net;
-	const char *root, *cert, *key, *alpn, *ticket_key;
+	const char *root, *cert, *key, *alpn, *ticket_key, *upload;
 	uint16_t port;
 	uint32_t max_conns, drain;
+	uint64_t upload_max;
 	struct ql_endpoints preferred;
 	struct json_files json;
 };
@@ -99,6 +100,10 @@ static const struct ql_option table[] = {
 	 "to "
 	 "take each other's, and\nafter a restart their own [new ones at each start]",
 	 ql_option_string, offsetof(struct options, ticket_key)},
+	{"upload", "DIR", "take files by PUT, below this directory [PUT is refused]",
+	 ql_option_string, offsetof(struct options, upload)},
+	{"upload-max", "BYTES", "of such a file [no limit]", ql_option_u64,
+	 offsetof(struct options, upload_max), 1, UINT64_MAX},
 	{"drain", "SECONDS",
 	 "at the end, the time that running requests have left [5];\na second signal cuts it short",
 	 ql_option_u32, offsetof(struct options, drain), 0, 86400},
@@ -177,6 +182,7 @@ static bool prepare(struct server *s)
 				    .key_file = s->o.key,
 				    .suites = s->o.net.suites};
 	char err[QL_TLS_ERRLEN];
+	int rc;
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
 		return false;
@@ -185,6 +191,11 @@ static bool prepare(struct server *s)
 	s->www = ql_www_open(s->o.root);
 	if (!s->www) {
 		ql_complain("--root %s: %s", s->o.root, strerror(errno));
+		return false;
+	}
+	rc = s->o.upload ? ql_www_upload(s->www, s->o.upload, s->o.upload_max) : 0;
+	if (rc < 0) {
+		ql_complain("--upload %s: %s", s->o.upload, strerror(-rc));
 		return false;
 	}
 	if (!ql_stack_keylog(&s->o.net, &s->keylog) || !ql_watch_open(&s->watch, s->o.net.qlog))
@@ -233,8 +244,11 @@ static void wait_for_end(struct server *s, uint64_t ns, int signals)
 {
 	uint64_t end = ql_lane_now() + ns;
 
-	while (ql_http_server_conns(s->http) > 0 && stop <= signals && ql_lane_now() < end)
+	while (ql_http_server_conns(s->http) > 0 && stop <= signals && ql_lane_now() < end) {
 		turn(s);
+		if (s->turns % TICK_TURNS == 0)
+			ql_http_server_drain(s->http);
+	}
 }
 
 static void run(struct server *s)
@@ -255,10 +269,11 @@ static bool report(const struct server *s)
 	bool good = true;
 
 	printf("qlane-server: %llu requests: %llu answered with 200 or 206 (%.1f MB), %llu with "
-	       "304, %llu with 404, %llu otherwise; %llu not finished\n",
+	       "304, %llu with 404, %llu otherwise; %llu files taken; %llu not finished\n",
 	       (unsigned long long)www->requests, (unsigned long long)www->ok, www->bytes / 1e6,
 	       (unsigned long long)www->not_modified, (unsigned long long)www->not_found,
-	       (unsigned long long)www->refused, (unsigned long long)www->aborted);
+	       (unsigned long long)www->refused, (unsigned long long)www->uploads,
+	       (unsigned long long)www->aborted);
 	ql_report_text(stdout, &what);
 	for (unsigned int i = 0; i < s->o.json.n; i++) {
 		FILE *f = fopen(s->o.json.at[i], "w");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "www.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,15 +9,18 @@
 
 #include "files.h"
 #include "select.h"
+#include "upload.h"
 
-/* A request that is being answered with a file. */
-struct sending {
+/* A request that is under way: answered with a file, or one that brings a file. */
+struct exchange {
 	struct ql_file_use use; /* first */
 	struct ql_http_request *req;
+	struct ql_upload *upload; /* NULL: a file is sent */
 };
 
 struct ql_www {
 	struct ql_files *files;
+	struct ql_uploads *uploads; /* NULL: PUT is refused */
 	struct ql_www_stats stats;
 };
 
@@ -117,11 +121,21 @@ static const char *phrase(int status)
 	case 404:
 		return "404 Not found\n";
 	case 405:
-		return "405 Only GET and HEAD\n";
+		return "405 Not that method\n";
+	case 409:
+		return "409 Something else is there\n";
 	case 412:
 		return "412 It is not what you think\n";
+	case 413:
+		return "413 It is too large\n";
+	case 414:
+		return "414 The name is too long\n";
 	case 416:
 		return "416 It does not go that far\n";
+	case 503:
+		return "503 Later\n";
+	case 507:
+		return "507 The disk is full\n";
 	default:
 		return "500 The server cannot\n";
 	}
@@ -158,20 +172,20 @@ static bool send_part(struct ql_www *www, struct ql_http_request *req, struct ql
 					  .len = part->len,
 					  .release = ql_file_unref,
 					  .arg = f};
-	struct sending *s = calloc(1, sizeof(*s));
+	struct exchange *x = calloc(1, sizeof(*x));
 
-	if (!s)
+	if (!x)
 		return false;
 	ql_file_ref(f);
 	if (ql_http_respond(req, part->status, fields, n_fields, &body) < 0) {
 		ql_file_unref(f);
-		free(s);
+		free(x);
 		return false;
 	}
 	www->stats.bytes += part->len;
-	s->req = req;
-	ql_file_use(f, &s->use);
-	ql_http_set_user(req, s);
+	x->req = req;
+	ql_file_use(f, &x->use);
+	ql_http_set_user(req, x);
 	return true;
 }
 
@@ -247,24 +261,106 @@ static void redirect(struct ql_www *www, struct ql_http_request *req, const char
 	refuse(www, req, 301, &field, head);
 }
 
+/* ---- PUT ---- */
+
+static int64_t content_length(const struct ql_http_request *req)
+{
+	const char *text = ql_http_header(req, "content-length");
+	char *end;
+	long long n;
+
+	if (!text || text[0] < '0' || text[0] > '9')
+		return -1;
+	n = strtoll(text, &end, 10);
+	return *end ? -1 : n;
+}
+
+/* The client need not send what is left of it. */
+static void refuse_body(struct ql_www *www, struct ql_http_request *req, unsigned int status)
+{
+	refuse(www, req, (int)status, NULL, false);
+	ql_http_stop(req);
+}
+
+static void receive(struct ql_www *www, struct ql_http_request *req, const char *name)
+{
+	struct exchange *x = calloc(1, sizeof(*x));
+	unsigned int status = 500;
+
+	if (x)
+		status = ql_upload_begin(www->uploads, name, content_length(req), &x->upload);
+	if (status) {
+		free(x);
+		refuse_body(www, req, status);
+		return;
+	}
+	x->req = req;
+	ql_http_set_user(req, x);
+}
+
+static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len, void *arg)
+{
+	struct exchange *x = ql_http_user(req);
+	unsigned int status = x && x->upload ? ql_upload_data(x->upload, data, len) : 0;
+
+	ql_http_credit(req, len);
+	if (status) {
+		ql_upload_abort(x->upload);
+		x->upload = NULL;
+		ql_http_set_user(req, NULL);
+		free(x);
+		refuse_body(arg, req, status);
+	}
+}
+
+static void on_complete(struct ql_http_request *req, void *arg)
+{
+	struct exchange *x = ql_http_user(req);
+	struct ql_www *www = arg;
+	const struct ql_http_field fields[] = {{"date", date()}, {"content-length", "0"}};
+	unsigned int status;
+
+	if (!x || !x->upload)
+		return;
+	status = ql_upload_commit(x->upload);
+	ql_http_set_user(req, NULL);
+	free(x);
+	if (status >= 300) {
+		refuse(www, req, (int)status, NULL, false);
+		return;
+	}
+	www->stats.uploads++;
+	ql_http_respond(req, status, fields, status == 201 ? 2 : 1, NULL);
+}
+
+/* ---- Requests ---- */
+
 static void on_request(struct ql_http_request *req, void *arg)
 {
 	struct ql_www *www = arg;
 	const char *method = ql_http_header(req, ":method"), *path = ql_http_header(req, ":path");
 	uint64_t now = ql_conn_now(ql_http_quic(ql_http_request_conn(req)));
 	bool head = method && strcmp(method, "HEAD") == 0;
+	bool put = method && www->uploads && strcmp(method, "PUT") == 0;
 	char name[QL_FILES_NAME];
 	struct ql_file *f;
 	size_t len;
 	int status;
 
 	www->stats.requests++;
-	if (!method || (!head && strcmp(method, "GET") != 0)) {
-		refuse(www, req, 405, &(struct ql_http_field){"allow", "GET, HEAD"}, false);
+	if (!method || (!head && !put && strcmp(method, "GET") != 0)) {
+		const char *allowed = www->uploads ? "GET, HEAD, PUT" : "GET, HEAD";
+
+		refuse(www, req, 405, &(struct ql_http_field){"allow", allowed}, false);
+		ql_http_stop(req);
 		return;
 	}
 	if (!path || path[0] != '/' || !decode(path, name)) {
 		refuse(www, req, 400, NULL, head);
+		return;
+	}
+	if (put) {
+		receive(www, req, name);
 		return;
 	}
 	len = strlen(name);
@@ -282,17 +378,25 @@ static void on_request(struct ql_http_request *req, void *arg)
 static void on_done(struct ql_http_request *req, int error, void *arg)
 {
 	struct ql_www *www = arg;
-	struct sending *s = ql_http_user(req);
+	struct exchange *x = ql_http_user(req);
 
 	if (error)
 		www->stats.aborted++;
-	if (s) {
-		ql_file_end_use(&s->use);
-		free(s);
-	}
+	if (!x)
+		return;
+	if (x->upload)
+		ql_upload_abort(x->upload);
+	else
+		ql_file_end_use(&x->use);
+	free(x);
 }
 
-const struct ql_http_server_ops ql_www_ops = {.request = on_request, .done = on_done};
+const struct ql_http_server_ops ql_www_ops = {
+	.request = on_request,
+	.data = on_data,
+	.complete = on_complete,
+	.done = on_done,
+};
 
 /* ---- The site ---- */
 
@@ -310,9 +414,17 @@ struct ql_www *ql_www_open(const char *root)
 	return www;
 }
 
+int ql_www_upload(struct ql_www *www, const char *dir, uint64_t max)
+{
+	www->uploads = ql_uploads_open(dir, max);
+	return www->uploads ? 0 : -errno;
+}
+
 void ql_www_close(struct ql_www *www)
 {
 	ql_files_close(www->files);
+	if (www->uploads)
+		ql_uploads_close(www->uploads);
 	free(www);
 }
 
@@ -327,5 +439,5 @@ void ql_www_tick(struct ql_www *www)
 
 	/* done() ends the use; the file may go with it */
 	while ((use = ql_files_broken(www->files)) != NULL)
-		ql_http_cancel(((struct sending *)use)->req, QL_H3_INTERNAL_ERROR);
+		ql_http_cancel(((struct exchange *)use)->req, QL_H3_INTERNAL_ERROR);
 }

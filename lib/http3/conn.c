@@ -149,7 +149,8 @@ static void drain(struct ql_http_conn *hc)
 		return;
 	if (hc->version && hc->version->drain && !hc->version->drain(hc))
 		return;
-	if (TAILQ_EMPTY(&hc->requests))
+	if (TAILQ_EMPTY(&hc->requests) &&
+	    ql_conn_now(hc->conn) >= hc->idle_since + QL_HTTP_LINGER_NS)
 		ql_http_fail(hc, QL_H3_NO_ERROR, "the server ends");
 }
 
@@ -166,6 +167,7 @@ static uint64_t on_accepted(struct ql_conn *conn, void *arg)
 	conn_init(hc, &server->limits);
 	hc->conn = conn;
 	hc->server = server;
+	hc->idle_since = ql_conn_now(conn);
 	hc->max_streams = server->max_streams;
 	LIST_INSERT_HEAD(&server->conns, hc, in_server);
 	server->n_conns++;
@@ -361,6 +363,8 @@ static void on_stream_closed(struct ql_stream *stream)
 		ql_http_request_free(req);
 		if (!hc->closing)
 			hc->version->stream_closed(hc, id, code);
+		if (TAILQ_EMPTY(&hc->requests))
+			hc->idle_since = ql_conn_now(hc->conn);
 	} else {
 		for (int i = 0; i < 3; i++) {
 			if (hc->out[i] == stream)
@@ -504,10 +508,9 @@ void ql_http_server_drain(struct ql_http_server *server)
 
 	server->draining = true;
 	LIST_FOREACH (hc, &server->conns, in_server) {
-		if (hc->drain != QL_HTTP_NO_DRAIN)
-			continue;
 		ql_http_enter(hc);
-		hc->drain = QL_HTTP_DRAIN;
+		if (hc->drain == QL_HTTP_NO_DRAIN)
+			hc->drain = QL_HTTP_DRAIN;
 		drain(hc);
 		ql_http_leave(hc);
 	}

@@ -139,7 +139,8 @@ struct ql_http_conn {
 	bool starved;			 /* a submit got -EAGAIN */
 	bool goaway;
 	bool closing;
-	uint8_t drain; /* enum ql_http_drain; server */
+	uint8_t drain;	     /* enum ql_http_drain; server */
+	uint64_t idle_since; /* ns, if there is no request */
 	/* Bytes of the control stream given to QUIC, acknowledged, and given before the GOAWAY. */
 	uint64_t control_sent, control_acked, goaway_at;
 

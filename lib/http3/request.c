@@ -221,7 +221,8 @@ void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t l
 	const struct ql_http_server *server = req->hc->server;
 
 	/* the application may have cancelled within this turn, too */
-	if (req->finished || req->due & QL_HTTP_DUE_DONE || (server && !req->announced))
+	if (req->finished || req->due & (QL_HTTP_DUE_DONE | QL_HTTP_DUE_STOP) ||
+	    (server && !req->announced))
 		ql_http_credit(req, len);
 	else if (server && server->ops->data)
 		server->ops->data(req, data, len, server->arg);
@@ -343,6 +344,17 @@ void ql_http_resume(struct ql_http_request *req)
 	req->waiting = false;
 	hc->dirty = true;
 	hc->version->resume(req);
+	ql_http_leave(hc);
+}
+
+void ql_http_stop(struct ql_http_request *req)
+{
+	struct ql_http_conn *hc = req->hc;
+
+	ql_http_enter(hc);
+	if (!(req->due & (QL_HTTP_DUE_STOP | QL_HTTP_DUE_RESET)))
+		req->code = QL_H3_NO_ERROR;
+	ql_http_request_due(req, QL_HTTP_DUE_STOP);
 	ql_http_leave(hc);
 }
 

@@ -119,6 +119,50 @@ types() {
 	ql_server_stop
 }
 
+# PUT: byte for byte, new or in place of another; refused where it has to be, and early.
+upload() {
+	local i pids=()
+	mkdir taken
+	ql_server_start
+	request 405 a.bin --upload-file "$WWW/five.bin"
+	[ "$(field allow)" = "GET, HEAD" ] || ql_fail "allow: $(field allow)"
+	ql_server_stop
+	ql_server_start --upload taken --upload-max 150M
+	request 201 a.bin --upload-file "$WWW/big.bin"
+	cmp taken/a.bin "$WWW/big.bin"
+	request 204 a.bin --upload-file "$WWW/five.bin"
+	cmp taken/a.bin "$WWW/five.bin"
+	request 201 folder/in/folder/b%20c --upload-file "$WWW/one.bin"
+	cmp "taken/folder/in/folder/b c" "$WWW/one.bin"
+	: >empty
+	request 201 empty --upload-file empty
+	[ -f taken/empty ] && [ ! -s taken/empty ]
+	# of unknown length
+	request 201 piped --upload-file - <"$WWW/five.bin"
+	cmp taken/piped "$WWW/five.bin"
+	request 403 ../outside --path-as-is --upload-file "$WWW/one.bin"
+	request 403 x/%2e%2e/out --path-as-is --upload-file "$WWW/one.bin"
+	request 409 folder --upload-file "$WWW/one.bin"
+	ln -s /etc taken/link
+	request 409 link/passwd --upload-file "$WWW/one.bin"
+	truncate -s 151M large
+	request 413 large --upload-file large
+	[ ! -e taken/large ] || ql_fail "a file that is too large was taken"
+	request 405 a.bin --request DELETE
+	[ "$(field allow)" = "GET, HEAD, PUT" ] || ql_fail "allow: $(field allow)"
+	# 8 at once to one name: one of them, whole
+	for i in 1 2 3 4 5 6 7 8; do
+		peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem" \
+			--upload-file "$WWW/five.bin" "https://$QL_OUR4:$QL_PORT/same" >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	cmp taken/same "$WWW/five.bin"
+	ql_server_stop
+	[ -z "$(find taken -name '.*.part')" ] || ql_fail "left behind: $(find taken -name '.*.part')"
+	[ "$(find taken -type f | wc -l)" = 5 ] || ql_fail "$(find taken -type f)"
+}
+
 # At SIGTERM what runs is finished, and nothing is begun; with --drain 0 it is not finished.
 drain() {
 	local fetch pid
@@ -151,5 +195,6 @@ ql_fixtures
 ql_test http-ranges 60 ranges
 ql_test http-conditions 60 conditions
 ql_test http-types 60 types
+ql_test http-upload 90 upload
 ql_test http-drain 90 drain
 ql_end

@@ -68,6 +68,7 @@ static struct {
 	struct ql_proto protos[2]; /* of ql_listen() */
 	unsigned int n_protos;
 	int listen_error, connect_error;
+	uint64_t now;
 } fake;
 
 static inline void fake_reset(void)
@@ -145,6 +146,12 @@ void ql_conn_close(struct ql_conn *conn, uint64_t app_error, const char *reason)
 const char *ql_conn_alpn(const struct ql_conn *conn)
 {
 	return conn->alpn;
+}
+
+uint64_t ql_conn_now(const struct ql_conn *conn)
+{
+	(void)conn;
+	return fake.now;
 }
 
 void *ql_conn_user(const struct ql_conn *conn)

@@ -213,6 +213,47 @@ START_TEST(early_response)
 }
 END_TEST
 
+/*
+ * A server that wants no more of a body (RFC 9114, 4.1), from the first byte on or in the middle:
+ * what it answers arrives, and what is under way is dropped.
+ */
+START_TEST(refused_body)
+{
+	uint8_t *bytes = pattern(1000000);
+	const struct ql_http_body body = {.data = bytes, .len = 1000000, .release = on_release};
+	const struct ql_http_submit s = {
+		.method = "PUT", .authority = "a", .path = "/", .body = &body};
+	struct seen *c = &rig.at_client[0];
+	struct ql_http_request *req;
+	size_t taken;
+
+	rig.wait = true;
+	fake.piece = 1000;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response_ops, c, &c->req), 0);
+	while (!rig.at_server[0].req || (_i && rig.at_server[0].len < 50000))
+		ck_assert(fake_turn(rig.client));
+	req = rig.at_server[0].req;
+	taken = rig.at_server[0].len;
+	rig.status = 413;
+	ql_http_stop(req);
+	ql_http_stop(req); /* again: nothing */
+	rig_respond(req);
+	ck_assert_int_eq(rig.respond, 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_server[0].len, taken);
+	ck_assert_uint_eq(rig.at_server[0].complete, 0);
+	ck_assert_int_eq(rig.at_server[0].error, 0);
+	ck_assert(rig_stream(rig.peer, 0)->stopped);
+	ck_assert_uint_eq(rig_stream(rig.peer, 0)->stop_code, QL_H3_NO_ERROR);
+	ck_assert_uint_lt(rig_stream(rig.client, 0)->delivered, 100000);
+	ck_assert_uint_eq(c->status, 413);
+	ck_assert_int_eq(c->error, 0);
+	ck_assert_uint_eq(rig.released, 1);
+	ck_assert(rig_stream(rig.client, 0)->closed && rig_stream(rig.peer, 0)->closed);
+	free(bytes);
+}
+END_TEST
+
 static size_t reads, to_read;
 
 static ssize_t read_some(void *arg, void *buf, size_t room, bool *last)
@@ -498,6 +539,7 @@ int main(void)
 	tcase_add_test(t, bad_arguments);
 	tcase_add_test(t, request_body);
 	tcase_add_test(t, early_response);
+	tcase_add_loop_test(t, refused_body, 0, 2);
 	tcase_add_test(t, body_from_a_source);
 	tcase_add_loop_test(t, source_that_fails, 0, 2);
 	tcase_add_test(t, little_room);

@@ -127,6 +127,13 @@ QL_PUBLIC void ql_http_credit(struct ql_http_request *req, size_t bytes);
 /** A body's read() has something again. */
 QL_PUBLIC void ql_http_resume(struct ql_http_request *req);
 
+/**
+ * No more of the peer's body is wanted: it is told so, with H3_NO_ERROR, and data() is not called
+ * any more. A server that answers before it has all of a request, with a refusal say, spares both
+ * ends the rest (RFC 9114, 4.1).
+ */
+QL_PUBLIC void ql_http_stop(struct ql_http_request *req);
+
 /** Give up a request in both directions; done() follows with -ECANCELED. */
 QL_PUBLIC void ql_http_cancel(struct ql_http_request *req, uint64_t h3_error);
 
@@ -200,11 +207,15 @@ QL_PUBLIC int ql_http_server_protos(struct ql_http_server *server,
 /**
  * End well: requests that run, and those that are on their way here, are answered; others are not
  * begun. Peers are told by GOAWAY, twice (RFC 9114, 5.2): that it ends, and, when they know that,
- * with which request. A connection is closed with H3_NO_ERROR when its last request is done. To be
- * called after ql_listen_stop(); the lane has to turn on until ql_http_server_conns() is 0, or the
- * application has waited enough and calls ql_http_server_close().
+ * with which request. A connection that has had no request for QL_HTTP_LINGER_NS is closed with
+ * H3_NO_ERROR; not at once, for clients that lose what they have not read by then.
+ *
+ * To be called after ql_listen_stop(), and again now and then, while the lane turns on, until
+ * ql_http_server_conns() is 0, or the application has waited enough and calls
+ * ql_http_server_close().
  */
 QL_PUBLIC void ql_http_server_drain(struct ql_http_server *server);
+#define QL_HTTP_LINGER_NS (2 * QL_NSEC_PER_SEC)
 /** Close every connection with H3_NO_ERROR; the lane has to turn on until the peers are told. */
 QL_PUBLIC void ql_http_server_close(struct ql_http_server *server);
 /** Connections of the server that have not ended. */
