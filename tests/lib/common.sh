@@ -59,6 +59,17 @@ ql_before() { # COMMAND...
 	[ -n "${QL_ISOLATED:-}" ] || "$@" || exit 1
 }
 
+# Removes a directory, and nothing of what is mounted below it.
+ql_remove() { # DIRECTORY
+	local mounts m
+	mapfile -t mounts < <(awk -v d="$1/" 'index($5, d) == 1 { print $5 }' /proc/self/mountinfo)
+	for m in "${mounts[@]}"; do
+		umount --lazy --recursive -- "$m" 2>/dev/null
+	done
+	! grep -qF " $1/" /proc/self/mountinfo || ql_die "something is still mounted below $1"
+	rm -rf -- "$1"
+}
+
 ql_begin() { # GROUP
 	QL_GROUP=$1
 	QL_SUMMARY=
@@ -68,7 +79,7 @@ ql_begin() { # GROUP
 	fi
 	QL_TMP=$(mktemp -d "${TMPDIR:-/tmp}/qlane-test.XXXXXX")
 	chmod 755 "$QL_TMP" # some tests run programs as another user
-	trap 'rm -rf "$QL_TMP"' EXIT
+	trap 'ql_remove "$QL_TMP"' EXIT
 }
 
 # Prints one test's result and counts it.
@@ -138,7 +149,7 @@ ql_test() { # NAME SECONDS FUNCTION ARGUMENT...
 		tail -n "${QL_TAIL:-25}" "$log" | ql_because "$name"
 		;;
 	esac
-	rm -rf "$dir"
+	ql_remove "$dir"
 }
 
 # Ends the running test: the machine cannot do it.
