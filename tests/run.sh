@@ -156,7 +156,7 @@ group_e2e() {
 }
 
 group_interop() {
-	scripts "$QL_TOP"/tests/interop/{clients,servers}.sh
+	scripts "$QL_TOP"/tests/interop/{clients,servers,browser}.sh
 }
 
 group_baseline() {
