@@ -333,7 +333,7 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 
 int ql_stream_open(struct ql_conn *conn, bool bidi, struct ql_stream **stream)
 {
-	if (conn->state < QL_CONN_COMPLETE || conn->state >= QL_CONN_CLOSING)
+	if (!conn->app_open || conn->state >= QL_CONN_CLOSING)
 		return -ENOTCONN;
 	return ql_streams_open(&conn->streams, bidi, stream);
 }
@@ -349,7 +349,7 @@ int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len, uint64_
 {
 	int rc;
 
-	if (conn->state < QL_CONN_COMPLETE || conn->state >= QL_CONN_CLOSING)
+	if (!conn->app_open || conn->state >= QL_CONN_CLOSING)
 		return -ENOTCONN;
 	rc = ql_datagrams_add(&conn->datagrams, conn->host->mem, data, len, expiry_ns, id,
 			      conn->host->now, ql_conn_packet_room(conn));
@@ -362,7 +362,7 @@ int ql_datagram_send(struct ql_conn *conn, const void *data, size_t len, uint64_
 
 size_t ql_datagram_max(const struct ql_conn *conn)
 {
-	if (conn->state < QL_CONN_COMPLETE)
+	if (!conn->app_open)
 		return 0;
 	return ql_datagrams_fit(&conn->datagrams, ql_conn_packet_room(conn));
 }

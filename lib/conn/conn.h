@@ -14,6 +14,7 @@
  *	path.c		paths: validation, migration
  *	cid.c		connection IDs
  *	session.c	what a client keeps for its next connection
+ *	early.c		early data (0-RTT)
  *	datagram.c	the queue of unreliable datagrams (RFC 9221)
  *
  * The engine drives it, always in this order, on one thread:
@@ -149,6 +150,8 @@ struct ql_handshake {
 	bool wants_session;		   /* the application does, and has not got one */
 	char name[256];			   /* of the server; "" for none */
 	uint8_t params[QL_SESSION_PARAMS]; /* of the server's parameters what is remembered */
+	struct ql_keys zero_rtt; /* of early data: a client's to send, a server's to receive */
+	bool tell_early;	 /* the application of a client may begin */
 	uint16_t params_len;
 };
 
@@ -177,6 +180,7 @@ struct ql_conn {
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */
 	bool path_due;	     /* paths have something to send */
+	bool app_open;	     /* the application may open streams, and send */
 	bool filled;	     /* the last datagram with data was full: larger ones were of use */
 	struct ql_path path; /* in use */
 	uint64_t path_cid_seq; /* of our ID that the peer uses there */
@@ -219,11 +223,13 @@ struct ql_conn {
 	struct ql_late_crypto late;
 	bool send_handshake_done;
 	bool send_new_token;
-	bool initial_done; /* a client has sent a Handshake packet: Initial keys can go */
-	bool announced;	   /* the application knows of it and is owed closed() */
-	uint8_t probes;	   /* to send now, whatever the window says (RFC 9002, 6.2.4) */
+	bool initial_done;  /* a client has sent a Handshake packet: Initial keys can go */
+	bool announced;	    /* the application knows of it and is owed closed() */
+	uint8_t early_data; /* enum ql_early */
+	uint8_t probes;	    /* to send now, whatever the window says (RFC 9002, 6.2.4) */
 	uint8_t probe_space;
 	uint8_t ecn_told;	 /* enum ql_ecn_state that host->stats knows of */
+	uint32_t early_end_pn;	 /* early data below it was rejected; 0: none was */
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;
@@ -315,6 +321,16 @@ void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job, const struct ql
 bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8_t *pkt,
 		       const struct ql_datagram *dgram);
 
+/*
+ * A server cannot tell yet whether it takes early data: 0-RTT packets should wait a little, for the
+ * rest of the ClientHello.
+ */
+bool ql_early_undecided(const struct ql_conn *conn);
+
+/* A server still opens 0-RTT packets, whose destination may be the ID that the client began with.
+ */
+bool ql_early_awaited(const struct ql_conn *conn);
+
 /* A Version Negotiation packet came to a client. */
 void ql_conn_recv_version_negotiation(struct ql_conn *conn, const struct ql_pkt_hdr *hdr);
 
@@ -364,6 +380,8 @@ static inline struct ql_space *ql_conn_space(struct ql_conn *conn, enum ql_space
 
 /* handshake.c */
 int ql_handshake_start(struct ql_conn *conn, const char *sni);
+/* The endpoint's protocol of this name, NULL if there is none. */
+const struct ql_proto *ql_handshake_proto(const struct ql_conn *conn, const char *alpn, size_t len);
 /* CRYPTO bytes; a transport error code or 0. */
 uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_t offset,
 			   const uint8_t *data, size_t len);
@@ -379,6 +397,7 @@ void ql_handshake_issue_cids(struct ql_conn *conn);
 void ql_handshake_settle(struct ql_conn *conn);
 /* conn->hs->deadline has come, behind the handshake. */
 void ql_handshake_expire(struct ql_conn *conn);
+void ql_handshake_drop_early(struct ql_conn *conn);
 /* Free conn->hs and what hangs on it if nothing needs it any more; force: in any case. */
 void ql_handshake_fini(struct ql_conn *conn, bool force);
 /* Derive conn->rx_next. 0, or -ENOMEM. */
@@ -390,6 +409,20 @@ int ql_handshake_next_keys(struct ql_conn *conn);
 int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn);
 /* Go ahead if that is allowed (RFC 9001, 6.1); conn->tx_update_pn has been reached. */
 void ql_handshake_initiate_update(struct ql_conn *conn);
+
+/* early.c */
+/* The protocol that early data may be sent for with this session; NULL if it may not. */
+const struct ql_proto *ql_early_proto(const struct ql_conn *conn, const struct ql_session *s);
+/* TLS has keys for it. */
+void ql_early_begin(struct ql_conn *conn, const struct ql_session *s, const struct ql_proto *proto);
+void ql_early_tell(struct ql_conn *conn);
+void ql_early_answered(struct ql_conn *conn, bool accepted);
+/* The server's parameters are here: an error code, or 0. */
+uint64_t ql_early_params(struct ql_conn *conn, const struct ql_tparams *tp);
+/* What a server opens 0-RTT packets of this version with; NULL if it does not. */
+const struct ql_keys *ql_early_keys(const struct ql_conn *conn, uint32_t version);
+/* The handshake is complete. */
+void ql_early_complete(struct ql_conn *conn);
 
 /* sent.c */
 extern const struct ql_rec_ops ql_conn_rec_ops;

@@ -114,7 +114,7 @@ uint8_t *ql_datagrams_put(struct ql_datagrams *d, struct ql_mem *mem, uint8_t *p
 		struct ql_sent_frame rec = {.kind = QL_SENT_DATAGRAM, .id = it->id};
 		size_t size = ql_frame_datagram_hdr_size(it->len, true) + it->len;
 
-		if (expired(it, now) || size > room) {
+		if (expired(it, now) || size > room || size > d->tx_max) {
 			d->dropped++;
 			drop_head(d, mem);
 			continue;

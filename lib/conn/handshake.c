@@ -9,6 +9,8 @@
 /* How long a client waits for a ticket once the handshake is confirmed, with TLS's memory. */
 #define TICKET_PTOS 3
 
+#define PROMISE_MAX (8 * (6 + QL_CONN_PROTOS)) /* bytes */
+
 static enum ql_space_id space_of(enum ql_level level)
 {
 	switch (level) {
@@ -177,6 +179,14 @@ void ql_handshake_initiate_update(struct ql_conn *conn)
 		ql_handshake_update_keys(conn, QL_PN_NONE);
 }
 
+void ql_handshake_drop_early(struct ql_conn *conn)
+{
+	if (!conn->hs->zero_rtt.ready)
+		return;
+	QL_TRACE(conn, key, QL_LEVEL_EARLY, !conn->server, QL_TRACE_KEY_GONE, false);
+	ql_handshake_free_keys(conn, &conn->hs->zero_rtt);
+}
+
 static void drop_keys(struct ql_conn *conn, struct ql_space *sp)
 {
 	ql_handshake_free_keys(conn, &sp->rx);
@@ -325,6 +335,9 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 		return QL_ERR_INTERNAL_ERROR;
 
 	QL_TRACE(conn, params, &tp, false);
+	err = ql_early_params(conn, &tp);
+	if (err)
+		return err;
 	ql_streams_set_peer_limits(&conn->streams, &tp);
 	conn->datagrams.tx_max = tp.max_datagram_frame_size;
 	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
@@ -359,8 +372,14 @@ static void on_secret(void *arg, enum ql_level level, bool write, const struct q
 	struct ql_conn *conn = arg;
 	struct ql_space *sp;
 
-	if (level == QL_LEVEL_EARLY)
+	if (level == QL_LEVEL_EARLY) { /* without memory for it there is none */
+		if (install_keys(conn, conn->hs->first_version, &conn->hs->zero_rtt, secret) < 0)
+			return;
+		QL_TRACE(conn, key, level, write, QL_TRACE_KEY_NEW, false);
+		if (conn->server)
+			conn->early_data = QL_EARLY_OPEN;
 		return;
+	}
 	sp = ql_conn_space(conn, space_of(level));
 	if (!sp)
 		return;
@@ -415,8 +434,14 @@ static void on_session(void *arg, const uint8_t *data, size_t len, bool early)
 	ql_wipe(out, sizeof(out));
 }
 
+static void on_early(void *arg, bool accepted)
+{
+	ql_early_answered(arg, accepted);
+}
+
 static const struct ql_tls_sink tls_sink = {
 	.secret = on_secret,
+	.early = on_early,
 	.send = on_send,
 	.peer_params = on_peer_params,
 	.session = on_session,
@@ -433,6 +458,37 @@ static bool session_fits(const struct ql_conn *conn, const char *name, struct ql
 	       s->version == conn->version && s->name_len == len &&
 	       (len == 0 || strncasecmp(s->name, name, len) == 0) &&
 	       (s->verified || !ql_tls_ctx_verifies(ep->tls));
+}
+
+const struct ql_proto *ql_handshake_proto(const struct ql_conn *conn, const char *alpn, size_t len)
+{
+	const struct ql_endpoint *ep = &conn->hs->endpoint;
+
+	for (unsigned int i = 0; i < ep->n_protos; i++) {
+		const char *name = ep->protos[i].alpn;
+
+		if (strlen(name) == len && memcmp(name, alpn, len) == 0)
+			return &ep->protos[i];
+	}
+	return NULL;
+}
+
+/* What a server's clients may rely on: limits, and the protocols' own promises. Its length. */
+static size_t put_promise(const struct ql_conn *conn, uint8_t out[PROMISE_MAX])
+{
+	const struct ql_endpoint *ep = &conn->hs->endpoint;
+	const struct ql_transport *t = &ep->transport;
+	uint8_t *p = out;
+
+	p = ql_put_be64(p, t->max_data);
+	p = ql_put_be64(p, t->max_stream_data);
+	p = ql_put_be64(p, t->max_streams_bidi);
+	p = ql_put_be64(p, t->max_streams_uni);
+	p = ql_put_be64(p, t->max_datagram_frame_size);
+	p = ql_put_be64(p, QL_PEER_CIDS);
+	for (unsigned int i = 0; i < ep->n_protos; i++)
+		p = ql_put_be64(p, ep->protos[i].promise);
+	return (size_t)(p - out);
 }
 
 int ql_handshake_start(struct ql_conn *conn, const char *sni)
@@ -452,7 +508,10 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni)
 		.tickets = conn->host->tickets,
 		.version = &conn->version,
 	};
+	const struct ql_proto *early = NULL, *only = NULL; /* begun with, already */
+	uint8_t promise[PROMISE_MAX];
 	struct ql_session session;
+	int rc;
 
 	if (!conn->server)
 		args.params_len = write_params(conn, params, sizeof(params));
@@ -461,9 +520,24 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni)
 	if (!conn->server && session_fits(conn, sni, &session)) {
 		args.session = session.tls;
 		args.session_len = session.tls_len;
+		early = ql_early_proto(conn, &session);
 	}
+	if (!conn->server)
+		only = early ? early : ql_handshake_proto(conn, conn->alpn, strlen(conn->alpn));
+	if (conn->server) {
+		args.early = ep->transport.early_data;
+		args.promise = promise;
+		args.promise_len = put_promise(conn, promise);
+	} else if (only) {
+		args.early = early != NULL;
+		args.protos = only;
+		args.n_protos = 1;
+	}
+	rc = ql_tls_start(&conn->hs->tls, ep->tls, &args);
+	if (rc == 0 && conn->hs->zero_rtt.ready)
+		ql_early_begin(conn, &session, early);
 	conn->hs->endpoint.transport.session = NULL; /* the caller's */
-	return ql_tls_start(&conn->hs->tls, ep->tls, &args);
+	return rc;
 }
 
 /* ---- Progress ---- */
@@ -495,49 +569,77 @@ static void set_keep_alive(struct ql_conn *conn)
 	ql_conn_touch_idle(conn);
 }
 
+/* The protocol is known: its application, and who that is told to. False after a failure. */
+static bool adopt(struct ql_conn *conn)
+{
+	const char *alpn = ql_tls_alpn(conn->hs->tls);
+	const struct ql_proto *proto = ql_handshake_proto(conn, alpn, strlen(alpn));
+
+	if (!proto) { /* TLS has checked that, so this does not happen */
+		ql_conn_fail(conn, QL_ERR_CRYPTO(120), QL_FRAME_CRYPTO, "no common protocol");
+		return false;
+	}
+	conn->alpn = proto->alpn;
+	conn->ops = proto->ops;
+	ql_streams_set_ops(&conn->streams, proto->ops);
+	if (conn->server)
+		conn->user = proto->arg;
+	return true;
+}
+
+/* Tell a server's application, once. False if it does not want the connection. */
+static bool announce(struct ql_conn *conn)
+{
+	uint64_t refuse;
+
+	if (!conn->server || conn->announced)
+		return true;
+	conn->announced = true;
+	refuse = conn->ops->accepted ? conn->ops->accepted(conn, conn->user) : 0;
+	if (refuse) {
+		conn->announced = false;
+		ql_conn_close(conn, refuse, "refused");
+	}
+	return !refuse;
+}
+
+/* A server has taken early data: the application is needed before the handshake is complete. */
+static void open_early(struct ql_conn *conn)
+{
+	if (conn->announced || conn->state >= QL_CONN_CLOSING || !adopt(conn))
+		return;
+	conn->app_open = true;
+	conn->host->stats->early_accepted++;
+	announce(conn);
+}
+
 static void complete(struct ql_conn *conn)
 {
 	struct ql_handshake *hs = conn->hs;
-	const char *alpn = ql_tls_alpn(hs->tls);
-	const struct ql_proto *proto = NULL;
-	uint64_t refuse;
 
-	for (unsigned int i = 0; i < hs->endpoint.n_protos && !proto; i++) {
-		if (strcmp(hs->endpoint.protos[i].alpn, alpn) == 0)
-			proto = &hs->endpoint.protos[i];
-	}
-	if (!proto) { /* TLS has checked that, so this does not happen */
-		ql_conn_fail(conn, QL_ERR_CRYPTO(120), QL_FRAME_CRYPTO, "no common protocol");
-		return;
+	if (!conn->announced || !conn->server) {
+		if (!adopt(conn))
+			return;
 	}
 	conn->state = QL_CONN_COMPLETE;
+	conn->app_open = true;
 	conn->host->stats->handshakes--;
 	conn->host->stats->handshakes_done++;
 	conn->handshake_ns = conn->host->now - hs->started;
 	hs->deadline = QL_NEVER;
 	conn->stats.resumed = ql_tls_resumed(hs->tls);
 	conn->host->stats->resumptions += conn->stats.resumed;
-	conn->alpn = proto->alpn;
-	conn->ops = proto->ops;
-	ql_streams_set_ops(&conn->streams, proto->ops);
-	hs->wants_session = !conn->server && proto->ops->new_session;
+	hs->wants_session = !conn->server && conn->ops->new_session;
 	QL_TRACE(conn, state);
+	ql_early_complete(conn);
 	set_keep_alive(conn);
 	ql_handshake_issue_cids(conn);
 	if (conn->server) {
-		conn->user = proto->arg;
 		conn->send_handshake_done = true;
 		conn->send_new_token = true;
 		ql_handshake_confirmed(conn);
-		conn->announced = true;
-		if (conn->ops->accepted) {
-			refuse = conn->ops->accepted(conn, proto->arg);
-			if (refuse) {
-				conn->announced = false;
-				ql_conn_close(conn, refuse, "refused");
-				return;
-			}
-		}
+		if (!announce(conn))
+			return;
 	}
 	if (conn->ops->connected && conn->state < QL_CONN_CLOSING)
 		conn->ops->connected(conn);
@@ -555,6 +657,7 @@ void ql_handshake_expire(struct ql_conn *conn)
 	conn->hs->deadline = QL_NEVER;
 	if (conn->hs->tls)
 		free_tls(conn);
+	ql_handshake_drop_early(conn);
 }
 
 void ql_handshake_confirmed(struct ql_conn *conn)
@@ -606,6 +709,8 @@ uint64_t ql_handshake_recv(struct ql_conn *conn, enum ql_space_id space, uint64_
 		if (tls) {
 			if (ql_tls_recv(tls, levels[space], run, n) < 0)
 				return ql_tls_error(tls);
+			if (conn->server && conn->early_data == QL_EARLY_OPEN)
+				open_early(conn);
 			if (conn->state == QL_CONN_HANDSHAKE && ql_tls_complete(tls))
 				complete(conn);
 			else if (conn->state == QL_CONN_CONFIRMED && !conn->hs->wants_session)
@@ -632,7 +737,7 @@ void ql_handshake_fini(struct ql_conn *conn, bool force)
 	if (!hs)
 		return;
 	late = &hs->crypto_out[QL_SPACE_APP];
-	if (!force && (conn->early || hs->tls || late->acked < late->size))
+	if (!force && (conn->early || hs->tls || hs->zero_rtt.ready || late->acked < late->size))
 		return;
 	if (conn->early) {
 		drop_keys(conn, &conn->early[QL_SPACE_INITIAL]);
@@ -644,6 +749,7 @@ void ql_handshake_fini(struct ql_conn *conn, bool force)
 		ql_sendbuf_drop(&hs->crypto_out[i], mem);
 	for (unsigned int i = 0; i < QL_SPACE_APP; i++)
 		ql_recvbuf_drop(&hs->crypto_in[i], mem);
+	ql_handshake_drop_early(conn);
 	ql_tls_free(hs->tls);
 	ql_handshake_free_keys(conn, &hs->other_rx);
 	ql_mem_free(mem, hs->token, hs->token_len);

@@ -33,6 +33,17 @@ static void note_ecn(struct ql_conn *conn)
 	stats->ecn_failed += conn->ecn_told == QL_ECN_FAILED;
 }
 
+static uint64_t least_acked(const struct ql_frame_ack *ack)
+{
+	struct ql_ack_range range = {0};
+	struct ql_ack_iter it;
+
+	ql_ack_iter_init(&it, ack);
+	while (ql_ack_iter_next(&it, &range))
+		;
+	return range.start;
+}
+
 static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 			 const struct ql_frame_ack *ack)
 {
@@ -41,8 +52,13 @@ static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 	uint64_t delay = ql_rec_ack_delay(ack->delay, exponent);
 	struct ql_rec_stats *stats = &conn->rec.stats;
 	uint64_t lost = stats->lost, ce = stats->ce;
-	int rc = ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now);
+	int rc;
 
+	/* What was rejected has not been received (RFC 9001, 4.6.2). */
+	if (__builtin_expect(conn->early_end_pn > 0, 0) && space == QL_SPACE_APP &&
+	    least_acked(ack) < conn->early_end_pn)
+		return QL_ERR_PROTOCOL_VIOLATION;
+	rc = ql_rec_on_ack(&conn->rec, space, ack, delay, conn->host->now);
 	conn->host->stats->lost_packets += stats->lost - lost;
 	conn->host->stats->ce_packets += stats->ce - ce;
 	if (__builtin_expect(conn->rec.path.ecn.state != conn->ecn_told, 0))
@@ -315,7 +331,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	eliciting = any & QL_FRAME_F_ACKED;
 	if (sp)
 		note_received(conn, sp, id, job->pn, eliciting, dgram->ecn);
-	if (__builtin_expect(!same_path || !conn->peer_validated, 0) && id == QL_SPACE_APP)
+	if (__builtin_expect(!same_path || !conn->peer_validated, 0) && type == QL_PKT_SHORT)
 		ql_paths_on_packet(conn, &dgram->path, dgram->mbuf->data_len,
 				   highest && !(all & QL_FRAME_F_PROBE));
 }
@@ -442,7 +458,7 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 {
 	enum ql_space_id id = space_of(hdr->type);
 	struct ql_open_job job;
-	struct ql_keys *keys;
+	const struct ql_keys *keys;
 
 	if (conn->state >= QL_CONN_CLOSING) {
 		ql_conn_recv_closing(conn, hdr->size);
@@ -454,7 +470,16 @@ bool ql_conn_recv_long(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, uint8
 		return false;
 	}
 	ql_handshake_settle(conn);
-	keys = long_keys(conn, id, hdr->version);
+	if (hdr->type == QL_PKT_ZERO_RTT) {
+		id = QL_SPACE_APP;
+		keys = ql_early_keys(conn, hdr->version);
+		if (!keys) {
+			count_drop(conn, QL_DROP_EARLY);
+			return false;
+		}
+	} else {
+		keys = long_keys(conn, id, hdr->version);
+	}
 	if (!keys)
 		return false;
 	/* The peer keeps to the ID of its first packet (7.2); a server sends no token (17.2.2). */
@@ -549,6 +574,7 @@ void ql_conn_recv_retry(struct ql_conn *conn, const struct ql_pkt_hdr *hdr, cons
 		return;
 	}
 	ql_rec_requeue_space(&conn->rec, QL_SPACE_INITIAL);
+	ql_rec_requeue_space(&conn->rec, QL_SPACE_APP); /* early data (17.2.3) */
 	ql_conn_wake(conn);
 }
 

@@ -44,6 +44,23 @@ static inline bool burst_full(const struct ql_tx_burst *burst)
 
 /* ---- What there is to send ---- */
 
+/*
+ * The keys to send with in a space, NULL without. 1-RTT's space has those of early data while a
+ * client has nothing better.
+ */
+static inline const struct ql_keys *tx_keys(struct ql_conn *conn, enum ql_space_id id)
+{
+	const struct ql_space *sp = ql_conn_space(conn, id);
+
+	if (!sp)
+		return NULL;
+	if (__builtin_expect(sp->tx.ready, 1))
+		return &sp->tx;
+	if (id == QL_SPACE_APP && !conn->server && conn->hs && conn->hs->zero_rtt.ready)
+		return &conn->hs->zero_rtt;
+	return NULL;
+}
+
 static inline bool crypto_pending(const struct ql_conn *conn, enum ql_space_id id)
 {
 	struct ql_send_span span;
@@ -65,10 +82,9 @@ static bool cids_pending(const struct ql_conn *conn)
 /* 1-RTT packets other than acknowledgements wait until the handshake is complete. */
 static inline bool app_pending(const struct ql_conn *conn)
 {
-	return conn->state >= QL_CONN_COMPLETE &&
-	       (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
-		conn->send_handshake_done || conn->ping || conn->send_new_token ||
-		cids_pending(conn));
+	return conn->app_open && (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
+				  conn->send_handshake_done || conn->ping || conn->send_new_token ||
+				  cids_pending(conn));
 }
 
 static inline bool ack_due(const struct ql_space *sp, uint64_t now)
@@ -92,7 +108,7 @@ static bool space_due(struct ql_conn *conn, enum ql_space_id id, bool data)
 {
 	const struct ql_space *sp = ql_conn_space(conn, id);
 
-	if (!sp || !sp->tx.ready)
+	if (!tx_keys(conn, id))
 		return false;
 	if (ack_due(sp, conn->host->now) || (conn->probes > 0 && conn->probe_space == id))
 		return true;
@@ -264,12 +280,15 @@ static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_spa
 	*length = NULL;
 	if ((size_t)(a->end - a->p) < QL_PKT_SHORT_ROOM + QL_TAG_LEN + 4)
 		return NULL;
-	if (id == QL_SPACE_APP)
+	if (id == QL_SPACE_APP && conn->app.tx.ready)
 		return ql_pkt_put_short(a->p, dcid, false, conn->key_phase, pn_len);
 	return ql_pkt_put_long(a->p, a->end - QL_TAG_LEN - 4,
-			       id == QL_SPACE_INITIAL ? QL_PKT_INITIAL : QL_PKT_HANDSHAKE,
-			       conn->version, dcid, &conn->local_cids.e[0].cid, token,
-			       token ? conn->hs->token_len : 0, pn_len, length);
+			       id == QL_SPACE_INITIAL	  ? QL_PKT_INITIAL
+			       : id == QL_SPACE_HANDSHAKE ? QL_PKT_HANDSHAKE
+							  : QL_PKT_ZERO_RTT,
+			       id == QL_SPACE_APP ? conn->hs->first_version : conn->version, dcid,
+			       &conn->local_cids.e[0].cid, token, token ? conn->hs->token_len : 0,
+			       pn_len, length);
 }
 
 /* The packet's frames end at p; it joins the burst. */
@@ -277,7 +296,7 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 		       enum ql_space_id id, uint64_t pn, unsigned int pn_len, uint8_t *length,
 		       uint8_t *payload, uint8_t *p, uint16_t flags)
 {
-	struct ql_space *sp = ql_conn_space(conn, id);
+	const struct ql_keys *keys = tx_keys(conn, id);
 	struct ql_seal_job *job = &burst->jobs[burst->n_jobs++];
 
 	if (pn_len + (size_t)(p - payload) < 4) { /* a sample must be there (RFC 9001, 5.4.2) */
@@ -290,8 +309,8 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 	if (conn->grease && ql_conn_host_bit(conn->host))
 		a->p[0] ^= QL_PKT_FIXED;
 	*job = (struct ql_seal_job){
-		.aead = &sp->tx.aead,
-		.hp = &sp->tx.hp,
+		.aead = &keys->aead,
+		.hp = &keys->hp,
 		.hdr = a->p,
 		.pn = pn,
 		.hdr_len = (uint16_t)(payload - a->p),
@@ -359,7 +378,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 			p = put_crypto(conn, id, p, end);
 		if (p > acked)
 			flags |= QL_SENT_HAS_CRYPTO;
-		if (id == QL_SPACE_APP && conn->state >= QL_CONN_COMPLETE) {
+		if (id == QL_SPACE_APP && conn->app_open) {
 			p = put_app_control(conn, p, end);
 			p = put_app_data(conn, p, end);
 			if (conn->ping && p == acked)
@@ -692,7 +711,11 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		ql_streams_reap(&conn->streams);
 		ql_streams_set_pace(&conn->streams, now, conn->rec.path.rtt.smoothed,
 				    conn->rec.path.cc.cwnd);
-		ql_handshake_fini(conn, false);
+		if (__builtin_expect(conn->hs != NULL, 0)) {
+			if (conn->hs->tell_early)
+				ql_early_tell(conn);
+			ql_handshake_fini(conn, false);
+		}
 	}
 	if (burst_full(burst))
 		return true;

@@ -209,6 +209,8 @@ int ql_version_restart(struct ql_conn *conn, const struct ql_pkt_hdr *negotiatio
 	hs->restarted = true;
 	hs->first_version = conn->version = version;
 	/* Nothing of the first attempt is of use: it never was a connection. */
+	if (conn->early_data == QL_EARLY_OPEN)
+		ql_early_answered(conn, false);
 	ql_rec_requeue_space(&conn->rec, QL_SPACE_INITIAL);
 	ql_sendbuf_drop(&hs->crypto_out[QL_SPACE_INITIAL], mem);
 	ql_sendbuf_init(&hs->crypto_out[QL_SPACE_INITIAL]);

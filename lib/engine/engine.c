@@ -120,6 +120,9 @@ static void give(struct ql_engine *e)
 {
 	ql_tokens_fini(&e->tokens);
 	ql_tickets_fini(&e->tickets);
+	if (e->early)
+		ql_held_free(&e->early->held);
+	rte_free(e->early);
 	ql_resets_fini(&e->resets);
 	ql_conntable_fini(&e->table);
 	if (e->region_mapped)
@@ -175,6 +178,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	e->reset_rate = e->refusal_rate =
 		(struct ql_rate){.interval = QL_REPLY_INTERVAL, .burst = QL_REPLY_BURST};
 
+	e->socket_id = config->socket_id;
 	ql_rng_init(&e->rng, config->seed);
 	rc = take_region(e, config->socket_id);
 	if (rc == 0)
@@ -293,6 +297,13 @@ int ql_listen(struct ql_engine *e, uint16_t port, struct ql_tls_ctx *tls,
 	rc = set_endpoint(&e->listener, tls, true, transport, protos, n_protos);
 	if (rc < 0)
 		return rc;
+	if (e->listener.transport.early_data && !e->early) {
+		e->early = rte_zmalloc_socket("ql_early", sizeof(*e->early), RTE_CACHE_LINE_SIZE,
+					      e->socket_id);
+		if (!e->early)
+			return -ENOMEM;
+		e->tickets.replay = &e->early->replay;
+	}
 	e->listen_port = port;
 	e->listening = true;
 	return 0;
@@ -367,6 +378,7 @@ void ql_engine_stats(const struct ql_engine *e, struct ql_engine_stats *stats)
 {
 	*stats = e->stats;
 	stats->memory_used = e->mem.used;
+	stats->early_replays = e->tickets.replays;
 	stats->windows_used = e->host.windows.used;
 }
 
@@ -380,7 +392,7 @@ const char *ql_drop_name(enum ql_drop reason)
 		[QL_DROP_NO_KEYS] = "no_keys",	     [QL_DROP_AUTH] = "auth",
 		[QL_DROP_DUPLICATE] = "duplicate",   [QL_DROP_PATH] = "path",
 		[QL_DROP_CLOSING] = "closing",	     [QL_DROP_COALESCED_CID] = "coalesced_cid",
-		[QL_DROP_TOKEN] = "token",
+		[QL_DROP_TOKEN] = "token",	     [QL_DROP_EARLY] = "early",
 	};
 
 	return (unsigned int)reason < QL_DROP_MAX ? names[reason] : "unknown";

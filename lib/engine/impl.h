@@ -8,6 +8,7 @@
  *			connections
  *	reply.c		answers that belong to no connection
  *	resets.c	which connection a stateless reset is for
+ *	held.c		0-RTT packets that are ahead of their keys
  *	wheel.c		timers
  *	conntable.c	which connection a packet is for
  */
@@ -22,6 +23,7 @@
 #include "base/rate.h"
 #include "conn/conn.h"
 #include "engine/conntable.h"
+#include "engine/held.h"
 #include "engine/resets.h"
 #include "engine/wheel.h"
 #include "ql_build.h"
@@ -47,6 +49,12 @@ struct ql_engine_conn {
 	struct ql_reset_entry reset;
 };
 
+/* What taking early data needs. */
+struct ql_engine_early {
+	struct ql_replay replay;
+	struct ql_held held;
+};
+
 struct ql_engine {
 	struct ql_conn_host host;
 	struct ql_engine_stats stats;
@@ -70,7 +78,9 @@ struct ql_engine {
 	bool region_mapped; /* by mmap, else from DPDK's heap */
 	struct ql_tokens tokens;
 	struct ql_tickets tickets;
+	struct ql_engine_early *early; /* NULL: the listener takes no early data */
 	char name[32];
+	int socket_id;
 	pthread_t owner;
 	bool owned;
 };

@@ -236,6 +236,65 @@ static void refuse_version(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 }
 
 /*
+ * A 0-RTT packet whose keys may be there soon. key is the connection's, or of the one to be;
+ * uncounted are the bytes of its datagram if no connection has counted them.
+ */
+static void hold(struct ql_engine *e, const struct ql_initial_key *key,
+		 const struct ql_pkt_hdr *hdr, const uint8_t *pkt, const struct ql_datagram *dgram,
+		 size_t uncounted)
+{
+	struct ql_held_packet packet = {
+		.dgram = *dgram,
+		.key = *key,
+		.offset = (uint16_t)(pkt - rte_pktmbuf_mtod(dgram->mbuf, const uint8_t *)),
+		.len = (uint16_t)hdr->size,
+		.uncounted = (uint16_t)uncounted,
+	};
+	uint64_t *dropped = &e->stats.drops[QL_DROP_EARLY];
+
+	if (!ql_held_add(&e->early->held, &packet, e->host.now, dropped))
+		(*dropped)++;
+}
+
+/* A client's 0-RTT packet that is ahead of its Initial packet. */
+static void hold_unknown(struct ql_engine *e, const struct ql_pkt_hdr *hdr, const uint8_t *pkt,
+			 const struct ql_datagram *dgram)
+{
+	struct ql_initial_key key;
+
+	if (!e->listening || !e->early || dgram->path.local.port != e->listen_port) {
+		drop(e, QL_DROP_NO_CONN);
+		return;
+	}
+	if (hdr->dcid.len < INITIAL_DCID_MIN || hdr->dcid.len > QL_CID_MAX) {
+		drop(e, QL_DROP_HEADER);
+		return;
+	}
+	ql_initial_key(&key, hdr->dcid.p, hdr->dcid.len, &dgram->path.remote);
+	hold(e, &key, hdr, pkt, dgram, dgram->mbuf->data_len);
+}
+
+/* A connection knows by now what to make of 0-RTT packets. */
+static void release_held(struct ql_engine *e, struct ql_conn *conn)
+{
+	struct ql_engine_conn *ec = ql_engine_conn_of(conn);
+	struct ql_held_packet packet;
+	struct ql_pkt_hdr hdr;
+
+	if (!ec->in_table || ql_early_undecided(conn))
+		return;
+	while (ql_held_take(&e->early->held, &ec->initial, &packet)) {
+		uint8_t *pkt = rte_pktmbuf_mtod_offset(packet.dgram.mbuf, uint8_t *, packet.offset);
+
+		if (packet.uncounted)
+			ql_conn_count_rx(conn, packet.uncounted);
+		if (ql_pkt_parse(pkt, packet.len, QL_LOCAL_CID_LEN, &hdr) == 0)
+			ql_conn_recv_long(conn, &hdr, pkt, &packet.dgram);
+		rte_pktmbuf_free(packet.dgram.mbuf);
+	}
+}
+
+/*
  * One long-header packet. *conn is the connection of the datagram's first packet and its bytes
  * are counted there, once. False if the packet was of no use.
  */
@@ -258,6 +317,10 @@ static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct q
 				return false;
 			fresh = true;
 		}
+		if (!*conn && hdr->type == QL_PKT_ZERO_RTT && ql_pkt_fixed(hdr)) {
+			hold_unknown(e, hdr, pkt, dgram);
+			return true;
+		}
 		if (!*conn) {
 			drop(e, QL_DROP_NO_CONN);
 			return false;
@@ -277,6 +340,11 @@ static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct q
 		drop(e, QL_DROP_INITIAL_SIZE);
 		return false;
 	}
+	if (hdr->type == QL_PKT_ZERO_RTT && ql_early_undecided(*conn) &&
+	    ql_engine_conn_of(*conn)->in_table) {
+		hold(e, &ql_engine_conn_of(*conn)->initial, hdr, pkt, dgram, 0);
+		return true;
+	}
 	if (!ql_conn_recv_long(*conn, hdr, pkt, dgram)) {
 		if (fresh) {
 			ql_engine_reap(e, ql_engine_conn_of(*conn));
@@ -289,6 +357,8 @@ static bool recv_long(struct ql_engine *e, struct ql_conn **conn, const struct q
 		if ((*conn)->peer_validated) /* the first packet cannot do that, but its token */
 			ql_token_use(&e->tokens, &token);
 	}
+	if (e->early && e->early->held.n > 0)
+		release_held(e, *conn);
 	return true;
 }
 

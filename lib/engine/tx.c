@@ -124,7 +124,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		}
 		if (more)
 			ql_conn_wake(conn);
-		if (ec->in_table && conn->state >= QL_CONN_CONFIRMED)
+		if (ec->in_table && conn->state >= QL_CONN_CONFIRMED && !ql_early_awaited(conn))
 			forget_initial(e, ec);
 		follow_reset_token(e, ec);
 		arm(e, ec);

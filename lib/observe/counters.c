@@ -16,6 +16,9 @@ static void walk_engine(const struct ql_engine *engine, ql_counter_fn fn, void *
 	fn(arg, group, "handshakes_done", s.handshakes_done);
 	fn(arg, group, "conns_closed", s.conns_closed);
 	fn(arg, group, "resumptions", s.resumptions);
+	fn(arg, group, "early_accepted", s.early_accepted);
+	fn(arg, group, "early_rejected", s.early_rejected);
+	fn(arg, group, "early_replays", s.early_replays);
 	fn(arg, group, "rx_datagrams", s.rx_datagrams);
 	fn(arg, group, "rx_packets", s.rx_packets);
 	fn(arg, group, "rx_bytes", s.rx_bytes);

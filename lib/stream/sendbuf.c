@@ -54,6 +54,15 @@ static void free_segs(struct ql_mem *mem, struct ql_sendseg *seg)
 	}
 }
 
+void ql_sendbuf_rewind(struct ql_sendbuf *sb, struct ql_mem *mem)
+{
+	ql_ranges_fini(&sb->resend, mem);
+	ql_ranges_init(&sb->resend, MAX_RANGES);
+	sb->cursor = sb->head;
+	sb->sent = 0;
+	sb->fin_sent = sb->fin_lost = false;
+}
+
 void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem)
 {
 	struct ql_sendseg *all = sb->head;

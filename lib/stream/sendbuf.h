@@ -104,6 +104,9 @@ void ql_sendbuf_acked(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset
 void ql_sendbuf_lost(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
 		     bool fin);
 
+/* As if nothing had been sent; nothing may have been acknowledged. */
+void ql_sendbuf_rewind(struct ql_sendbuf *sb, struct ql_mem *mem);
+
 /* Everything and FIN have been acknowledged. */
 static inline bool ql_sendbuf_done(const struct ql_sendbuf *sb)
 {

@@ -68,6 +68,69 @@ void ql_streams_set_peer_limits(struct ql_streams *ss, const struct ql_tparams *
 	ql_streams_wake(ss);
 }
 
+/* The peer does not allow this stream any more. */
+static void end_unallowed(struct ql_streams *ss, struct ql_stream *s)
+{
+	bool sends = !ql_stream_send_ended(s), receives = !ql_stream_recv_ended(s);
+
+	if (sends) {
+		s->send_state = QL_SEND_RESET_RECVD;
+		s->want_writable = false;
+		ql_stream_schedule(s);
+		ql_sendbuf_drop(&s->send, ss->mem);
+	}
+	if (receives) {
+		s->recv_state = QL_RECV_RESET_READ;
+		ql_stream_drop_recv(s);
+	}
+	if (sends && ss->ops->stream_stopped)
+		ss->ops->stream_stopped(s, 0);
+	if (receives && !s->stopped && ss->ops->stream_reset)
+		ss->ops->stream_reset(s, 0);
+	ql_stream_settle(s);
+}
+
+static void begin_anew(struct ql_streams *ss, struct ql_stream *s)
+{
+	s->tx = (struct ql_flow_tx){.limit = initial_limit(ss, s->id)};
+	if (s->id >> 2 >= ss->types[s->id & 3].opened) {
+		end_unallowed(ss, s);
+		return;
+	}
+	ql_sendbuf_rewind(&s->send, ss->mem);
+	ql_stream_ctl_remove(s, QL_CTL_BLOCKED);
+	if (s->send_state == QL_SEND_DATA_SENT)
+		s->send_state = QL_SEND_OPEN;
+	ql_stream_schedule(s);
+}
+
+void ql_streams_begin_anew(struct ql_streams *ss, const struct ql_tparams *tp)
+{
+	struct ql_stream_type *bidi = ql_streams_type(ss, true, false);
+	struct ql_stream_type *uni = ql_streams_type(ss, true, true);
+
+	ss->peer_max_bidi_local = ss->peer_max_bidi_remote = ss->peer_max_uni = 0;
+	bidi->limit = uni->limit = bidi->blocked = uni->blocked = 0;
+	ss->tx = (struct ql_flow_tx){0};
+	ss->due &= (uint8_t) ~(QL_DUE_DATA_BLOCKED | QL_DUE_STREAMS_BLOCKED_BIDI |
+			       QL_DUE_STREAMS_BLOCKED_UNI);
+	ql_streams_set_peer_limits(ss, tp);
+	if (bidi->opened > bidi->limit)
+		bidi->opened = bidi->limit;
+	if (uni->opened > uni->limit)
+		uni->opened = uni->limit;
+	ql_streams_enter(ss);
+	for (uint32_t i = 0; i <= ss->map.mask; i++) {
+		struct ql_stream *s = ql_stream_map_slot(&ss->map, i);
+
+		if (s && !s->dead && ql_streams_is_local(ss, s->id))
+			begin_anew(ss, s);
+	}
+	ql_streams_leave(ss);
+	ql_streams_reap(ss); /* those above the limit: their IDs are to be used again */
+	ql_streams_wake(ss);
+}
+
 void ql_streams_wake(struct ql_streams *ss)
 {
 	if ((ss->dead && !ss->closing) || ql_streams_pending(ss))

@@ -114,6 +114,14 @@ void ql_streams_set_ops(struct ql_streams *ss, const struct ql_conn_ops *ops);
 void ql_streams_set_peer_limits(struct ql_streams *ss, const struct ql_tparams *tp);
 
 /*
+ * Early data was rejected (RFC 9001, 4.6.2): nothing of what was sent has been received. Streams
+ * begin anew with these limits, as if nothing had been sent; those above the new limit of streams
+ * end, by stream_stopped(), stream_reset() and stream_closed(). Nothing may have been acknowledged
+ * or received.
+ */
+void ql_streams_begin_anew(struct ql_streams *ss, const struct ql_tparams *tp);
+
+/*
  * The connection is closing: no callback from here on, except for stream_closed() and
  * release callbacks from ql_streams_fini(); nothing more to send; calls of the application fail
  * with -EPIPE.

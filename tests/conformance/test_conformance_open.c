@@ -285,7 +285,7 @@ START_TEST(test_zero_rtt)
 		sim_inject(p.sim, side, &path, buf, (size_t)(q - buf) + 200);
 		after = sim_pair_stats(&p, side);
 		ck_assert_uint_eq(after.rx_packets, before.rx_packets);
-		ck_assert_uint_eq(after.drops[QL_DROP_NO_KEYS], before.drops[QL_DROP_NO_KEYS] + 1);
+		ck_assert_uint_eq(after.drops[QL_DROP_EARLY], before.drops[QL_DROP_EARLY] + 1);
 		close_idle(&p);
 	}
 }

@@ -39,6 +39,7 @@ struct flow {
 	bool reset;   /* by the peer: no more data comes */
 	bool stopped; /* by us: the same */
 	bool gone;    /* our direction has been reset or stopped: nothing more to send */
+	bool undone;  /* the server has refused early data, and does not allow the stream now */
 };
 
 /* ---- */
@@ -306,7 +307,7 @@ static void stream_reset(struct ql_stream *stream, uint64_t app_error)
 	if (f->reset)
 		broken(f->end->app, "reset twice");
 	f->reset = true;
-	f->end->app->reset++;
+	f->end->app->reset += !f->undone;
 	/* Without all of the header a server does not know what to send. */
 	if (ql_conn_is_server(ql_stream_conn(stream)) && f->n_header < HEADER_LEN)
 		drop(stream, f, app_error);
@@ -318,7 +319,9 @@ static void stream_stopped(struct ql_stream *stream, uint64_t app_error)
 
 	(void)app_error;
 	f->gone = true;
-	f->end->app->stopped++;
+	f->undone =
+		!f->end->connected && ql_conn_early(ql_stream_conn(stream)) == QL_EARLY_REJECTED;
+	f->end->app->stopped += !f->undone;
 }
 
 static void stream_closed(struct ql_stream *stream)
@@ -332,6 +335,12 @@ static void stream_closed(struct ql_stream *stream)
 	if (end->live == 0)
 		broken(app, "stream closed twice");
 	end->live--;
+	if (f->undone) { /* as if it had never been */
+		end->started--;
+		app->opened--;
+		free(f);
+		return;
+	}
 	end->finished++;
 	app->ended++;
 	if (f->fin_sent && f->fin_received && f->rx == f->rx_len && f->tx == f->tx_len)
@@ -378,11 +387,22 @@ static uint64_t accepted(struct ql_conn *conn, void *arg)
 	struct sim_app *app = arg;
 
 	app->accepted++;
+	app->early += ql_conn_early(conn) == QL_EARLY_OPEN;
 	if (app->refuse)
 		return app->refuse;
 	ql_conn_set_user(conn, new_end(app));
 	app->conn = conn;
 	return 0;
+}
+
+static void early(struct ql_conn *conn)
+{
+	struct end *end = ql_conn_user(conn);
+
+	end->app->early++;
+	if (end->connected || ql_conn_is_server(conn) || ql_conn_early(conn) != QL_EARLY_OPEN)
+		broken(end->app, "early at the wrong time");
+	open_streams(conn, end);
 }
 
 static void connected(struct ql_conn *conn)
@@ -398,6 +418,10 @@ static void connected(struct ql_conn *conn)
 	end->connected = true;
 	ql_conn_stats(conn, &stats);
 	app->resumed += stats.resumed;
+	app->early_taken += ql_conn_early(conn) == QL_EARLY_ACCEPTED;
+	app->early_refused += ql_conn_early(conn) == QL_EARLY_REJECTED;
+	if (ql_conn_early(conn) == QL_EARLY_OPEN)
+		broken(app, "early data is still open");
 	if (strcmp(ql_conn_alpn(conn), SIM_ALPN) != 0)
 		broken(app, "ALPN is '%s'", ql_conn_alpn(conn));
 	if (!ql_conn_is_server(conn))
@@ -422,7 +446,9 @@ static void closed(struct ql_conn *conn, const struct ql_close_info *info)
 	app->causes[info->cause]++;
 	if (!info->application && info->error == QL_ERR_VERSION_NEGOTIATION_ERROR)
 		app->misled++;
-	else if (!info->application && info->error != QL_ERR_NO_ERROR && app->faults++ == 0)
+	else if (!info->application && info->error != QL_ERR_NO_ERROR &&
+		 /* an application's close in the handshake, which has early data (10.2.3) */
+		 (end->connected || info->error != QL_ERR_APPLICATION_ERROR) && app->faults++ == 0)
 		app->fault = info->error;
 	snprintf(app->reason, sizeof(app->reason), "%s", info->reason);
 	app->close.reason = app->reason;
@@ -459,6 +485,7 @@ static void new_session(struct ql_conn *conn, const uint8_t *session, size_t len
 
 static const struct ql_conn_ops ops = {
 	.accepted = accepted,
+	.early = early,
 	.connected = connected,
 	.closed = closed,
 	.stream_opened = stream_opened,

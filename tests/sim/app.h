@@ -66,8 +66,10 @@ struct sim_app {
 	unsigned int sessions;
 	uint8_t session[QL_SESSION_MAX]; /* the latest */
 	size_t session_len;
-	unsigned int resumed;	    /* connections */
-	struct ql_close_info close; /* of the last connection that was closed */
+	unsigned int early; /* early() calls; a server's connections accepted early */
+	unsigned int early_taken, early_refused; /* as connections know when they are complete */
+	unsigned int resumed;			 /* connections */
+	struct ql_close_info close;		 /* of the last connection that was closed */
 	char reason[128];
 	struct ql_conn *conn; /* the latest, NULL once closed */
 	uint64_t connected_at, closed_at;

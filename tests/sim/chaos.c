@@ -84,6 +84,7 @@ static void draw_transport(struct chaos *c, struct ql_transport *t)
 	t->fixed_udp_payload = once_in(c, 8);
 	t->congestion = (enum ql_congestion)below(c, QL_CC_BBR + 1);
 	t->no_ecn = once_in(c, 8);
+	t->early_data = !once_in(c, 3);
 }
 
 static void draw_link(struct chaos *c, struct sim_link *l)
@@ -211,6 +212,7 @@ void sim_chaos(struct sim_trial *t)
 		sim_set_turn(t->pair.sim, magnitude(&c, 1, 2000) * QL_NSEC_PER_USEC);
 	begin_ending(&c);
 	sim_trial_script(t, c.events, c.n_events);
+	t->pair.app[SIM_CLIENT].use_session = !once_in(&c, 3);
 	for (unsigned int i = 0; i < c.conns; i++) {
 		sim_trial_connect(t, 1);
 		sim_run(t->pair.sim, below(&c, c.gap + 1), NULL, NULL);

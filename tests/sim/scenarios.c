@@ -139,6 +139,8 @@ static const struct sim_scenario scenarios[] = {
 	{"versions",
 	 "lists of QUIC versions meet, on bad links and with Retry; and downgrade attacks",
 	 sim_versions, false},
+	{"early", "early data, taken and refused, on bad links and with Retry; and replays of it",
+	 sim_early, false},
 	{"ecn", "queues that mark, and links that do wrong to marks", sim_ecn, false},
 	{NULL, NULL, NULL, false},
 };

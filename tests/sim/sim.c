@@ -406,6 +406,8 @@ void sim_inject(struct sim *s, unsigned int node, const struct ql_path *path, co
 	memcpy(rte_pktmbuf_mtod(d.mbuf, void *), data, len);
 	d.mbuf->data_len = (uint16_t)len;
 	d.mbuf->pkt_len = (uint32_t)len;
+	if (s->tap)
+		s->tap(s->tap_arg, SIM_TAP_ARRIVED, node, &d, s->now);
 	ql_engine_rx(n->engine, &d, 1, s->now);
 }
 

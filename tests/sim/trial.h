@@ -111,6 +111,7 @@ const struct sim_scenario *sim_scenario(unsigned int i);
 
 /* scenarios that are large: sources of their own */
 void sim_chaos(struct sim_trial *t);
+void sim_early(struct sim_trial *t);
 void sim_ecn(struct sim_trial *t);
 void sim_loss_bands(struct sim_trial *t);
 void sim_versions(struct sim_trial *t);

@@ -44,6 +44,24 @@ struct ql_close_info {
 	const char *reason;  /**< the phrase, zero-terminated and printable; never NULL */
 };
 
+/** What has become of early data (0-RTT, RFC 9001, 4.6). */
+enum ql_early {
+	QL_EARLY_NONE, /**< there was none */
+	/**
+	 * Client: it may be sent, and the server has not answered yet. Server: it is taken, and the
+	 * handshake is not complete: what comes by now may be a replay of what somebody has
+	 * recorded, and only what does no harm a second time should be done for it.
+	 */
+	QL_EARLY_OPEN,
+	QL_EARLY_ACCEPTED, /**< the server has taken it */
+	/**
+	 * Client: the server has not. What the streams were given is sent again, after the
+	 * handshake, unless the application resets them in connected(). Those that are more than
+	 * the server allows by now end with stream_stopped() and stream_reset(), code 0.
+	 */
+	QL_EARLY_REJECTED,
+};
+
 /**
  * The application's side of a protocol, chosen by ALPN. Any callback may be NULL, except
  * stream_data. @p arg is ql_proto.arg until ql_conn_set_user() changes what the stream and
@@ -51,10 +69,17 @@ struct ql_close_info {
  */
 struct ql_conn_ops {
 	/**
-	 * Server: a handshake is complete up to the point where streams may be used.
+	 * Server: a handshake is complete up to the point where streams may be used. With early
+	 * data it is not complete: ql_conn_early().
 	 * @return 0 to keep it, or an application error code to close it with.
 	 */
 	uint64_t (*accepted)(struct ql_conn *conn, void *arg);
+	/**
+	 * Client, with ql_transport.early_data and a session that allows it: streams may be opened
+	 * and data sent from here on, before connected(). It may be replayed by others, and the
+	 * server may refuse it: ql_conn_early() tells in connected().
+	 */
+	void (*early)(struct ql_conn *conn);
 	/** Both roles: the handshake is complete. A client may open streams from here on. */
 	void (*connected)(struct ql_conn *conn);
 	/** Last callback. @p info is valid during the call. */
@@ -121,6 +146,11 @@ struct ql_proto {
 	const char *alpn; /**< such as "h3"; 1 to 255 bytes */
 	const struct ql_conn_ops *ops;
 	void *arg;
+	/**
+	 * Server: a number for what its clients may rely on when they send early data, such as the
+	 * settings of HTTP/3. It is taken only with tickets given out under the same number.
+	 */
+	uint64_t promise;
 };
 
 /** Counters of one connection since its start. */
@@ -232,6 +262,9 @@ QL_PUBLIC void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *s
 QL_PUBLIC uint64_t ql_conn_now(const struct ql_conn *conn);
 /** True on the server's side. */
 QL_PUBLIC bool ql_conn_is_server(const struct ql_conn *conn);
+
+/** What has become of early data. */
+QL_PUBLIC enum ql_early ql_conn_early(const struct ql_conn *conn);
 
 /** One pointer of the application's; starts as ql_proto.arg of the protocol. */
 QL_PUBLIC void *ql_conn_user(const struct ql_conn *conn);

@@ -134,6 +134,12 @@ struct ql_transport {
 	 */
 	const uint8_t *session;
 	size_t session_len;
+	/**
+	 * Early data, which may be replayed by others (RFC 9001, 9.2). Server: take it, each ticket
+	 * once, and say so in tickets. Client: early() of the protocol may send it, if the session
+	 * allows; then no other protocol than that of the session is offered. [false]
+	 */
+	bool early_data;
 };
 
 /** When a client has to show that packets to its address reach it, before anything is kept of it
@@ -203,6 +209,7 @@ enum ql_drop {
 	QL_DROP_CLOSING,       /**< connection is closing or draining */
 	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
 	QL_DROP_TOKEN, /**< Initial with a Retry token that is invalid, or was used before */
+	QL_DROP_EARLY, /**< 0-RTT that is not taken, or came too long before its Initial */
 	QL_DROP_MAX,
 };
 
@@ -224,6 +231,9 @@ struct ql_engine_stats {
 	uint64_t resumptions;	    /**< of the handshakes done: from a session */
 	uint64_t ce_packets; /**< of ours, that the network marked with Congestion Experienced */
 	uint64_t ecn_capable, ecn_failed; /**< paths by how their ECN validation ended */
+	uint64_t early_accepted;	  /**< connections with early data that was taken */
+	uint64_t early_rejected;	  /**< clients' connections with early data that was not */
+	uint64_t early_replays; /**< tickets whose early data a server refused: used before */
 	uint64_t drops[QL_DROP_MAX];
 };
 

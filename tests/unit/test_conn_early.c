@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Early data (0-RTT): taken, refused, lost, overtaken, replayed. */
+#include "unit/test_engine_util.h"
+
+#include <stdlib.h>
+
+#include <rte_mbuf.h>
+
+#include <qlane/error.h>
+
+#include "crypto/clock.h"
+
+static const struct sim_job small = {.streams = 3, .download = 20 * KB, .upload = 2 * KB};
+
+/* The last connection's way: what each side counts more than before. */
+static void one(struct sim_pair *p)
+{
+	struct sim_app *c = &p->app[SIM_CLIENT];
+	unsigned int complete = c->complete;
+
+	ck_assert_int_eq(sim_pair_connect(p), 0);
+	run_out(p, 60 * SEC);
+	ck_assert_uint_eq(c->complete, complete + c->job.streams);
+}
+
+/* A pair whose client has been connected once, and has a session for early data. */
+static void open_known(struct sim_pair *p, uint64_t seed, const struct sim_job *job)
+{
+	struct ql_transport t = {.early_data = true};
+
+	sim_pair_open(p, seed, NULL, &t, job);
+	p->app[SIM_CLIENT].use_session = true;
+	one(p);
+	ck_assert_uint_eq(p->app[SIM_CLIENT].early, 0);
+	/* a register that has just begun does not trust older tickets */
+	sim_run(p->sim, 1 * SEC, NULL, NULL);
+}
+
+static void expect(const struct sim_pair *p, unsigned int taken, unsigned int refused)
+{
+	const struct sim_app *c = &p->app[SIM_CLIENT], *s = &p->app[SIM_SERVER];
+
+	ck_assert_uint_eq(c->early, taken + refused);
+	ck_assert_uint_eq(c->early_taken, taken);
+	ck_assert_uint_eq(c->early_refused, refused);
+	ck_assert_uint_eq(s->early, taken);
+	ck_assert_uint_eq(s->early_taken, taken);
+	ck_assert_uint_eq(sim_pair_stats(p, SIM_CLIENT).early_accepted, taken);
+	ck_assert_uint_eq(sim_pair_stats(p, SIM_CLIENT).early_rejected, refused);
+	ck_assert_uint_eq(sim_pair_stats(p, SIM_SERVER).early_accepted, taken);
+}
+
+/* When the first bytes came from the other side, after the connection began. */
+static struct {
+	uint64_t begun, first[2];
+	unsigned int types[2][8]; /* packets seen, by type */
+	unsigned int lose_every, n;
+	bool (*pass)(unsigned int side, const struct ql_pkt_hdr *hdr, unsigned int n);
+} seen;
+
+static bool look(void *arg, struct ql_datagram *d, uint64_t now)
+{
+	unsigned int side = (unsigned int)(uintptr_t)arg;
+	const uint8_t *p = rte_pktmbuf_mtod(d->mbuf, const uint8_t *);
+	size_t len = d->mbuf->data_len, off = 0;
+	struct ql_pkt_hdr hdr;
+	bool pass = true;
+
+	(void)now;
+	while (off < len && ql_pkt_parse(p + off, len - off, QL_LOCAL_CID_LEN, &hdr) == 0) {
+		seen.types[side][hdr.type]++;
+		if (off == 0 && seen.pass)
+			pass = seen.pass(side, &hdr, seen.n++);
+		off += hdr.size;
+	}
+	return pass;
+}
+
+static void watch(struct sim_pair *p)
+{
+	memset(&seen, 0, sizeof(seen));
+	for (uintptr_t i = 0; i < 2; i++) {
+		sim_link(p->sim, (unsigned int)i)->filter = look;
+		sim_link(p->sim, (unsigned int)i)->arg = (void *)i;
+	}
+}
+
+/* How long it takes until there is an answer; then the ticket is waited for. */
+static uint64_t answer_time(struct sim_pair *p)
+{
+	const struct sim_app *c = &p->app[SIM_CLIENT];
+	uint64_t begun = sim_now(p->sim), received = c->received, took;
+
+	ck_assert_int_eq(sim_pair_connect(p), 0);
+	while (c->received == received)
+		sim_run(p->sim, MS, NULL, NULL);
+	took = sim_now(p->sim) - begun;
+	sim_run(p->sim, SEC, NULL, NULL);
+	ql_conn_close(conn_of(p, SIM_CLIENT), 0, NULL);
+	run_out(p, 60 * SEC);
+	return took;
+}
+
+/* A round trip is saved each time, and all of the early data goes into 0-RTT packets. */
+START_TEST(taken)
+{
+	struct sim_job job = {
+		.streams = 1, .download = 1 * KB, .upload = 1 * KB, .keep_open = true};
+	struct sim_pair p;
+	uint64_t full;
+
+	sim_pair_open(&p, 1, NULL, &(struct ql_transport){.early_data = true}, &job);
+	p.app[SIM_CLIENT].use_session = true;
+	full = answer_time(&p);
+	for (unsigned int i = 1; i <= 3; i++) {
+		watch(&p);
+		ck_assert_uint_le(answer_time(&p) + 19 * MS, full);
+		expect(&p, i, 0);
+		ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
+		ck_assert_uint_eq(seen.types[SIM_SERVER][QL_PKT_ZERO_RTT], 0);
+	}
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 4);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].sessions, 4);
+	finish(&p);
+}
+END_TEST
+
+/* More than fits the first window, in both directions. */
+START_TEST(much)
+{
+	struct sim_job job = {.streams = 20, .download = 100 * KB, .upload = 100 * KB};
+	struct sim_pair p;
+
+	open_known(&p, 1, &job);
+	one(&p);
+	expect(&p, 1, 0);
+	finish(&p);
+}
+END_TEST
+
+/* The server changes its mind: all is sent again. */
+START_TEST(refused)
+{
+	struct sim_job job = {.streams = 5, .download = 30 * KB, .upload = 10 * KB};
+	struct sim_pair p;
+
+	open_known(&p, 1, &job);
+	p.app[SIM_CLIENT].by_reference = _i;
+	/* another server, which does not know the register */
+	sim_pair_restart(
+		&p, &(struct ql_engine_config){.name = "server 2", .socket_id = -1, .seed = {9}});
+	watch(&p);
+	one(&p);
+	expect(&p, 0, 1);
+	ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
+	ck_assert_uint_gt(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], 0);
+	finish(&p);
+}
+END_TEST
+
+/* Less is allowed than was, and early data is refused for that: streams live on within it. */
+START_TEST(refused_with_less)
+{
+	struct ql_transport less = {.early_data = true,
+				    .max_data = 40 * KB,
+				    .max_stream_data = 3 * KB,
+				    .max_streams_bidi = 4};
+	struct sim_job job = {.streams = 4, .download = 5 * KB, .upload = 20 * KB};
+	struct sim_pair p;
+
+	open_known(&p, 1, &job);
+	ql_listen_stop(sim_engine(p.sim, SIM_SERVER));
+	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_data = less.max_data;
+	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_stream_data = less.max_stream_data;
+	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_streams_bidi = less.max_streams_bidi;
+	sim_engine(p.sim, SIM_SERVER)->listening = true;
+	one(&p);
+	expect(&p, 0, 1);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
+	finish(&p);
+}
+END_TEST
+
+/* The client does not ask, or the server does not offer: nobody sends any. */
+START_TEST(not_asked)
+{
+	struct sim_pair p;
+
+	open_known(&p, 1, &small);
+	p.transport[SIM_CLIENT].early_data = false;
+	watch(&p);
+	one(&p);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
+	expect(&p, 0, 0);
+	ck_assert_uint_eq(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
+	finish(&p);
+
+	sim_pair_open(&p, 1, NULL, NULL, &small);
+	p.app[SIM_CLIENT].use_session = true;
+	p.transport[SIM_CLIENT].early_data = true;
+	one(&p);
+	one(&p);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
+	expect(&p, 0, 0);
+	finish(&p);
+}
+END_TEST
+
+/* A Retry costs a round trip, and no early data. */
+START_TEST(retried)
+{
+	struct sim_pair p;
+
+	open_known(&p, 1, &small);
+	sim_engine(p.sim, SIM_SERVER)->retry = QL_RETRY_ALWAYS;
+	one(&p);
+	expect(&p, 1, 0);
+	finish(&p);
+}
+END_TEST
+
+static bool drop_first_initial(unsigned int side, const struct ql_pkt_hdr *hdr, unsigned int n)
+{
+	return !(side == SIM_CLIENT && hdr->type == QL_PKT_INITIAL && n == 0);
+}
+
+/* The Initial packet is lost, with what came along: the rest is held until it comes, or not. */
+START_TEST(initial_lost)
+{
+	struct sim_job job = {.streams = 5, .download = 5 * KB, .upload = 3 * KB};
+	struct sim_pair p;
+
+	open_known(&p, 1, &job);
+	watch(&p);
+	seen.pass = drop_first_initial;
+	one(&p);
+	expect(&p, 1, 0);
+	finish(&p);
+}
+END_TEST
+
+/* The Initial packet comes last. */
+static struct rte_mbuf *late;
+static struct ql_path late_path;
+
+static bool overtake(void *arg, struct ql_datagram *d, uint64_t now)
+{
+	(void)now;
+	if (++*(unsigned int *)arg > 1)
+		return true;
+	late = rte_pktmbuf_copy(d->mbuf, d->mbuf->pool, 0, UINT32_MAX);
+	late_path = (struct ql_path){.local = d->path.remote, .remote = d->path.local};
+	return false;
+}
+
+START_TEST(overtaken)
+{
+	struct sim_job job = {.streams = 6, .download = 5 * KB, .upload = 3 * KB};
+	struct sim_pair p;
+	unsigned int n = 0;
+	uint64_t dropped;
+
+	open_known(&p, 1, &job);
+	sim_link(p.sim, SIM_CLIENT)->filter = overtake;
+	sim_link(p.sim, SIM_CLIENT)->arg = &n;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 15 * MS, NULL, NULL);
+	ck_assert_uint_gt(n, 3);
+	ck_assert_uint_gt(sim_engine(p.sim, SIM_SERVER)->early->held.n, 3);
+	dropped = sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY];
+	sim_inject(p.sim, SIM_SERVER, &late_path, rte_pktmbuf_mtod(late, void *), late->data_len);
+	rte_pktmbuf_free(late);
+	ck_assert_uint_eq(sim_engine(p.sim, SIM_SERVER)->early->held.n, 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], dropped);
+	expect(&p, 1, 0);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 12);
+	finish(&p);
+}
+END_TEST
+
+/* Losses, by seed. */
+START_TEST(losses)
+{
+	struct sim_link link = sim_link_default;
+	struct sim_job job = {.streams = 10, .download = 20 * KB, .upload = 20 * KB};
+	unsigned int known = 0;
+	struct sim_pair p;
+
+	link.loss = 100000;
+	link.reorder = 100000;
+	link.reorder_delay = 15 * MS;
+	link.duplicate = 50000;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		open_known(&p, seed, &job);
+		sim_pair_link(&p, &link);
+		for (int i = 0; i < 3; i++)
+			one(&p);
+		known += p.app[SIM_CLIENT].early_taken;
+		ck_assert_uint_eq(p.app[SIM_CLIENT].early_taken, p.app[SIM_SERVER].early_taken);
+		finish(&p);
+	}
+	ck_assert_uint_gt(known, 20);
+}
+END_TEST
+
+/* Somebody records the client's datagrams and sends them again, from another address. */
+static struct {
+	uint8_t data[64][1500];
+	size_t len[64];
+	unsigned int n;
+	struct ql_path path;
+} tape;
+
+static bool record(void *arg, struct ql_datagram *d, uint64_t now)
+{
+	(void)arg;
+	(void)now;
+	if (tape.n < 8) {
+		tape.len[tape.n] = d->mbuf->data_len;
+		memcpy(tape.data[tape.n++], rte_pktmbuf_mtod(d->mbuf, void *), d->mbuf->data_len);
+		tape.path = (struct ql_path){.local = d->path.remote, .remote = d->path.local};
+	}
+	return true;
+}
+
+START_TEST(replayed)
+{
+	struct sim_pair p;
+	struct sim_app *s = &p.app[SIM_SERVER];
+	unsigned int accepted;
+	uint64_t received;
+
+	open_known(&p, 1, &small);
+	tape.n = 0;
+	sim_link(p.sim, SIM_CLIENT)->filter = record;
+	one(&p);
+	expect(&p, 1, 0);
+	sim_link(p.sim, SIM_CLIENT)->filter = NULL;
+	for (unsigned int i = 0; i < 6; i++) {
+		accepted = s->accepted;
+		received = s->received;
+		tape.path.remote.port++;
+		for (unsigned int k = 0; k < tape.n; k++)
+			sim_inject(p.sim, SIM_SERVER, &tape.path, tape.data[k], tape.len[k]);
+		sim_run(p.sim, 30 * SEC, NULL, NULL);
+		/* nobody was told of it */
+		ck_assert_uint_eq(s->accepted, accepted);
+		ck_assert_uint_eq(s->received, received);
+		ck_assert_uint_eq(s->early, 1);
+		if (!ql_clock_attachable())
+			break;
+	}
+	ck_assert_uint_ge(sim_pair_stats(&p, SIM_SERVER).early_replays, 1);
+	run_out(&p, 60 * SEC);
+	finish(&p);
+}
+END_TEST
+
+/* The server has less to give than it promised, and says that it takes the data (7.4.1). */
+START_TEST(promise_broken)
+{
+	struct ql_session session;
+	struct sim_pair p;
+	struct ql_tparams tp;
+	struct sim_app *c = &p.app[SIM_CLIENT];
+	uint8_t params[QL_SESSION_PARAMS], blob[QL_SESSION_MAX];
+
+	open_known(&p, 1, &small);
+	ck_assert_int_eq(ql_session_decode(&session, c->session, c->session_len), 0);
+	ck_assert(session.early);
+	ck_assert_int_eq(ql_tparams_decode(&tp, true, session.params, session.params_len, NULL), 0);
+	tp.initial_max_streams_uni++; /* the client remembers more */
+	session.params_len = (uint16_t)ql_session_params(&tp, params);
+	session.params = params;
+	c->session_len = ql_session_encode(&session, blob);
+	memcpy(c->session, blob, c->session_len);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_int_eq(c->close.cause, QL_CLOSE_LOCAL);
+	ck_assert_uint_eq(c->close.error, QL_ERR_PROTOCOL_VIOLATION);
+	finish(&p);
+}
+END_TEST
+
+/* Keys for early data go when they are not needed any more (RFC 9001, 4.9.3). */
+START_TEST(keys_go)
+{
+	struct sim_job job = {
+		.streams = 1, .download = 1 * KB, .upload = 1 * KB, .keep_open = true};
+	struct sim_pair p;
+	struct ql_conn *conn;
+
+	sim_pair_open(&p, 1, NULL, &(struct ql_transport){.early_data = true}, &job);
+	p.app[SIM_CLIENT].use_session = true;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		sim_run(p.sim, 24 * MS, NULL, NULL);
+		conn = conn_of(&p, SIM_CLIENT);
+		ck_assert(!conn->hs->zero_rtt.ready);
+		sim_run(p.sim, 12 * MS, NULL, NULL);
+		conn = conn_of(&p, SIM_SERVER);
+		ck_assert_int_eq(conn->state, QL_CONN_CONFIRMED);
+		if (i == 1)
+			ck_assert(conn->hs->zero_rtt.ready);
+		sim_run(p.sim, 1 * SEC, NULL, NULL);
+		ck_assert_ptr_null(conn->hs);
+		ck_assert_ptr_null(conn_of(&p, SIM_CLIENT)->hs);
+		ql_conn_close(conn_of(&p, SIM_CLIENT), 0, NULL);
+		run_out(&p, 40 * SEC);
+	}
+	expect(&p, 1, 0);
+	finish(&p);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("conn/early");
+	TCase *tc = new_case(s, "all");
+
+	tcase_add_test(tc, taken);
+	tcase_add_test(tc, much);
+	tcase_add_loop_test(tc, refused, 0, 2);
+	tcase_add_test(tc, refused_with_less);
+	tcase_add_test(tc, not_asked);
+	tcase_add_test(tc, retried);
+	tcase_add_test(tc, initial_lost);
+	tcase_add_test(tc, overtaken);
+	tcase_add_test(tc, losses);
+	tcase_add_test(tc, replayed);
+	tcase_add_test(tc, promise_broken);
+	tcase_add_test(tc, keys_go);
+	return run_suite(s);
+}
