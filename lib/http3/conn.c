@@ -49,6 +49,14 @@ void ql_http_enter(struct ql_http_conn *hc)
 	hc->depth++;
 }
 
+static void drop_session(struct ql_http_conn *hc)
+{
+	if (hc->session)
+		explicit_bzero(hc->session, hc->session_len);
+	free(hc->session);
+	hc->session = NULL;
+}
+
 /* The request whose stream closed before its response could be read. */
 static void end_of_orphan(struct ql_http_request *req)
 {
@@ -191,6 +199,19 @@ static void on_connected(struct ql_conn *conn)
 	ql_http_leave(hc);
 }
 
+static void on_early(struct ql_conn *conn)
+{
+	struct ql_http_conn *hc = conn_of(conn);
+
+	if (!hc)
+		return;
+	ql_http_enter(hc);
+	start(hc);
+	if (hc->ops->early && !hc->closing)
+		hc->ops->early(hc, hc->arg);
+	ql_http_leave(hc);
+}
+
 static void on_closed(struct ql_conn *conn, const struct ql_close_info *info)
 {
 	struct ql_http_conn *hc = conn_of(conn);
@@ -210,6 +231,7 @@ static void on_closed(struct ql_conn *conn, const struct ql_close_info *info)
 	} else if (hc->ops->closed) {
 		hc->ops->closed(hc, info, hc->arg);
 	}
+	drop_session(hc);
 	free(hc);
 }
 
@@ -402,6 +424,21 @@ static void on_token(struct ql_conn *conn, const uint8_t *token, size_t len)
 	ql_http_leave(hc);
 }
 
+static void give_session(struct ql_http_conn *hc, const uint8_t *session, size_t len)
+{
+	uint8_t out[QL_SESSION_MAX];
+
+	if (len > sizeof(out) - QL_HTTP_SETTINGS_TAIL)
+		return;
+	memcpy(out, session, len);
+	if (hc->has_settings) {
+		ql_http_settings_put(&hc->settings, out + len);
+		len += QL_HTTP_SETTINGS_TAIL;
+	}
+	hc->ops->new_session(hc, out, len, hc->arg);
+	explicit_bzero(out, sizeof(out));
+}
+
 static void on_session(struct ql_conn *conn, const uint8_t *session, size_t len)
 {
 	struct ql_http_conn *hc = conn_of(conn);
@@ -409,12 +446,39 @@ static void on_session(struct ql_conn *conn, const uint8_t *session, size_t len)
 	if (!hc || !hc->ops || !hc->ops->new_session || hc->closing)
 		return;
 	ql_http_enter(hc);
-	hc->ops->new_session(hc, session, len, hc->arg);
+	if (hc->has_settings || !hc->version->has_settings) {
+		give_session(hc, session, len);
+	} else { /* SETTINGS are on their way; of several sessions the last one is kept */
+		drop_session(hc);
+		hc->session = malloc(len);
+		hc->session_len = len;
+		if (hc->session)
+			memcpy(hc->session, session, len);
+	}
 	ql_http_leave(hc);
+}
+
+void ql_http_got_settings(struct ql_http_conn *hc, const struct ql_http_settings *settings)
+{
+	uint64_t error = 0;
+
+	if (hc->server || hc->has_settings)
+		return;
+	hc->settings = *settings;
+	hc->has_settings = true;
+	if (hc->has_promised && ql_conn_early(hc->conn) == QL_EARLY_ACCEPTED)
+		error = ql_http_settings_check(&hc->promised, settings);
+	if (error) {
+		ql_http_fail(hc, error, "less than early data was promised");
+	} else if (hc->session) {
+		give_session(hc, hc->session, hc->session_len);
+		drop_session(hc);
+	}
 }
 
 static const struct ql_conn_ops conn_ops = {
 	.accepted = on_accepted,
+	.early = on_early,
 	.connected = on_connected,
 	.closed = on_closed,
 	.stream_opened = on_opened,
@@ -429,8 +493,9 @@ static const struct ql_conn_ops conn_ops = {
 	.new_session = on_session,
 };
 
-/* Fill protos from "h3,hq-interop"; how many, or -EINVAL. */
-static int fill_protos(const char *alpns, void *arg, struct ql_proto protos[N_VERSIONS])
+/* Fill protos from "h3,hq-interop"; how many, or -EINVAL. limits: a server's. */
+static int fill_protos(const char *alpns, void *arg, const struct ql_http_limits *limits,
+		       struct ql_proto protos[N_VERSIONS])
 {
 	const char *at = alpns ? alpns : "h3,hq-interop";
 	unsigned int n = 0;
@@ -447,7 +512,13 @@ static int fill_protos(const char *alpns, void *arg, struct ql_proto protos[N_VE
 		if (i == N_VERSIONS || n == N_VERSIONS ||
 		    (n == 1 && protos[0].alpn == versions[i]->alpn))
 			return -EINVAL;
-		protos[n++] = (struct ql_proto){versions[i]->alpn, &conn_ops, arg};
+		protos[n++] = (struct ql_proto){
+			.alpn = versions[i]->alpn,
+			.ops = &conn_ops,
+			.arg = arg,
+			.promise =
+				limits && versions[i]->promise ? versions[i]->promise(limits) : 0,
+		};
 		if (at[len] == 0)
 			return n;
 		at += len + 1;
@@ -483,7 +554,7 @@ int ql_http_server_protos(struct ql_http_server *server, const struct ql_transpo
 {
 	server->max_streams = transport && transport->max_streams_bidi ? transport->max_streams_bidi
 								       : MAX_STREAMS;
-	return fill_protos(alpns, server, protos);
+	return fill_protos(alpns, server, &server->limits, protos);
 }
 
 int ql_http_listen(struct ql_http_server *server, struct ql_engine *engine, uint16_t port,
@@ -535,6 +606,7 @@ int ql_http_connect(struct ql_engine *engine, const struct ql_path *path, struct
 		    const struct ql_http_limits *limits, uint64_t now, struct ql_http_conn **conn)
 {
 	struct ql_proto protos[N_VERSIONS];
+	struct ql_transport t = {0};
 	struct ql_http_conn *hc;
 	int n, rc;
 
@@ -546,9 +618,12 @@ int ql_http_connect(struct ql_engine *engine, const struct ql_path *path, struct
 	conn_init(hc, limits);
 	hc->ops = ops;
 	hc->arg = arg;
-	n = fill_protos(alpns, hc, protos);
-	rc = n < 0 ? n
-		   : ql_connect(engine, path, tls, sni, transport, protos, n, hc, now, &hc->conn);
+	if (transport)
+		t = *transport;
+	if (t.session)
+		hc->has_promised = ql_http_settings_take(&hc->promised, t.session, &t.session_len);
+	n = fill_protos(alpns, hc, NULL, protos);
+	rc = n < 0 ? n : ql_connect(engine, path, tls, sni, &t, protos, n, hc, now, &hc->conn);
 	if (rc < 0) {
 		free(hc);
 		return rc;

@@ -101,6 +101,14 @@ static void update_priority(struct ql_http_conn *hc, struct ql_http_request *req
 	ql_stream_set_priority(req->stream, pri.urgency, pri.inc);
 }
 
+/* A request that the application does not get to see; fin: nothing follows it. */
+static void refuse(struct ql_http_request *req, unsigned int status, bool fin)
+{
+	ql_http_respond(req, status, NULL, 0, NULL);
+	req->code = QL_H3_NO_ERROR;
+	ql_http_request_due(req, fin ? 0 : QL_HTTP_DUE_STOP);
+}
+
 static int on_end_headers(nghttp3_conn *h3, int64_t id, int fin, void *conn_arg, void *stream_arg)
 {
 	struct ql_http_conn *hc = conn_arg;
@@ -115,13 +123,16 @@ static int on_end_headers(nghttp3_conn *h3, int64_t id, int fin, void *conn_arg,
 			ql_http_request_abort(req, -EMSGSIZE, QL_H3_EXCESSIVE_LOAD);
 			return 0;
 		}
-		ql_http_respond(req, 431, NULL, 0, NULL);
-		req->code = QL_H3_NO_ERROR;
-		ql_http_request_due(req, fin ? 0 : QL_HTTP_DUE_STOP);
+		refuse(req, 431, fin);
 		return 0;
 	}
 	if (hc->server) {
 		update_priority(hc, req);
+		if (ql_conn_early(hc->conn) == QL_EARLY_OPEN &&
+		    !ql_http_replayable(ql_http_header(req, ":method"))) {
+			refuse(req, 425, fin); /* RFC 8470 */
+			return 0;
+		}
 	} else {
 		status = ql_http_header(req, ":status");
 		if (status && status[0] == '1') /* interim */
@@ -472,8 +483,12 @@ static void read_uni(struct ql_http_conn *hc, struct ql_stream *stream, struct q
 	nghttp3_ssize rc = 0;
 	ssize_t n;
 
-	while ((n = ql_http_uni_next(uni, &data, &len, &out)) > 0 && rc >= 0)
+	while ((n = ql_http_uni_next(uni, &data, &len, &out)) > 0 && rc >= 0) {
 		rc = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), out, n, false);
+		if (rc >= 0 && uni->settings_complete)
+			ql_http_got_settings(hc, &uni->settings.values);
+		uni->settings_complete = false;
+	}
 	if (n >= 0 && rc >= 0 && fin)
 		rc = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), NULL, 0, true);
 	if (n < 0) {
@@ -570,15 +585,30 @@ static int open_streams(struct ql_http_conn *hc)
 	return 0;
 }
 
+static nghttp3_settings settings_of(const struct ql_http_limits *limits)
+{
+	nghttp3_settings s;
+
+	nghttp3_settings_default(&s);
+	s.max_field_section_size = limits->header_bytes;
+	s.qpack_max_dtable_capacity = QPACK_TABLE;
+	s.qpack_blocked_streams = QPACK_BLOCKED;
+	return s;
+}
+
+static uint64_t h3_promise(const struct ql_http_limits *limits)
+{
+	const nghttp3_settings s = settings_of(limits);
+
+	return s.max_field_section_size << 32 ^ s.qpack_max_dtable_capacity << 16 ^
+	       s.qpack_blocked_streams;
+}
+
 static int h3_start(struct ql_http_conn *hc)
 {
-	nghttp3_settings settings;
+	nghttp3_settings settings = settings_of(&hc->limits);
 	int rc;
 
-	nghttp3_settings_default(&settings);
-	settings.max_field_section_size = hc->limits.header_bytes;
-	settings.qpack_max_dtable_capacity = QPACK_TABLE;
-	settings.qpack_blocked_streams = QPACK_BLOCKED;
 	if (hc->server)
 		rc = nghttp3_conn_server_new(&hc->h3, &callbacks, &settings, NULL, hc);
 	else
@@ -612,4 +642,6 @@ const struct ql_http_version ql_http_h3 = {
 	.resume = h3_resume,
 	.pump = h3_pump,
 	.drain = h3_drain,
+	.promise = h3_promise,
+	.has_settings = true,
 };

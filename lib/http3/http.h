@@ -5,6 +5,7 @@
  *	conn.c	  QUIC's callbacks in, dispatched to the version in use; connections, both roles
  *	request.c requests: life, sending of bodies, received fields; most of the public calls
  *	h3.c	  HTTP/3 on nghttp3 (RFC 9114, 9204, 9218)
+ *	settings.c what a client remembers of a server's SETTINGS
  *	uni.c	  what h3.c has to do with the peer's unidirectional streams before nghttp3
  *	hq.c	  HTTP/0.9
  *
@@ -24,6 +25,8 @@
 #include <nghttp3/nghttp3.h>
 
 #include <qlane/http3.h>
+
+#include "http3/settings.h"
 
 #define QL_HTTP_BUCKETS	   64	 /* of the table from stream ID to request, a power of two */
 #define QL_HTTP_MAX_FIELDS 64	 /* that can be sent in one message */
@@ -115,6 +118,9 @@ struct ql_http_version {
 	void (*pump)(struct ql_http_conn *hc); /* give QUIC what there is to send */
 	/* Tell the client that no more requests are taken; true when it knows. NULL: it cannot. */
 	bool (*drain)(struct ql_http_conn *hc);
+	/* What a server's clients may rely on in early data; NULL for nothing. */
+	uint64_t (*promise)(const struct ql_http_limits *limits);
+	bool has_settings; /* sessions go with them */
 };
 
 extern const struct ql_http_version ql_http_h3, ql_http_hq;
@@ -147,6 +153,13 @@ struct ql_http_conn {
 	nghttp3_conn *h3;
 	struct ql_stream *out[3]; /* control, QPACK encoder and decoder stream */
 	uint64_t fail_code;	  /* what a callback of nghttp3 wants to close with */
+
+	/* Client: the server's SETTINGS, those that early data relied on, and a session that waits
+	 * for the former. */
+	struct ql_http_settings settings, promised;
+	bool has_settings, has_promised;
+	uint8_t *session;
+	size_t session_len;
 };
 
 struct ql_http_server {
@@ -167,6 +180,8 @@ void ql_http_enter(struct ql_http_conn *hc);
 void ql_http_leave(struct ql_http_conn *hc);
 /* Close with an HTTP/3 error code; nothing is read or sent any more. */
 void ql_http_fail(struct ql_http_conn *hc, uint64_t code, const char *reason);
+/* The peer's SETTINGS are here. */
+void ql_http_got_settings(struct ql_http_conn *hc, const struct ql_http_settings *settings);
 
 /* request.c */
 
@@ -179,6 +194,9 @@ void ql_http_request_due(struct ql_http_request *req, unsigned int due);
 void ql_http_request_abort(struct ql_http_request *req, int error, uint64_t code);
 void ql_http_request_done(struct ql_http_request *req);
 void ql_http_request_acked(struct ql_http_request *req, uint64_t acked);
+
+/* A request of this method may be done twice: it may come in early data. */
+bool ql_http_replayable(const char *method);
 
 /* What the versions tell upwards: the header section, bytes and end of the peer's message. */
 void ql_http_got_headers(struct ql_http_request *req);

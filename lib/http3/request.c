@@ -196,6 +196,11 @@ int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece,
 	return 0;
 }
 
+bool ql_http_replayable(const char *method)
+{
+	return method && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0);
+}
+
 /* What the peer sends. */
 
 void ql_http_got_headers(struct ql_http_request *req)
@@ -436,6 +441,9 @@ int ql_http_submit(struct ql_http_conn *conn, const struct ql_http_submit *submi
 	if (!ops || !ops->done || !submit->path || submit->n_fields > QL_HTTP_MAX_FIELDS)
 		return -EINVAL;
 	if (conn->server || conn->closing || conn->goaway || !conn->version)
+		return -ENOTCONN;
+	if (ql_conn_early(conn->conn) == QL_EARLY_OPEN &&
+	    (submit->body || !ql_http_replayable(submit->method ? submit->method : "GET")))
 		return -ENOTCONN;
 	rc = ql_stream_open(conn->conn, true, &stream);
 	if (rc < 0) {

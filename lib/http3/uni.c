@@ -9,6 +9,7 @@
 #define STREAM_CONTROL 0x00
 
 #define FRAME_CANCEL_PUSH	   0x3
+#define FRAME_SETTINGS		   0x4
 #define FRAME_GOAWAY		   0x7
 #define FRAME_MAX_PUSH_ID	   0xd
 #define FRAME_PRIORITY_UPDATE	   0xf0700
@@ -89,6 +90,14 @@ static ssize_t give_frame(struct ql_http_uni *uni, const uint8_t **out)
 	return give_kept(uni, out);
 }
 
+/* One that was passed on as it came. */
+static void end_frame(struct ql_http_uni *uni)
+{
+	uni->state = QL_HTTP_UNI_CONTROL;
+	uni->settings_complete |= uni->in_settings;
+	uni->in_settings = false;
+}
+
 static ssize_t frame(struct ql_http_uni *uni, const uint8_t **data, size_t *len,
 		     const uint8_t **out)
 {
@@ -102,8 +111,13 @@ static ssize_t frame(struct ql_http_uni *uni, const uint8_t **data, size_t *len,
 		uni->left = head[1];
 		most = most_of(head[0]);
 		if (most == 0) {
+			uni->in_settings = head[0] == FRAME_SETTINGS;
+			if (uni->in_settings)
+				ql_http_settings_begin(&uni->settings);
 			if (uni->left > 0)
 				uni->state = QL_HTTP_UNI_PAYLOAD;
+			else
+				end_frame(uni);
 			return give_kept(uni, out);
 		}
 		if (uni->left == 0 || uni->left > most)
@@ -135,9 +149,11 @@ ssize_t ql_http_uni_next(struct ql_http_uni *uni, const uint8_t **data, size_t *
 	case QL_HTTP_UNI_PAYLOAD:
 		if (n > uni->left)
 			n = (size_t)uni->left;
+		if (uni->in_settings)
+			ql_http_settings_read(&uni->settings, *data, n);
 		uni->left -= n;
 		if (uni->left == 0)
-			uni->state = QL_HTTP_UNI_CONTROL;
+			end_frame(uni);
 		break;
 	default:
 		break;

@@ -5,6 +5,8 @@
  * For nghttp3 0.8 ends the process by an assertion when a GOAWAY or MAX_PUSH_ID frame is empty, and
  * when a PRIORITY_UPDATE frame (RFC 9218, 7.2) is cut behind its ID.
  *
+ * A SETTINGS frame is read as it passes.
+ *
  * What is kept of a stream is at most QL_HTTP_UNI_KEEP bytes.
  */
 #ifndef QL_HTTP3_UNI_H
@@ -14,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "http3/settings.h"
 
 #define QL_HTTP_UNI_VALUE 256 /* most bytes of a PRIORITY_UPDATE's payload */
 #define QL_HTTP_UNI_KEEP  (8 + 8 + QL_HTTP_UNI_VALUE)
@@ -27,6 +31,9 @@ struct ql_http_uni {
 	} state;
 	uint16_t have; /* bytes kept */
 	uint64_t left; /* of the payload */
+	bool in_settings;
+	bool settings_complete; /* to be reset by who has looked at them */
+	struct ql_http_settings_reader settings;
 	uint8_t kept[QL_HTTP_UNI_KEEP];
 };
 

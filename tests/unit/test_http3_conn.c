@@ -350,6 +350,170 @@ START_TEST(drain_cut_off)
 }
 END_TEST
 
+/* ---- Early data ---- */
+
+static void early_client(const char *alpns)
+{
+	const struct ql_path path = {0};
+	const struct ql_transport t = {.session = rig.session, .session_len = rig.session_len};
+
+	rig.connected = 0;
+	ck_assert_int_eq(ql_http_connect(NULL, &path, NULL, "qlane.test", &t, alpns, &client_ops,
+					 &rig, NULL, 0, &rig.http),
+			 0);
+	rig.client = ql_http_quic(rig.http);
+	rig.peer = fake_accept(rig.client, QL_EARLY_OPEN);
+	rig.client->ops->early(rig.client);
+	ck_assert_uint_eq(rig.early, 1);
+}
+
+static int ask(unsigned int i, const char *method, const struct ql_http_body *body)
+{
+	const struct ql_http_submit s = {
+		.method = method, .authority = "a", .path = "/", .body = body};
+
+	return ql_http_submit(rig.http, &s, &response_ops, &rig.at_client[i], NULL);
+}
+
+/* What may be done twice goes before the handshake is complete, everything else after it. */
+START_TEST(early_requests)
+{
+	const struct ql_http_body body = {.data = "x", .len = 1};
+
+	rig_server(NULL, NULL);
+	early_client(_i ? "h3" : "hq-interop");
+	ck_assert_int_eq(ask(9, "POST", NULL), -ENOTCONN);
+	ck_assert_int_eq(ask(9, "get", NULL), -ENOTCONN);
+	ck_assert_int_eq(ask(9, NULL, &body), -ENOTCONN);
+	ck_assert_int_eq(ask(0, NULL, NULL), 0);
+	if (_i)
+		ck_assert_int_eq(ask(1, "HEAD", NULL), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.n_server, 1u + (unsigned int)_i);
+	for (int i = 0; i < 1 + _i; i++) {
+		ck_assert_uint_eq(rig.at_client[i].status, 200);
+		ck_assert_int_eq(rig.at_client[i].error, 0);
+	}
+	ck_assert_uint_eq(rig.connected, 0);
+	fake_complete(rig.client);
+	ck_assert_uint_eq(rig.connected, 1);
+	if (_i)
+		ck_assert_int_eq(ask(2, "POST", &body), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[2].status, _i ? 200 : 0);
+	ck_assert(!rig.client->closed);
+}
+END_TEST
+
+/* A server does not rely on its clients for that: 425, and the application is not asked. */
+START_TEST(too_early)
+{
+	const struct ql_http_body body = {.data = "x", .len = 1};
+
+	rig_server(NULL, "h3");
+	early_client("h3");
+	rig.client->early = QL_EARLY_NONE; /* a client that does not care */
+	ck_assert_int_eq(ask(0, "POST", NULL), 0);
+	ck_assert_int_eq(ask(1, "DELETE", &body), 0);
+	ck_assert_int_eq(ask(2, "GET", NULL), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[0].status, 425);
+	ck_assert_uint_eq(rig.at_client[1].status, 425);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+	ck_assert_uint_eq(rig.at_client[2].status, 200);
+	ck_assert_uint_eq(rig.n_server, 1);
+	fake_complete(rig.client);
+	ck_assert_int_eq(ask(3, "POST", NULL), 0);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.at_client[3].status, 200);
+}
+END_TEST
+
+/* A session waits for the SETTINGS, which go with it; HTTP/0.9 has none. */
+START_TEST(sessions)
+{
+	struct ql_http_settings s;
+	size_t len;
+
+	rig_server(NULL, _i ? "h3" : "hq-interop");
+	rig_client(NULL, _i ? "h3" : "hq-interop");
+	rig.client->ops->new_session(rig.client, (const uint8_t *)"first", 5);
+	rig.client->ops->new_session(rig.client, (const uint8_t *)"second", 6);
+	ck_assert_uint_eq(rig.sessions, _i ? 0 : 2);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.sessions, _i ? 1 : 2);
+	len = rig.session_len;
+	ck_assert(ql_http_settings_take(&s, rig.session, &len) == (bool)_i);
+	ck_assert_uint_eq(len, 6);
+	ck_assert_mem_eq(rig.session, "second", 6);
+	if (_i)
+		ck_assert_uint_eq(s.max_field_section_size, 16 * 1024);
+	rig.client->ops->new_session(rig.client, (const uint8_t *)"third", 5);
+	ck_assert_uint_eq(rig.sessions, _i ? 2 : 3);
+	fake_free(rig.client);
+
+	/* the next connection gets QUIC's part of it */
+	early_client(_i ? "h3" : "hq-interop");
+	ck_assert_uint_eq(fake.transport.session_len, 5);
+	fake_complete(rig.client);
+	fake_run(rig.client);
+	ck_assert(!rig.client->closed);
+}
+END_TEST
+
+/* A session that ends with its connection, before there were SETTINGS. */
+START_TEST(session_lost)
+{
+	rig_server(NULL, "h3");
+	rig_client(NULL, "h3");
+	rig.client->ops->new_session(rig.client, (const uint8_t *)"first", 5);
+	ql_http_close(rig.http);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.sessions, 0);
+}
+END_TEST
+
+/* The server has less to give than when it gave the ticket (RFC 9114, 7.2.4.2). */
+START_TEST(settings_reduced)
+{
+	struct ql_http_limits less = {.header_bytes = 1000};
+
+	rig_server(NULL, "h3");
+	rig_client(NULL, "h3");
+	fake_run(rig.client);
+	rig.client->ops->new_session(rig.client, (const uint8_t *)"first", 5);
+	fake_free(rig.client);
+	ql_http_server_free(rig.server);
+	rig_server(&less, "h3");
+	early_client("h3");
+	if (_i) /* refused: then nothing was promised */
+		rig.client->early = QL_EARLY_REJECTED;
+	fake_complete(rig.client);
+	fake_run(rig.client);
+	ck_assert_uint_eq(rig.client->closed, !_i);
+	if (!_i)
+		ck_assert_uint_eq(rig.client->info.error, QL_H3_SETTINGS_ERROR);
+}
+END_TEST
+
+/* Servers with other settings do not take each other's early data. */
+START_TEST(promises)
+{
+	struct ql_http_limits other = {.header_bytes = 1000};
+	struct ql_proto a[2], b[2], c[2];
+	struct ql_http_server *second = ql_http_server_create(&server_ops, NULL, &other);
+
+	rig_server(NULL, NULL);
+	ck_assert_int_eq(ql_http_server_protos(rig.server, NULL, NULL, a), 2);
+	ck_assert_int_eq(ql_http_server_protos(rig.server, NULL, NULL, b), 2);
+	ck_assert_int_eq(ql_http_server_protos(second, NULL, NULL, c), 2);
+	ck_assert_uint_eq(a[0].promise, b[0].promise);
+	ck_assert_uint_ne(a[0].promise, c[0].promise);
+	ck_assert_uint_eq(a[1].promise, c[1].promise); /* HTTP/0.9 promises nothing */
+	ql_http_server_free(second);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("http3/conn");
@@ -373,6 +537,12 @@ int main(void)
 	tcase_add_loop_test(t, drain_rejects, 0, 2);
 	tcase_add_loop_test(t, drain_refuses, 0, 2);
 	tcase_add_loop_test(t, drain_cut_off, 0, 2);
+	tcase_add_loop_test(t, early_requests, 0, 2);
+	tcase_add_test(t, too_early);
+	tcase_add_loop_test(t, sessions, 0, 2);
+	tcase_add_test(t, session_lost);
+	tcase_add_loop_test(t, settings_reduced, 0, 2);
+	tcase_add_test(t, promises);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -52,6 +52,7 @@ struct ql_conn {
 	void *user;
 	const char *alpn;
 	bool server, closed, told;
+	enum ql_early early;
 	struct ql_close_info info;
 	char reason[128];
 	TAILQ_HEAD(, ql_stream) streams;
@@ -69,6 +70,7 @@ static struct {
 	unsigned int n_protos;
 	int listen_error, connect_error;
 	uint64_t now;
+	struct ql_transport transport; /* of ql_connect() */
 } fake;
 
 static inline void fake_reset(void)
@@ -117,7 +119,8 @@ int ql_connect(struct ql_engine *engine, const struct ql_path *path, struct ql_t
 	       const char *sni, const struct ql_transport *transport, const struct ql_proto *protos,
 	       unsigned int n, void *user, uint64_t now, struct ql_conn **conn)
 {
-	(void)engine, (void)path, (void)tls, (void)sni, (void)transport, (void)n, (void)now;
+	(void)engine, (void)path, (void)tls, (void)sni, (void)n, (void)now;
+	fake.transport = *transport;
 	if (fake.connect_error)
 		return fake.connect_error;
 	*conn = fake_conn(false, &protos[0], user);
@@ -152,6 +155,11 @@ uint64_t ql_conn_now(const struct ql_conn *conn)
 {
 	(void)conn;
 	return fake.now;
+}
+
+enum ql_early ql_conn_early(const struct ql_conn *conn)
+{
+	return conn->early;
 }
 
 void *ql_conn_user(const struct ql_conn *conn)
@@ -466,22 +474,39 @@ static inline void fake_allow(struct ql_conn *conn, uint64_t n)
 	conn->ops->streams_available(conn, true);
 }
 
-/* Join the client with a new connection of the server that listens; complete the handshake. */
-static inline struct ql_conn *fake_join(struct ql_conn *client)
+/* Join the client with a new connection of the server that listens. */
+static inline struct ql_conn *fake_accept(struct ql_conn *client, enum ql_early early)
 {
 	struct ql_conn *server = fake_conn(true, &fake.protos[0], fake.protos[0].arg);
 	uint64_t refused;
 
 	server->alpn = client->alpn;
 	server->peer = client;
+	server->early = client->early = early;
 	client->peer = server;
 	refused = server->ops->accepted(server, fake.protos[0].arg);
 	if (refused)
 		ql_conn_close(server, refused, "refused");
-	else if (!server->closed)
-		server->ops->connected(server);
-	if (!client->closed)
-		client->ops->connected(client);
+	return server;
+}
+
+static inline void fake_complete(struct ql_conn *client)
+{
+	struct ql_conn *both[2] = {client->peer, client};
+
+	for (int i = 0; i < 2; i++) {
+		if (both[i]->early == QL_EARLY_OPEN)
+			both[i]->early = QL_EARLY_ACCEPTED;
+		if (!both[i]->closed)
+			both[i]->ops->connected(both[i]);
+	}
+}
+
+static inline struct ql_conn *fake_join(struct ql_conn *client)
+{
+	struct ql_conn *server = fake_accept(client, QL_EARLY_NONE);
+
+	fake_complete(client);
 	return server;
 }
 

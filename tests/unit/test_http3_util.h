@@ -27,7 +27,9 @@ struct rig {
 	struct ql_http_server *server;
 	struct ql_http_conn *http; /* the client's */
 	struct ql_conn *client, *peer;
-	unsigned int connected, available, closed;
+	unsigned int connected, available, closed, early, sessions;
+	uint8_t session[QL_SESSION_MAX]; /* the last */
+	size_t session_len;
 	struct ql_close_info info; /* of the client's closed() */
 	struct seen at_server[MAX_SEEN];
 	unsigned int n_server;
@@ -162,6 +164,23 @@ static inline void client_available(struct ql_http_conn *conn, void *arg)
 	rig.available++;
 }
 
+static inline void client_early(struct ql_http_conn *conn, void *arg)
+{
+	(void)conn;
+	ck_assert_ptr_eq(arg, &rig);
+	ck_assert_uint_eq(rig.connected, 0);
+	rig.early++;
+}
+
+static inline void client_session(struct ql_http_conn *conn, const uint8_t *session, size_t len,
+				  void *arg)
+{
+	(void)conn, (void)arg;
+	rig.sessions++;
+	memcpy(rig.session, session, len);
+	rig.session_len = len;
+}
+
 static inline void client_closed(struct ql_http_conn *conn, const struct ql_close_info *info,
 				 void *arg)
 {
@@ -175,6 +194,8 @@ static const struct ql_http_client_ops client_ops = {
 	.connected = client_connected,
 	.available = client_available,
 	.closed = client_closed,
+	.early = client_early,
+	.new_session = client_session,
 };
 
 static inline void rig_setup(void)

@@ -156,7 +156,10 @@ QL_PUBLIC struct ql_conn *ql_http_quic(const struct ql_http_conn *conn);
 struct ql_http_server_ops {
 	/**
 	 * A request's header section is here, with at least :method and :path. Answer it by
-	 * ql_http_respond(), during this call or later.
+	 * ql_http_respond(), during this call or later. What comes in early data
+	 * (ql_transport.early_data) may be a replay of what somebody has recorded: then
+	 * ql_conn_early() of ql_http_quic() is QL_EARLY_OPEN, and only GET and HEAD are told of;
+	 * others are answered with 425, Too Early (RFC 8470).
 	 */
 	void (*request)(struct ql_http_request *req, void *arg);
 	/**
@@ -238,6 +241,13 @@ QL_PUBLIC int ql_http_respond(struct ql_http_request *req, unsigned int status,
  */
 
 struct ql_http_client_ops {
+	/**
+	 * With ql_transport.early_data and a session that allows it: requests that do no harm when
+	 * they are done twice, GET and HEAD without a body, may be started from here on, before
+	 * connected(). They go out in early data, which others may record and send again, and which
+	 * the server may refuse: then they are sent again by themselves. May be NULL.
+	 */
+	void (*early)(struct ql_http_conn *conn, void *arg);
 	/** Requests may be started. */
 	void (*connected)(struct ql_http_conn *conn, void *arg);
 	/** The peer allows more requests, after -EAGAIN. May be NULL. */
@@ -301,9 +311,9 @@ struct ql_http_submit {
  * Start a request.
  * @param user	ql_http_user() of the request
  * @param req	receives the request; may be NULL
- * @return 0; -EAGAIN when the peer allows no more at the moment; -ENOTCONN before connected() and
- * after a GOAWAY or the close; -EINVAL for a malformed field; -ENOTSUP for what HTTP/0.9 cannot
- * say; -ENOMEM. On an error body->release is not called, nor done().
+ * @return 0; -EAGAIN when the peer allows no more at the moment; -ENOTCONN before connected(), but
+ * see early(), and after a GOAWAY or the close; -EINVAL for a malformed field; -ENOTSUP for what
+ * HTTP/0.9 cannot say; -ENOMEM. On an error body->release is not called, nor done().
  */
 QL_PUBLIC int ql_http_submit(struct ql_http_conn *conn, const struct ql_http_submit *submit,
 			     const struct ql_http_response_ops *ops, void *user,
