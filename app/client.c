@@ -30,7 +30,7 @@ struct options {
 	uint16_t connections, parallel;
 	uint16_t requests;
 	uint32_t timeout, move_mb, update_mb;
-	bool use_preferred, insecure, discard, quiet, json;
+	bool use_preferred, early_data, insecure, discard, quiet, json;
 };
 
 struct client {
@@ -93,6 +93,11 @@ static const struct ql_option table[] = {
 	 "there: "
 	 "faster handshakes;\nmade if it is missing, readable by its owner only",
 	 ql_option_string, offsetof(struct options, session)},
+	{"early-data", NULL,
+	 "with a session of --session, ask before the handshake is\ncomplete (0-RTT): a round "
+	 "trip "
+	 "less, but others may replay\nwhat is asked for",
+	 ql_option_flag, offsetof(struct options, early_data)},
 	{"timeout", "S", "give up after so many seconds [never]", ql_option_u32,
 	 offsetof(struct options, timeout), 1, 1 << 20},
 	{"quiet", NULL, "no progress, no summary", ql_option_flag, offsetof(struct options, quiet)},
@@ -241,6 +246,11 @@ static bool check(const struct options *o)
 			    o->net.first_version == QL_VERSION_2 ? 2u : 1u);
 		return false;
 	}
+	if (o->early_data && !o->session) {
+		ql_complain("--early-data needs --session FILE: early data goes on from an earlier "
+			    "connection");
+		return false;
+	}
 	if (o->loopback && (!o->cert || !o->key)) {
 		ql_complain("--loopback needs --cert FILE and --key FILE");
 		return false;
@@ -298,6 +308,7 @@ static bool start(struct client *c, int eal_argc, char **eal_argv)
 		.ip = net.ip,
 	};
 	network.transport.use_preferred = c->o.use_preferred;
+	network.transport.early_data = c->o.early_data;
 	return ql_fetch_start(c->fetch, &network, ql_lane_now());
 }
 
@@ -357,12 +368,13 @@ static void report(const struct client *c)
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"version_2\":%u,"
+		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"early\":%u,"
+		       "\"early_refused\":%u,\"version_2\":%u,"
 		       "\"ecn_capable\":%" PRIu64 ",\"ecn_failed\":%" PRIu64 ",\"handshake_"
 		       "ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->retries, s->resumed, s->version_2, c->engine.ecn_capable,
-		       c->engine.ecn_failed, s->handshake_ns / 1e6);
+		       s->moves, s->retries, s->resumed, s->early, s->early_refused, s->version_2,
+		       c->engine.ecn_capable, c->engine.ecn_failed, s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
 		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",

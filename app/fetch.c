@@ -28,6 +28,7 @@ struct item {
 	struct ql_outfile file;
 	struct ql_http_request *req; /* while it runs */
 	bool open;		     /* the file is */
+	bool again;		     /* it was asked for too early once */
 	unsigned int status;
 	char why[TEXT]; /* of a failure of our own making */
 	TAILQ_ENTRY(item) next;
@@ -388,6 +389,13 @@ static void on_done(struct ql_http_request *req, int error)
 
 	link->running--;
 	item->req = NULL;
+	if (!error && item->status == 425 && !item->again) { /* RFC 8470, 5.2 */
+		item->again = true;
+		item->status = 0;
+		TAILQ_INSERT_HEAD(&link->target->waiting, item, next);
+		fill(link);
+		return;
+	}
 	if (item->why[0]) {
 		memcpy(why, item->why, TEXT);
 	} else if (error == -ECONNABORTED) {
@@ -446,10 +454,17 @@ static void fill(struct link *link)
 	}
 }
 
+static void on_early(struct ql_http_conn *conn, void *arg)
+{
+	(void)conn;
+	fill(arg);
+}
+
 static void on_connected(struct ql_http_conn *conn, void *arg)
 {
 	struct link *link = arg;
 	struct ql_fetch_stats *stats = &link->fetch->stats;
+	enum ql_early early = ql_conn_early(ql_http_quic(conn));
 	struct ql_conn_stats s;
 
 	ql_conn_stats(ql_http_quic(conn), &s);
@@ -457,6 +472,8 @@ static void on_connected(struct ql_http_conn *conn, void *arg)
 	stats->retries += s.retried;
 	stats->version_2 += ql_conn_version(ql_http_quic(conn)) == QL_VERSION_2;
 	stats->resumed += s.resumed;
+	stats->early += early == QL_EARLY_ACCEPTED;
+	stats->early_refused += early == QL_EARLY_REJECTED;
 	if (s.handshake_ns > stats->handshake_ns)
 		stats->handshake_ns = s.handshake_ns;
 	fill(link);
@@ -556,6 +573,7 @@ static void on_session(struct ql_http_conn *conn, const uint8_t *session, size_t
 }
 
 static const struct ql_http_client_ops client_ops = {
+	.early = on_early,
 	.connected = on_connected,
 	.available = on_available,
 	.closed = on_closed,

@@ -33,6 +33,8 @@ struct ql_fetch_stats {
 	unsigned int retries;		  /* of these, that a Retry delayed */
 	unsigned int version_2;		  /* of these, in version 2 of QUIC */
 	unsigned int resumed;		  /* of these, that went on from a session */
+	unsigned int early;		  /* of these, whose early data the server took */
+	unsigned int early_refused;	  /* and did not take */
 	unsigned int moves;		  /* of connections to another address or port */
 	uint64_t handshake_ns;		  /* the longest of theirs */
 };

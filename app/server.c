@@ -33,6 +33,7 @@ struct options {
 	uint16_t port;
 	uint32_t max_conns, drain;
 	uint64_t upload_max;
+	bool early_data;
 	struct ql_endpoints preferred;
 	struct json_files json;
 };
@@ -107,6 +108,11 @@ static const struct ql_option table[] = {
 	{"drain", "SECONDS",
 	 "at the end, the time that running requests have left [5];\na second signal cuts it short",
 	 ql_option_u32, offsetof(struct options, drain), 0, 86400},
+	{"early-data", NULL,
+	 "take early data (0-RTT) with our session tickets: a round\ntrip less, but GET and HEAD "
+	 "may "
+	 "then be replayed by others;\ndocs/security.md says how far",
+	 ql_option_flag, offsetof(struct options, early_data)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -222,6 +228,7 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	transport = ql_stack_transport(&s->stack, &s->o.net);
 	transport.preferred_ip4 = s->o.preferred.ip4;
 	transport.preferred_ip6 = s->o.preferred.ip6;
+	transport.early_data = s->o.early_data;
 	rc = s->http ? ql_http_listen(s->http, s->stack.engine, s->o.port, s->tls, &transport,
 				      s->o.alpn)
 		     : -ENOMEM;
