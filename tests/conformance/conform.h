@@ -128,6 +128,7 @@ static UNUSED void note_packet(struct witness *w, struct noted *k, uint8_t *pkt,
 			      : hdr->type == QL_PKT_HANDSHAKE ? QL_SPACE_HANDSHAKE
 							      : QL_SPACE_APP;
 	struct ql_space *sp = conn ? ql_conn_space(conn, id) : NULL;
+	const struct ql_keys *keys = sp ? &sp->tx : NULL;
 	struct ql_open_job job = {
 		.pkt = pkt, .pn_offset = (uint16_t)hdr->pn_offset, .len = (uint16_t)hdr->size};
 
@@ -136,12 +137,15 @@ static UNUSED void note_packet(struct witness *w, struct noted *k, uint8_t *pkt,
 	k->first = hdr->first;
 	ql_cid_set(&k->dcid, hdr->dcid.p, hdr->dcid.len);
 	ql_cid_set(&k->scid, hdr->scid.p, hdr->scid.len);
-	if (!sp || !sp->tx.ready ||
-	    (hdr->type != QL_PKT_INITIAL && hdr->type != QL_PKT_HANDSHAKE &&
-	     hdr->type != QL_PKT_SHORT))
+	if (hdr->type == QL_PKT_ZERO_RTT)
+		keys = conn && conn->hs && !conn->server ? &conn->hs->zero_rtt : NULL;
+	else if (hdr->type != QL_PKT_INITIAL && hdr->type != QL_PKT_HANDSHAKE &&
+		 hdr->type != QL_PKT_SHORT)
+		keys = NULL;
+	if (!keys || !keys->ready)
 		return;
-	job.aead = &sp->tx.aead;
-	job.hp = &sp->tx.hp;
+	job.aead = &keys->aead;
+	job.hp = &keys->hp;
 	job.expected = ql_rec_next_pn(&conn->rec, id);
 	if (ql_open_one(&job) == 0)
 		note_frames(k, &job);

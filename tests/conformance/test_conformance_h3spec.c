@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * The transport cases of h3spec (https://github.com/kazu-yamamoto/h3spec): what a server has to
- * answer to a client that breaks a rule. The 34th, CRYPTO in a 0-RTT packet, needs a server that
- * accepts those; here they are dropped unread.
+ * answer to a client that breaks a rule.
  */
 #include "conform.h"
+
+#include "unit/test_conn_early_util.h"
 
 /* ---- Transport parameters ---- */
 
@@ -259,6 +260,74 @@ START_TEST(test_handshake)
 }
 END_TEST
 
+/* ---- 0-RTT packets ---- */
+
+static const struct {
+	const char *what;
+	const uint8_t *frames;
+	size_t len;
+	uint64_t error;
+} zero_rtt[] = {
+	{"CRYPTO", BYTES(0x06, 0x00, 0x04, 5, 0, 0, 0), QL_ERR_PROTOCOL_VIOLATION},
+	{"ACK", BYTES(0x02, 0, 0, 0, 0), QL_ERR_PROTOCOL_VIOLATION},
+	{"NEW_TOKEN", BYTES(0x07, 1, 0xaa), QL_ERR_PROTOCOL_VIOLATION},
+	{"RETIRE_CONNECTION_ID", BYTES(0x19, 0), QL_ERR_PROTOCOL_VIOLATION},
+	{"PATH_RESPONSE", BYTES(0x1b, CID8), QL_ERR_PROTOCOL_VIOLATION},
+	{"HANDSHAKE_DONE", BYTES(0x1e), QL_ERR_PROTOCOL_VIOLATION},
+	{"no frames", (const uint8_t *)"", 0, QL_ERR_PROTOCOL_VIOLATION},
+	{"a stream above the limit", BYTES(0x08, 0x42, 0x00, 0xaa), QL_ERR_STREAM_LIMIT_ERROR},
+	{"data above the limit", BYTES(0x0e, 0x04, 0x80, 0x50, 0, 0, 0x01, 0xaa),
+	 QL_ERR_FLOW_CONTROL_ERROR},
+};
+
+/* The server takes early data; the client sends one packet more of it than it should. */
+START_TEST(test_zero_rtt)
+{
+	struct sim_job job = {.streams = 1, .upload = 10, .keep_open = true};
+
+	for (unsigned int i = 0; i < sizeof(zero_rtt) / sizeof(zero_rtt[0]); i++) {
+		struct ql_seal_job seal;
+		uint8_t buf[2048], *q, *length;
+		struct ql_conn *client;
+		struct ql_path path;
+		struct sim_app *of;
+		struct sim_pair p;
+		size_t size;
+
+		open_known(&p, 1, NULL, &job);
+		ck_assert_int_eq(sim_pair_connect(&p), 0);
+		sim_run(p.sim, 5 * MS, NULL, NULL);
+		client = conn_of(&p, SIM_CLIENT);
+		ck_assert(client->hs->zero_rtt.ready);
+		q = ql_pkt_put_long(buf, buf + 100, QL_PKT_ZERO_RTT, QL_VERSION_1,
+				    ql_peer_cid(&client->peer_cids), &client->local_cids.e[0].cid,
+				    NULL, 0, 4, &length);
+		q = ql_pn_put(q, 77, 4);
+		memcpy(q, zero_rtt[i].frames, zero_rtt[i].len);
+		seal = (struct ql_seal_job){.aead = &client->hs->zero_rtt.aead,
+					    .hp = &client->hs->zero_rtt.hp,
+					    .hdr = buf,
+					    .pn = 77,
+					    .hdr_len = (uint16_t)(q - buf),
+					    .payload_len = (uint16_t)zero_rtt[i].len,
+					    .pn_len = 4};
+		ql_pkt_put_length(length, 4 + zero_rtt[i].len + QL_TAG_LEN);
+		ql_seal_one(&seal);
+		size = (size_t)(q - buf) + zero_rtt[i].len + QL_TAG_LEN;
+		sim_run(p.sim, 6 * MS, NULL, NULL); /* the server has the ClientHello */
+		path = path_to(&p, SIM_CLIENT);
+		sim_inject(p.sim, SIM_SERVER, &path, buf, size);
+		run_out(&p, 40 * SEC);
+		of = &p.app[SIM_CLIENT];
+		ck_assert_msg(of->close.cause == QL_CLOSE_PEER && !of->close.application &&
+				      of->close.error == zero_rtt[i].error,
+			      "%s: cause %d, error %llx", zero_rtt[i].what, (int)of->close.cause,
+			      (unsigned long long)of->close.error);
+		finish(&p);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conformance/h3spec");
@@ -271,5 +340,6 @@ int main(void)
 	tcase_add_test(tc, test_frames);
 	tcase_add_test(tc, test_reserved_short);
 	tcase_add_test(tc, test_handshake);
+	tcase_add_test(tc, test_zero_rtt);
 	return run_suite(s);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Early data (0-RTT): taken, refused, lost, overtaken, replayed. */
-#include "unit/test_engine_util.h"
+#include "unit/test_conn_early_util.h"
 
 #include <stdlib.h>
 
@@ -12,49 +12,10 @@
 
 static const struct sim_job small = {.streams = 3, .download = 20 * KB, .upload = 2 * KB};
 
-/* The last connection's way: what each side counts more than before. */
-static void one(struct sim_pair *p)
-{
-	struct sim_app *c = &p->app[SIM_CLIENT];
-	unsigned int complete = c->complete;
-
-	ck_assert_int_eq(sim_pair_connect(p), 0);
-	run_out(p, 60 * SEC);
-	ck_assert_uint_eq(c->complete, complete + c->job.streams);
-}
-
-/* A pair whose client has been connected once, and has a session for early data. */
-static void open_known(struct sim_pair *p, uint64_t seed, const struct sim_job *job)
-{
-	struct ql_transport t = {.early_data = true};
-
-	sim_pair_open(p, seed, NULL, &t, job);
-	p->app[SIM_CLIENT].use_session = true;
-	one(p);
-	ck_assert_uint_eq(p->app[SIM_CLIENT].early, 0);
-	/* a register that has just begun does not trust older tickets */
-	sim_run(p->sim, 1 * SEC, NULL, NULL);
-}
-
-static void expect(const struct sim_pair *p, unsigned int taken, unsigned int refused)
-{
-	const struct sim_app *c = &p->app[SIM_CLIENT], *s = &p->app[SIM_SERVER];
-
-	ck_assert_uint_eq(c->early, taken + refused);
-	ck_assert_uint_eq(c->early_taken, taken);
-	ck_assert_uint_eq(c->early_refused, refused);
-	ck_assert_uint_eq(s->early, taken);
-	ck_assert_uint_eq(s->early_taken, taken);
-	ck_assert_uint_eq(sim_pair_stats(p, SIM_CLIENT).early_accepted, taken);
-	ck_assert_uint_eq(sim_pair_stats(p, SIM_CLIENT).early_rejected, refused);
-	ck_assert_uint_eq(sim_pair_stats(p, SIM_SERVER).early_accepted, taken);
-}
-
-/* When the first bytes came from the other side, after the connection began. */
+/* What was sent since watch(). */
 static struct {
-	uint64_t begun, first[2];
 	unsigned int types[2][8]; /* packets seen, by type */
-	unsigned int lose_every, n;
+	unsigned int n;
 	bool (*pass)(unsigned int side, const struct ql_pkt_hdr *hdr, unsigned int n);
 } seen;
 
@@ -115,7 +76,7 @@ START_TEST(taken)
 	for (unsigned int i = 1; i <= 3; i++) {
 		watch(&p);
 		ck_assert_uint_le(answer_time(&p) + 19 * MS, full);
-		expect(&p, i, 0);
+		expect_early(&p, i, 0);
 		ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
 		ck_assert_uint_eq(seen.types[SIM_SERVER][QL_PKT_ZERO_RTT], 0);
 	}
@@ -131,9 +92,9 @@ START_TEST(much)
 	struct sim_job job = {.streams = 20, .download = 100 * KB, .upload = 100 * KB};
 	struct sim_pair p;
 
-	open_known(&p, 1, &job);
+	open_known(&p, 1, NULL, &job);
 	one(&p);
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	finish(&p);
 }
 END_TEST
@@ -144,14 +105,14 @@ START_TEST(refused)
 	struct sim_job job = {.streams = 5, .download = 30 * KB, .upload = 10 * KB};
 	struct sim_pair p;
 
-	open_known(&p, 1, &job);
+	open_known(&p, 1, NULL, &job);
 	p.app[SIM_CLIENT].by_reference = _i;
 	/* another server, which does not know the register */
 	sim_pair_restart(
 		&p, &(struct ql_engine_config){.name = "server 2", .socket_id = -1, .seed = {9}});
 	watch(&p);
 	one(&p);
-	expect(&p, 0, 1);
+	expect_early(&p, 0, 1);
 	ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
 	ck_assert_uint_gt(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], 0);
 	finish(&p);
@@ -168,14 +129,14 @@ START_TEST(refused_with_less)
 	struct sim_job job = {.streams = 4, .download = 5 * KB, .upload = 20 * KB};
 	struct sim_pair p;
 
-	open_known(&p, 1, &job);
+	open_known(&p, 1, NULL, &job);
 	ql_listen_stop(sim_engine(p.sim, SIM_SERVER));
 	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_data = less.max_data;
 	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_stream_data = less.max_stream_data;
 	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_streams_bidi = less.max_streams_bidi;
 	sim_engine(p.sim, SIM_SERVER)->listening = true;
 	one(&p);
-	expect(&p, 0, 1);
+	expect_early(&p, 0, 1);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
 	finish(&p);
 }
@@ -186,12 +147,12 @@ START_TEST(not_asked)
 {
 	struct sim_pair p;
 
-	open_known(&p, 1, &small);
+	open_known(&p, 1, NULL, &small);
 	p.transport[SIM_CLIENT].early_data = false;
 	watch(&p);
 	one(&p);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
-	expect(&p, 0, 0);
+	expect_early(&p, 0, 0);
 	ck_assert_uint_eq(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
 	finish(&p);
 
@@ -201,7 +162,7 @@ START_TEST(not_asked)
 	one(&p);
 	one(&p);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
-	expect(&p, 0, 0);
+	expect_early(&p, 0, 0);
 	finish(&p);
 }
 END_TEST
@@ -211,10 +172,10 @@ START_TEST(retried)
 {
 	struct sim_pair p;
 
-	open_known(&p, 1, &small);
+	open_known(&p, 1, NULL, &small);
 	sim_engine(p.sim, SIM_SERVER)->retry = QL_RETRY_ALWAYS;
 	one(&p);
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	finish(&p);
 }
 END_TEST
@@ -230,11 +191,11 @@ START_TEST(initial_lost)
 	struct sim_job job = {.streams = 5, .download = 5 * KB, .upload = 3 * KB};
 	struct sim_pair p;
 
-	open_known(&p, 1, &job);
+	open_known(&p, 1, NULL, &job);
 	watch(&p);
 	seen.pass = drop_first_initial;
 	one(&p);
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	finish(&p);
 }
 END_TEST
@@ -260,7 +221,7 @@ START_TEST(overtaken)
 	unsigned int n = 0;
 	uint64_t dropped;
 
-	open_known(&p, 1, &job);
+	open_known(&p, 1, NULL, &job);
 	sim_link(p.sim, SIM_CLIENT)->filter = overtake;
 	sim_link(p.sim, SIM_CLIENT)->arg = &n;
 	ck_assert_int_eq(sim_pair_connect(&p), 0);
@@ -273,7 +234,7 @@ START_TEST(overtaken)
 	ck_assert_uint_eq(sim_engine(p.sim, SIM_SERVER)->early->held.n, 0);
 	run_out(&p, 60 * SEC);
 	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], dropped);
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 12);
 	finish(&p);
 }
@@ -292,7 +253,7 @@ START_TEST(losses)
 	link.reorder_delay = 15 * MS;
 	link.duplicate = 50000;
 	for (uint64_t seed = 1; seed <= 20; seed++) {
-		open_known(&p, seed, &job);
+		open_known(&p, seed, NULL, &job);
 		sim_pair_link(&p, &link);
 		for (int i = 0; i < 3; i++)
 			one(&p);
@@ -331,11 +292,11 @@ START_TEST(replayed)
 	unsigned int accepted;
 	uint64_t received;
 
-	open_known(&p, 1, &small);
+	open_known(&p, 1, NULL, &small);
 	tape.n = 0;
 	sim_link(p.sim, SIM_CLIENT)->filter = record;
 	one(&p);
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	sim_link(p.sim, SIM_CLIENT)->filter = NULL;
 	for (unsigned int i = 0; i < 6; i++) {
 		accepted = s->accepted;
@@ -366,7 +327,7 @@ START_TEST(promise_broken)
 	struct sim_app *c = &p.app[SIM_CLIENT];
 	uint8_t params[QL_SESSION_PARAMS], blob[QL_SESSION_MAX];
 
-	open_known(&p, 1, &small);
+	open_known(&p, 1, NULL, &small);
 	ck_assert_int_eq(ql_session_decode(&session, c->session, c->session_len), 0);
 	ck_assert(session.early);
 	ck_assert_int_eq(ql_tparams_decode(&tp, true, session.params, session.params_len, NULL), 0);
@@ -409,7 +370,7 @@ START_TEST(keys_go)
 		ql_conn_close(conn_of(&p, SIM_CLIENT), 0, NULL);
 		run_out(&p, 40 * SEC);
 	}
-	expect(&p, 1, 0);
+	expect_early(&p, 1, 0);
 	finish(&p);
 }
 END_TEST

@@ -209,7 +209,7 @@ START_TEST(test_connection)
 	expect_drop(&p, SIM_SERVER, &path, buf, n + 1000, QL_DROP_NO_KEYS);
 	n = long_header(buf, QL_PKT_ZERO_RTT, QL_VERSION_1, QL_LOCAL_CID_LEN, 8, 1000);
 	memcpy(buf + 6, server->local_cids.e[0].cid.id, QL_LOCAL_CID_LEN);
-	expect_drop(&p, SIM_SERVER, &path, buf, n + 1000, QL_DROP_NO_KEYS);
+	expect_drop(&p, SIM_SERVER, &path, buf, n + 1000, QL_DROP_EARLY);
 	n = long_header(buf, QL_PKT_INITIAL, QL_VERSION_1, QL_LOCAL_CID_LEN, 8, 1000);
 	memcpy(buf + 6, server->local_cids.e[0].cid.id, QL_LOCAL_CID_LEN);
 	expect_drop(&p, SIM_SERVER, &path, buf, n + 1000, QL_DROP_INITIAL_SIZE);

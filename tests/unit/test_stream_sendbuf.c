@@ -74,6 +74,39 @@ static bool send_next(size_t most, struct ql_send_span *span, bool *fin)
 	return true;
 }
 
+/* As if nothing had been sent: everything comes once more, FIN too, and not as lost data. */
+START_TEST(rewinding)
+{
+	struct ql_send_span span;
+	bool fin;
+
+	ql_sendbuf_rewind(&sb, &mem);
+	ck_assert(!ql_sendbuf_next(&sb, &span));
+	copy_in(3000);
+	ref_in(2000);
+	sb.fin = true;
+	while (send_next(1000, &span, &fin))
+		;
+	ck_assert(fin);
+	ql_sendbuf_lost(&sb, &mem, 0, 500, false);
+	ql_sendbuf_lost(&sb, &mem, 4000, 1000, true);
+	ck_assert(ql_sendbuf_lost_any(&sb));
+	ql_sendbuf_rewind(&sb, &mem);
+	ck_assert(!ql_sendbuf_lost_any(&sb));
+	ck_assert_uint_eq(ql_sendbuf_unsent(&sb), 5000);
+	for (uint64_t at = 0; at < 5000; at += span.len) {
+		ck_assert(send_next(700, &span, &fin));
+		ck_assert(!span.again);
+		ck_assert_uint_eq(span.offset, at);
+	}
+	ck_assert(fin && !send_next(700, &span, &fin));
+	ck_assert_uint_eq(released, 0);
+	ql_sendbuf_acked(&sb, &mem, 0, 5000, true);
+	ck_assert(ql_sendbuf_done(&sb));
+	ck_assert_uint_eq(released, 1);
+}
+END_TEST
+
 START_TEST(in_order)
 {
 	struct ql_send_span span;
@@ -351,6 +384,7 @@ int main(void)
 	tcase_add_test(tc, in_order);
 	tcase_add_test(tc, late_fin);
 	tcase_add_test(tc, lost_ranges);
+	tcase_add_test(tc, rewinding);
 	tcase_add_test(tc, many_ranges);
 	tcase_add_loop_test(tc, model, 1, 41);
 	tcase_add_test(tc, release_reenters);

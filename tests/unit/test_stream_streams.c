@@ -64,6 +64,76 @@ START_TEST(open_limits)
 END_TEST
 
 /* The peer's limits come twice: as remembered, then the real ones, which are higher. */
+/*
+ * The peer has taken nothing of what was sent under other limits: all goes once more, within the
+ * new ones, and streams that they do not allow end.
+ */
+START_TEST(begin_anew)
+{
+	static uint8_t data[50000];
+	struct ql_conn *c = side_open(false, &test_config, 4 << 20);
+	struct ql_stream *s[4], *uni, *again;
+	struct packet pkt, sent[100];
+	struct ql_tparams tp;
+	unsigned int n = 0;
+	struct ql_frame f;
+
+	tparams_of(&test_config, &tp);
+	for (unsigned int i = 0; i < 4; i++)
+		s[i] = open_stream(c, true);
+	uni = open_stream(c, false);
+	fill(0, 0, data, sizeof(data));
+	ck_assert_int_eq(ql_stream_send_ref(s[0], data, 25000, QL_FIN, NULL, NULL), 0);
+	ck_assert_int_eq(ql_stream_send_ref(s[2], data, 50000, 0, NULL, NULL), 0);
+	ck_assert_int_eq(ql_stream_send(s[1], data, 100, 0), 100);
+	while (build(c, &sent[n], 1200))
+		ck_assert_uint_lt(++n, 100);
+	ck_assert_int_eq(ql_stream_reset(s[1], 5), 0);
+	ck_assert(build(c, &sent[n++], 1200));
+	ck_assert_uint_eq(c->ss.tx.used, 25000 + 30000 + 100);
+	ck_assert_uint_eq(ql_streams_blocked(&c->ss), true);
+	while (n > 0)
+		lost(c, &sent[--n]);
+
+	tp.initial_max_data = 12000;
+	tp.initial_max_stream_data_bidi_remote = 10000;
+	tp.initial_max_streams_bidi = 3;
+	ql_streams_begin_anew(&c->ss, &tp);
+	ck_assert_uint_eq(c->ss.tx.used, 0);
+	ck_assert_uint_eq(c->ss.tx.limit, 12000);
+	/* the fourth is gone, and was told so */
+	ck_assert_uint_eq(c->told[12].closed, 1);
+	ck_assert_uint_eq(c->told[12].stopped, 1);
+	ck_assert_uint_eq(c->told[12].reset, 1);
+	ck_assert_int_eq(ql_streams_open(&c->ss, true, &again), -EAGAIN);
+	/* the reset one has sent nothing, as far as the peer can tell */
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert(find_frame(&pkt, QL_FRAME_RESET_STREAM, &f));
+	ck_assert_uint_eq(f.reset_stream.id, 4);
+	ck_assert_uint_eq(f.reset_stream.final_size, 0);
+	while (build(c, &pkt, 1200))
+		;
+	ck_assert_uint_eq(c->ss.tx.used, 12000);
+	ck_assert_uint_eq(s[0]->send.sent + s[2]->send.sent, 12000);
+	ck_assert_uint_le(s[0]->send.sent, 10000);
+	ck_assert_int_eq(rx_max_data(c, 200000), 0);
+	ck_assert_int_eq(rx_max_stream_data(c, 0, 100000), 0);
+	ck_assert_int_eq(rx_max_stream_data(c, 8, 100000), 0);
+	while (build(c, &pkt, 1200))
+		;
+	ck_assert_uint_eq(s[0]->send.sent, 25000);
+	ck_assert_int_eq(s[0]->send_state, QL_SEND_DATA_SENT);
+	ck_assert_uint_eq(s[2]->send.sent, 50000);
+	/* its ID is used again */
+	c->told[12] = (struct told){0};
+	ck_assert_int_eq(rx_max_streams(c, false, 4), 0);
+	ck_assert_ptr_nonnull(again = open_stream(c, true));
+	ck_assert_uint_eq(ql_stream_id(again), 12);
+	ck_assert_uint_eq(ql_stream_id(uni), 2);
+	side_close(c);
+}
+END_TEST
+
 START_TEST(peer_limits)
 {
 	struct ql_conn *c = side_open(false, &test_config, 4 << 20);
@@ -423,6 +493,7 @@ int main(void)
 	tcase_set_timeout(tc, 100);
 	tcase_add_test(tc, open_limits);
 	tcase_add_test(tc, peer_limits);
+	tcase_add_test(tc, begin_anew);
 	tcase_add_loop_test(tc, smooth, 1, 16);
 	tcase_add_loop_test(tc, rough, 1, 16);
 	tcase_add_test(tc, many);
