@@ -26,6 +26,7 @@ void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int leve
 	n->level = (uint8_t)level;
 	n->queue = (uint8_t)queue;
 	n->left = QL_SCHED_QUANTUM;
+	n->turn = false;
 	if (*head) {
 		n->next = *head;
 		n->prev = (*head)->prev;
@@ -62,6 +63,21 @@ void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n)
 		s->free &= (uint16_t) ~(1u << n->level);
 	if (!queues[QL_SCHED_SEQUENTIAL] && !queues[QL_SCHED_INCREMENTAL])
 		s->data &= (uint16_t) ~(1u << n->level);
+}
+
+void ql_sched_move(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,
+		   enum ql_sched_queue queue)
+{
+	bool turn = false;
+
+	if (ql_sched_in(n) && n->level == level)
+		turn = n->turn || s->head[level][QL_SCHED_SEQUENTIAL] == n;
+	ql_sched_remove(s, n);
+	ql_sched_add(s, n, level, queue);
+	if (queue == QL_SCHED_FREE)
+		n->turn = turn;
+	else if (queue == QL_SCHED_SEQUENTIAL && turn)
+		s->head[level][queue] = n;
 }
 
 void ql_sched_next_share(struct ql_sched *s, unsigned int levels)

@@ -13,12 +13,13 @@
  * 2. Within a level first what needs no credit of the connection (data to be sent again, a FIN
  *    without data): first come, first served. Without credit, that is all there is to pick.
  * 3. Then sequential (non-incremental) streams one after another, in the order in which they were
- *    activated, each until it is removed; and incremental streams in turn, each for about
+ *    activated, each until it is removed; one that has data to be sent again meanwhile goes on
+ *    where it was afterwards, before all that wait. And incremental streams in turn, each for about
  *    QL_SCHED_QUANTUM bytes and at least once. When a level has both, the two classes take turns
  *    in the same way, so that neither starves the other. So an incremental stream waits for at
  *    most two quanta and two packets of each other one in its level.
  *
- * A change of priority takes effect with the next pick: remove and add again.
+ * A change of priority takes effect with the next pick: move it.
  */
 #ifndef QL_STREAM_SCHED_H
 #define QL_STREAM_SCHED_H
@@ -52,6 +53,7 @@ struct ql_sched_node {
 	int32_t left;			   /* of the quantum, bytes */
 	uint8_t level;
 	uint8_t queue; /* enum ql_sched_queue */
+	bool turn;     /* in QL_SCHED_FREE: it is its turn among the sequential ones */
 };
 
 struct ql_sched {
@@ -75,6 +77,9 @@ void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int leve
 		  enum ql_sched_queue queue);
 /* Take n out. Fine when it is out. */
 void ql_sched_remove(struct ql_sched *s, struct ql_sched_node *n);
+/* Put n into another queue, or in if it is out; its turn is kept within a level. */
+void ql_sched_move(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,
+		   enum ql_sched_queue queue);
 
 /* For ql_sched_begin(). */
 void ql_sched_next_share(struct ql_sched *s, unsigned int levels);

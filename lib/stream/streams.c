@@ -228,10 +228,11 @@ void ql_stream_schedule(struct ql_stream *s)
 		ql_stream_ctl_add(s, QL_CTL_BLOCKED);
 	if (s->node.queue == queue && s->node.level == s->level)
 		return;
-	ql_sched_remove(&ss->sched, &s->node);
-	if (queue == QL_SCHED_OUT)
+	if (queue == QL_SCHED_OUT) {
+		ql_sched_remove(&ss->sched, &s->node);
 		return;
-	ql_sched_add(&ss->sched, &s->node, s->level, queue);
+	}
+	ql_sched_move(&ss->sched, &s->node, s->level, queue);
 	if (queue != QL_SCHED_FREE && ql_flow_tx_blocked(&ss->tx))
 		ss->due |= QL_DUE_DATA_BLOCKED;
 }

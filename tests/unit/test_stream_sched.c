@@ -84,6 +84,38 @@ START_TEST(sequential)
 END_TEST
 
 /* Incremental streams get the same number of bytes, whatever the sizes of their packets. */
+/* What is sent again in between does not cost a sequential stream its turn; nor give it one. */
+START_TEST(again)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		ql_sched_add(&s, &nodes[i], 4, QL_SCHED_SEQUENTIAL);
+	ql_sched_move(&s, &nodes[0], 4, QL_SCHED_FREE);
+	ql_sched_move(&s, &nodes[2], 4, QL_SCHED_FREE);
+	ck_assert_int_eq(picked(true), 0);
+	ql_sched_move(&s, &nodes[0], 4, QL_SCHED_SEQUENTIAL);
+	ck_assert_int_eq(picked(true), 2);
+	ql_sched_move(&s, &nodes[2], 4, QL_SCHED_SEQUENTIAL);
+	ck_assert_int_eq(picked(true), 0); /* 0, 1, 3, 2 */
+	/* another level: behind those that are there */
+	ql_sched_add(&s, &nodes[4], 5, QL_SCHED_SEQUENTIAL);
+	ql_sched_move(&s, &nodes[0], 4, QL_SCHED_FREE);
+	ql_sched_move(&s, &nodes[0], 5, QL_SCHED_FREE);
+	ql_sched_move(&s, &nodes[0], 5, QL_SCHED_SEQUENTIAL);
+	ck_assert_int_eq(picked(true), 1);
+	/* nor is it remembered of one that was out */
+	ql_sched_move(&s, &nodes[1], 4, QL_SCHED_FREE);
+	ql_sched_remove(&s, &nodes[1]);
+	ql_sched_move(&s, &nodes[1], 4, QL_SCHED_SEQUENTIAL);
+	for (unsigned int i = 0; i < 5; i++) {
+		static const int order[] = {3, 2, 1, 4, 0};
+
+		ck_assert_int_eq(picked(true), order[i]);
+		ql_sched_remove(&s, &nodes[order[i]]);
+	}
+	ck_assert_int_eq(picked(true), -1);
+}
+END_TEST
+
 START_TEST(fair)
 {
 	uint64_t bytes[8] = {0}, least = UINT64_MAX, most = 0;
@@ -329,6 +361,7 @@ int main(void)
 	tcase_add_test(tc, strict_levels);
 	tcase_add_test(tc, credit);
 	tcase_add_test(tc, sequential);
+	tcase_add_test(tc, again);
 	tcase_add_test(tc, fair);
 	tcase_add_test(tc, jumbo);
 	tcase_add_test(tc, classes);

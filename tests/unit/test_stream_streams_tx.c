@@ -250,6 +250,26 @@ START_TEST(priority)
 }
 END_TEST
 
+/* A stream goes on where it was when some of it has been sent again, before those that wait. */
+START_TEST(lost_in_turn)
+{
+	struct packet pkt;
+
+	for (unsigned int i = 0; i < 3; i++)
+		give(open_stream(c, true), 6000, 0);
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert(build(c, &pkt, 1200));
+	ck_assert_uint_eq(pkt.frames[0].id, 0);
+	lost(c, &pkt);
+	for (unsigned int i = 0; i < 4; i++) {
+		ck_assert(build(c, &pkt, 1200));
+		ck_assert_uint_eq(pkt.frames[0].id, 0);
+	}
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert_uint_eq(pkt.frames[pkt.n - 1].id, 4);
+}
+END_TEST
+
 /* Streams of one urgency that are incremental take turns. */
 START_TEST(incremental)
 {
@@ -617,6 +637,7 @@ int main(void)
 	tcase_add_test(tc, fit);
 	tcase_add_test(tc, bundle);
 	tcase_add_test(tc, priority);
+	tcase_add_test(tc, lost_in_turn);
 	tcase_add_test(tc, incremental);
 	tcase_add_test(tc, stream_blocked);
 	tcase_add_test(tc, blocked_again);
