@@ -25,7 +25,7 @@
 
 struct options {
 	struct ql_net_options net;
-	const char *ca, *alpn, *out, *sni, *connect, *urls;
+	const char *ca, *alpn, *out, *sni, *connect, *urls, *upload;
 	const char *loopback, *cert, *key, *session;
 	uint16_t connections, parallel;
 	uint16_t requests;
@@ -63,6 +63,8 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, alpn)},
 	{"out", "DIR", "folder for the files; they keep the URLs' paths [.]", ql_option_string,
 	 offsetof(struct options, out)},
+	{"upload", "FILE", "send this file to each URL by PUT, instead of fetching",
+	 ql_option_string, offsetof(struct options, upload)},
 	{"discard", NULL, "throw the contents away", ql_option_flag,
 	 offsetof(struct options, discard)},
 	{"urls", "FILE", "read more URLs from a file, one a line", ql_option_string,
@@ -170,9 +172,10 @@ static bool make_fetch(struct client *c, char **urls, int n)
 {
 	const struct options *o = &c->o;
 	const struct ql_fetch_options options = {
-		.out = o->discard ? NULL
-		       : o->out	  ? o->out
-				  : ".",
+		.upload = o->upload,
+		.out = o->discard || o->upload ? NULL
+		       : o->out		       ? o->out
+					       : ".",
 		.sni = o->sni,
 		.to = o->connect ? &c->to : NULL,
 		.connections = o->connections,

@@ -28,6 +28,7 @@ struct item {
 	struct ql_outfile file;
 	struct ql_http_request *req; /* while it runs */
 	bool open;		     /* the file is */
+	off_t sent;		     /* bytes of the upload that HTTP has */
 	bool again;		     /* it was asked for too early once */
 	unsigned int status;
 	char why[TEXT]; /* of a failure of our own making */
@@ -64,7 +65,9 @@ struct link {
 struct ql_fetch {
 	struct ql_fetch_options o;
 	struct ql_fetch_stats stats;
-	int root;	 /* -1 without */
+	int root;   /* -1 without */
+	int upload; /* the file to send, -1 for none */
+	off_t upload_size;
 	const char *why; /* it was given up; NULL */
 	struct ql_ifaddrs ip;
 	uint16_t next_port;
@@ -76,6 +79,23 @@ struct ql_fetch {
 
 /* Set-up. */
 
+static bool open_upload(struct ql_fetch *f)
+{
+	struct stat st;
+
+	f->upload = open(f->o.upload, O_RDONLY | O_CLOEXEC);
+	if (f->upload < 0 || fstat(f->upload, &st) < 0) {
+		ql_complain("--upload %s: %s", f->o.upload, strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		ql_complain("--upload %s: not a regular file", f->o.upload);
+		return false;
+	}
+	f->upload_size = st.st_size;
+	return true;
+}
+
 struct ql_fetch *ql_fetch_new(const struct ql_fetch_options *options)
 {
 	struct ql_fetch *f = calloc(1, sizeof(*f));
@@ -83,10 +103,14 @@ struct ql_fetch *ql_fetch_new(const struct ql_fetch_options *options)
 	if (!f)
 		return NULL;
 	f->o = *options;
-	f->root = -1;
+	f->root = f->upload = -1;
 	TAILQ_INIT(&f->targets);
 	TAILQ_INIT(&f->links);
 	TAILQ_INIT(&f->ended);
+	if (f->o.upload && !open_upload(f)) {
+		ql_fetch_free(f);
+		return NULL;
+	}
 	if (!f->o.out)
 		return f;
 	if (mkdir(f->o.out, 0777) == 0 || errno == EEXIST)
@@ -127,6 +151,8 @@ void ql_fetch_free(struct ql_fetch *f)
 	free_items(&f->ended);
 	if (f->root >= 0)
 		close(f->root);
+	if (f->upload >= 0)
+		close(f->upload);
 	free(f);
 }
 
@@ -299,7 +325,7 @@ static void on_headers(struct ql_http_request *req, unsigned int status)
 	int rc;
 
 	item->status = status;
-	if (status != 200 || f->root < 0)
+	if (status != 200 || f->root < 0 || f->upload >= 0)
 		return;
 	rc = ql_outfile_open(&item->file, f->root, item->name,
 			     length ? strtoull(length, NULL, 10) : 0);
@@ -350,6 +376,24 @@ static void count_moves(struct link *link)
 	}
 }
 
+/* Bytes of content on a connection, after so many of which it moves, and changes its keys. */
+static void count_bytes(struct link *link, size_t bytes)
+{
+	struct ql_fetch *f = link->fetch;
+
+	f->stats.bytes += bytes;
+	link->bytes += bytes;
+	if (f->o.move_bytes && link->bytes >= link->move_at) {
+		count_moves(link);
+		link->move_at = link->bytes + f->o.move_bytes;
+		move(link);
+	}
+	if (f->o.update_bytes && link->bytes >= link->update_at) {
+		link->update_at = link->bytes + f->o.update_bytes;
+		ql_conn_update_keys(ql_http_quic(link->http));
+	}
+}
+
 static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len)
 {
 	struct item *item = ql_http_user(req);
@@ -357,19 +401,9 @@ static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len
 	int rc;
 
 	ql_http_credit(req, len);
-	if (item->status != 200 || item->why[0])
+	if (item->status != 200 || item->why[0] || f->upload >= 0)
 		return;
-	f->stats.bytes += len;
-	item->link->bytes += len;
-	if (f->o.move_bytes && item->link->bytes >= item->link->move_at) {
-		count_moves(item->link);
-		item->link->move_at = item->link->bytes + f->o.move_bytes;
-		move(item->link);
-	}
-	if (f->o.update_bytes && item->link->bytes >= item->link->update_at) {
-		item->link->update_at = item->link->bytes + f->o.update_bytes;
-		ql_conn_update_keys(ql_http_quic(item->link->http));
-	}
+	count_bytes(item->link, len);
 	rc = item->open ? ql_outfile_write(&item->file, data, len) : 0;
 	if (rc < 0) {
 		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
@@ -377,7 +411,6 @@ static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len
 		ql_http_cancel(req, QL_H3_REQUEST_CANCELLED);
 	}
 }
-
 static void fill(struct link *link);
 
 static void on_done(struct ql_http_request *req, int error)
@@ -409,7 +442,7 @@ static void on_done(struct ql_http_request *req, int error)
 			 error == -EMSGSIZE ? "the response's header is too large"
 			 : error == -EPROTO ? "the response is malformed"
 					    : strerror(-error));
-	} else if (item->status != 200) {
+	} else if (item->status < 200 || item->status > (link->fetch->upload < 0 ? 200 : 299)) {
 		snprintf(why, TEXT, "status %u", item->status);
 	} else if (item->open) {
 		rc = ql_outfile_commit(&item->file);
@@ -428,7 +461,56 @@ static const struct ql_http_response_ops response_ops = {
 	.done = on_done,
 };
 
-/* Connections. */
+/* ---- Uploads ---- */
+
+static ssize_t read_upload(void *arg, void *buf, size_t room, bool *last)
+{
+	struct item *item = arg;
+	struct ql_fetch *f = item->link->fetch;
+	off_t left = f->upload_size - item->sent;
+	ssize_t n;
+
+	if (room > (uint64_t)left)
+		room = (size_t)left;
+	n = room > 0 ? pread(f->upload, buf, room, item->sent) : 0;
+	if (n < 0 || (n == 0 && left > 0)) {
+		snprintf(item->why, TEXT, "cannot read %.100s: %s", f->o.upload,
+			 n < 0 ? strerror(errno) : "it has shrunk");
+		return -EIO;
+	}
+	item->sent += n;
+	*last = item->sent == f->upload_size;
+	count_bytes(item->link, (size_t)n);
+	return n;
+}
+
+static int put(struct link *link, struct item *item)
+{
+	char length[24];
+	const struct ql_http_field field = {"content-length", length};
+	const struct ql_http_body body = {.read = read_upload, .arg = item};
+	const struct ql_http_submit submit = {
+		.method = "PUT",
+		.authority = item->url.authority,
+		.path = item->url.path,
+		.fields = &field,
+		.n_fields = 1,
+		.body = &body,
+	};
+
+	snprintf(length, sizeof(length), "%lld", (long long)link->fetch->upload_size);
+	item->sent = 0;
+	return ql_http_submit(link->http, &submit, &response_ops, item, &item->req);
+}
+
+/* ---- Connections ---- */
+
+static const char *why_not(int rc)
+{
+	return rc == -EINVAL	? "it cannot be asked for"
+	       : rc == -ENOTSUP ? "HTTP/0.9 cannot send files"
+				: strerror(-rc);
+}
 
 static void fill(struct link *link)
 {
@@ -440,15 +522,16 @@ static void fill(struct link *link)
 	while (link->running < o->parallel && (!o->requests || link->begun < o->requests) &&
 	       !link->closing && (item = TAILQ_FIRST(waiting)) != NULL) {
 		item->link = link;
-		rc = ql_http_get(link->http, item->url.authority, item->url.path, &response_ops,
-				 item, &item->req);
+		rc = link->fetch->upload >= 0
+			     ? put(link, item)
+			     : ql_http_get(link->http, item->url.authority, item->url.path,
+					   &response_ops, item, &item->req);
 		if (rc == -EAGAIN || rc == -ENOTCONN)
 			return;
 		TAILQ_REMOVE(waiting, item, next);
 		link->begun++;
 		if (rc < 0)
-			end(link->fetch, item,
-			    rc == -EINVAL ? "it cannot be asked for" : strerror(-rc));
+			end(link->fetch, item, why_not(rc));
 		else
 			link->running++;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Fetching many URLs to files, over one or more connections to each server, with as many requests
+ * Fetching many URLs to files, or sending a file to them, over one or more connections to each server, with as many requests
  * at a time as the servers allow. Set up first, before EAL; then one thread runs it. Each failure
  * is told by one line on standard error when it happens.
  */
@@ -15,6 +15,7 @@
 struct ql_fetch;
 
 struct ql_fetch_options {
+	const char *upload;	  /* a file to send to each URL by PUT; NULL to fetch them */
 	const char *out;	  /* folder, made if it is missing; NULL to throw contents away */
 	const char *sni;	  /* instead of the URLs' hosts */
 	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */
@@ -27,7 +28,7 @@ struct ql_fetch_options {
 };
 
 struct ql_fetch_stats {
-	unsigned int files, done, failed; /* done: with status 200, and written */
+	unsigned int files, done, failed; /* done: with status 200, and written; or taken */
 	uint64_t bytes;			  /* of content, so far */
 	unsigned int connections;	  /* that were made */
 	unsigned int retries;		  /* of these, that a Retry delayed */

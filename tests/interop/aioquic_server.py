@@ -7,7 +7,7 @@ import os
 
 from aioquic.asyncio import QuicConnectionProtocol, serve
 from aioquic.h3.connection import H3Connection
-from aioquic.h3.events import HeadersReceived
+from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ProtocolNegotiated, StreamDataReceived
 
@@ -27,6 +27,7 @@ class Server(QuicConnectionProtocol):
         super().__init__(*args, **kwargs)
         self.h3 = None
         self.requests = {}
+        self.uploads = {}
         self.answered = set()
 
     def quic_event_received(self, event):
@@ -36,7 +37,17 @@ class Server(QuicConnectionProtocol):
         if self.h3:
             for h3_event in self.h3.handle_event(event):
                 if isinstance(h3_event, HeadersReceived):
-                    self.answer_h3(h3_event.stream_id, dict(h3_event.headers))
+                    fields = dict(h3_event.headers)
+                    if fields.get(b":method") == b"PUT":
+                        name = os.path.basename(fields[b":path"].decode())
+                        self.uploads[h3_event.stream_id] = open(os.path.join(root, name), "wb")
+                    else:
+                        self.answer_h3(h3_event.stream_id, fields)
+                elif isinstance(h3_event, DataReceived):
+                    self.uploads[h3_event.stream_id].write(h3_event.data)
+                if h3_event.stream_ended and h3_event.stream_id in self.uploads:
+                    self.uploads.pop(h3_event.stream_id).close()
+                    self.h3.send_headers(h3_event.stream_id, [(b":status", b"201")], end_stream=True)
         elif isinstance(event, StreamDataReceived):
             self.answer_hq(event)
 

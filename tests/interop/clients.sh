@@ -59,6 +59,22 @@ moves() { # OPTION...
 	ql_server_stop
 }
 
+# A file by PUT.
+upload() { # CLIENT ADDRESS PATH
+	local base
+	base=https://$(peer_host "$2"):$QL_PORT
+	mkdir taken
+	ql_server_start --upload taken
+	case $1 in
+	ngtcp2) peer_run ngtcp2 gtlsclient --quiet --exit-on-all-streams-close --http-method=PUT \
+		--data="$WWW/$3" "$2" "$QL_PORT" "$base/$3" ;;
+	curl) peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem" \
+		--upload-file "$WWW/$3" "$base/$3" ;;
+	esac
+	cmp "$WWW/$3" "taken/$3"
+	ql_server_stop
+}
+
 # The client's first packet is answered with a Retry, and nothing else of it is kept.
 retry() { # CLIENT PROTO ADDRESS PATH...
 	ql_server_start --retry always
@@ -169,6 +185,9 @@ ql_test server-ngtcp2-resumption 30 resume
 ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
 ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2
+for client in ngtcp2 curl; do
+	ql_test server-$client-upload 90 upload $client "$QL_OUR6" big.bin
+done
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
 ql_test server-missing-file 30 missing_file

@@ -53,6 +53,21 @@ retry() { # SERVER ADDRESS PATH...
 	ql_stop "$PEER_PID" || true
 }
 
+# Files by PUT. What nginx takes goes where it is told, what aioquic does into its root.
+upload() { # SERVER PATH...
+	local server=$1 base=https://$QL_KERNEL4:$QL_PORT path PEER_OPTIONS=()
+	shift
+	mkdir taken
+	[ "$server" != nginx ] ||
+		PEER_OPTIONS=("location / { root $PWD/taken; dav_methods PUT; client_max_body_size 0; }")
+	WWW=$PWD/taken serve "$server"
+	for path; do
+		ql_client --ca "$CERT/ca.pem" --json --upload "$WWW/$path" "$base/$path"
+		cmp "$WWW/$path" "taken/$path"
+	done
+	ql_stop "$PEER_PID" || true
+}
+
 # The second connection goes on from the session of the first, which is used up by that.
 resume() { # SERVER PROTO
 	local base=https://$QL_KERNEL4:$QL_PORT
@@ -161,6 +176,8 @@ for server in nginx aioquic; do
 done
 ql_test client-ngtcp2-ecn-ipv4 60 ecn ngtcp2 "$QL_KERNEL4"
 ql_test client-ngtcp2-ecn-ipv6 60 ecn ngtcp2 "$QL_KERNEL6"
+ql_test client-nginx-upload 90 upload nginx one.bin big.bin
+ql_test client-aioquic-upload 90 upload aioquic one.bin five.bin
 ql_test client-distrusts 60 distrust nginx
 ql_test client-wrong-name 60 wrong_name nginx
 ql_test client-missing-file 60 missing_file nginx
