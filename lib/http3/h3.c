@@ -15,7 +15,6 @@
 
 #define QPACK_TABLE   4096 /* bytes of dynamic table for what we receive */
 #define QPACK_BLOCKED 100  /* streams that may wait for it */
-/* Over the limit for fields a section is still read, to answer with 431, but not without end. */
 #define HEADER_FACTOR 4
 #define VECS	      16
 
@@ -45,16 +44,17 @@ static int on_begin_headers(nghttp3_conn *h3, int64_t id, void *conn_arg, void *
 	return 0;
 }
 
-static int add_field(struct ql_http_conn *hc, struct ql_http_request *req, nghttp3_rcbuf *name,
+/* Over the limit a section is still read, to answer it, but not without end. */
+static int add_field(struct ql_http_conn *hc, struct ql_http_fields *fields, nghttp3_rcbuf *name,
 		     nghttp3_rcbuf *value)
 {
 	nghttp3_vec n = nghttp3_rcbuf_get_buf(name), v = nghttp3_rcbuf_get_buf(value);
 	size_t max = hc->limits.header_bytes;
-	int rc = ql_http_fields_add(&req->fields, max, n.base, n.len, v.base, v.len);
+	int rc = ql_http_fields_add(fields, max, n.base, n.len, v.base, v.len);
 
 	if (rc == -ENOMEM)
 		return give_up(hc, QL_H3_INTERNAL_ERROR);
-	if (req->fields.counted / HEADER_FACTOR > max)
+	if (fields->counted / HEADER_FACTOR > max)
 		return give_up(hc, QL_H3_EXCESSIVE_LOAD);
 	return 0;
 }
@@ -68,26 +68,25 @@ static int on_header(nghttp3_conn *h3, int64_t id, int32_t token, nghttp3_rcbuf 
 	(void)h3;
 	(void)token;
 	(void)flags;
-	return req ? add_field(hc, req, name, value) : 0;
+	return req ? add_field(hc, &req->fields, name, value) : 0;
 }
 
-/* Trailers are counted and not kept. */
 static int on_trailer(nghttp3_conn *h3, int64_t id, int32_t token, nghttp3_rcbuf *name,
 		      nghttp3_rcbuf *value, uint8_t flags, void *conn_arg, void *stream_arg)
 {
 	struct ql_http_conn *hc = conn_arg;
 	struct ql_http_request *req = request(hc, id, stream_arg);
+	int rc;
 
 	(void)h3;
 	(void)token;
 	(void)flags;
 	if (!req)
 		return 0;
-	req->fields.counted +=
-		nghttp3_rcbuf_get_buf(name).len + nghttp3_rcbuf_get_buf(value).len + 32;
-	if (req->fields.counted / HEADER_FACTOR > hc->limits.header_bytes)
-		return give_up(hc, QL_H3_EXCESSIVE_LOAD);
-	return 0;
+	rc = add_field(hc, &req->trailers, name, value);
+	if (rc == 0 && req->trailers.counted > hc->limits.header_bytes)
+		ql_http_request_abort(req, -EMSGSIZE, QL_H3_EXCESSIVE_LOAD);
+	return rc;
 }
 
 static void update_priority(struct ql_http_conn *hc, struct ql_http_request *req)
@@ -228,6 +227,46 @@ static void fail(struct ql_http_conn *hc, int rc)
 
 /* Sending. */
 
+/* "name: value" for nghttp3, which copies. */
+static bool set_nv(nghttp3_nv *nv, const char *name, const char *value)
+{
+	*nv = (nghttp3_nv){
+		.name = (uint8_t *)name,
+		.namelen = strlen(name),
+		.value = (uint8_t *)value,
+		.valuelen = strlen(value),
+	};
+	return nghttp3_check_header_value(nv->value, nv->valuelen) &&
+	       (name[0] == ':' || nghttp3_check_header_name(nv->name, nv->namelen));
+}
+
+static bool set_fields(nghttp3_nv *nv, const struct ql_http_field *fields, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (fields[i].name[0] == ':' || !set_nv(&nv[i], fields[i].name, fields[i].value))
+			return false;
+	}
+	return true;
+}
+
+/* Whether there is something behind the content. */
+static bool submit_trailers(struct ql_http_request *req)
+{
+	struct ql_http_field fields[QL_HTTP_MAX_FIELDS];
+	nghttp3_nv nv[QL_HTTP_MAX_FIELDS];
+	size_t n = 0;
+
+	if (req->has_body && req->body.trailers)
+		n = req->body.trailers(req->body.arg, fields, QL_HTTP_MAX_FIELDS);
+	if (n == 0)
+		return false;
+	if (n <= QL_HTTP_MAX_FIELDS && set_fields(nv, fields, n) &&
+	    nghttp3_conn_submit_trailers(req->hc->h3, req->id, nv, n) == 0)
+		return true;
+	ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
+	return false;
+}
+
 static nghttp3_ssize read_data(nghttp3_conn *h3, int64_t id, nghttp3_vec *vec, size_t n,
 			       uint32_t *flags, void *conn_arg, void *stream_arg)
 {
@@ -248,6 +287,8 @@ static nghttp3_ssize read_data(nghttp3_conn *h3, int64_t id, nghttp3_vec *vec, s
 	}
 	if (last)
 		*flags |= NGHTTP3_DATA_FLAG_EOF;
+	if (last && submit_trailers(req))
+		*flags |= NGHTTP3_DATA_FLAG_NO_END_STREAM;
 	if (!piece)
 		return 0;
 	*vec = (nghttp3_vec){(uint8_t *)piece->data, piece->len};
@@ -375,28 +416,6 @@ static bool h3_drain(struct ql_http_conn *hc)
 	return false;
 }
 
-/* "name: value" for nghttp3, which copies. */
-static bool set_nv(nghttp3_nv *nv, const char *name, const char *value)
-{
-	*nv = (nghttp3_nv){
-		.name = (uint8_t *)name,
-		.namelen = strlen(name),
-		.value = (uint8_t *)value,
-		.valuelen = strlen(value),
-	};
-	return nghttp3_check_header_value(nv->value, nv->valuelen) &&
-	       (name[0] == ':' || nghttp3_check_header_name(nv->name, nv->namelen));
-}
-
-static bool set_fields(nghttp3_nv *nv, const struct ql_http_field *fields, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (fields[i].name[0] == ':' || !set_nv(&nv[i], fields[i].name, fields[i].value))
-			return false;
-	}
-	return true;
-}
-
 static int error_of(int rc)
 {
 	if (rc == 0)
@@ -410,7 +429,9 @@ static const nghttp3_data_reader *reader(const struct ql_http_request *req)
 {
 	static const nghttp3_data_reader r = {.read_data = read_data};
 
-	return req->has_body && (req->body.read || req->body.len > 0) ? &r : NULL;
+	const struct ql_http_body *b = &req->body;
+
+	return req->has_body && (b->read || b->len > 0 || b->trailers) ? &r : NULL;
 }
 
 static int h3_respond(struct ql_http_request *req, unsigned int status,

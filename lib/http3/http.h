@@ -68,7 +68,7 @@ struct ql_http_request {
 	uint64_t peer_code;
 	int error; /* first failure, negative errno */
 
-	struct ql_http_fields fields;
+	struct ql_http_fields fields, trailers;
 	nghttp3_pri pri; /* as last told to the stream */
 
 	struct ql_http_body body;

@@ -69,6 +69,7 @@ void ql_http_request_free(struct ql_http_request *req)
 		free_piece(req, piece);
 	release_body(req);
 	ql_http_fields_clear(&req->fields);
+	ql_http_fields_clear(&req->trailers);
 	if (req->due)
 		TAILQ_REMOVE(&hc->due, req, in_todo);
 	TAILQ_REMOVE(&hc->requests, req, in_conn);
@@ -331,6 +332,17 @@ const char *ql_http_header(const struct ql_http_request *req, const char *name)
 bool ql_http_next_header(const struct ql_http_request *req, size_t *at, struct ql_http_field *field)
 {
 	return next_field(&req->fields, at, field);
+}
+
+const char *ql_http_trailer(const struct ql_http_request *req, const char *name)
+{
+	return ql_http_fields_get(&req->trailers, name);
+}
+
+bool ql_http_next_trailer(const struct ql_http_request *req, size_t *at,
+			  struct ql_http_field *field)
+{
+	return next_field(&req->trailers, at, field);
 }
 
 void ql_http_credit(struct ql_http_request *req, size_t bytes)

@@ -213,6 +213,161 @@ START_TEST(early_response)
 }
 END_TEST
 
+static size_t reads, to_read;
+
+static ssize_t read_some(void *arg, void *buf, size_t room, bool *last)
+{
+	size_t n = 1 + fake_random(20000);
+
+	(void)arg;
+	if (reads++ % 5 == 4)
+		return -EAGAIN;
+	if (n > room)
+		n = room;
+	if (n > to_read)
+		n = to_read;
+	memset(buf, 'r', n);
+	to_read -= n;
+	*last = to_read == 0;
+	return (ssize_t)n;
+}
+
+/* ---- Trailers ---- */
+
+static const struct ql_http_field *give;
+static size_t n_give;
+static unsigned int asked;
+
+static size_t give_trailers(void *arg, struct ql_http_field *fields, size_t max)
+{
+	(void)arg;
+	ck_assert_uint_le(n_give, max);
+	if (n_give > 0)
+		memcpy(fields, give, n_give * sizeof(fields[0]));
+	asked++;
+	return n_give;
+}
+
+static void check_trailers(const struct ql_http_request *req)
+{
+	struct ql_http_field f;
+	size_t at = 0;
+
+	for (size_t i = 0; i < n_give; i++) {
+		ck_assert(ql_http_next_trailer(req, &at, &f));
+		ck_assert_str_eq(f.name, give[i].name);
+		ck_assert_str_eq(f.value, give[i].value);
+	}
+	ck_assert(!ql_http_next_trailer(req, &at, &f));
+	ck_assert_ptr_null(ql_http_trailer(req, "x-none"));
+	ck_assert_ptr_null(ql_http_header(req, "digest"));
+	if (n_give > 0)
+		ck_assert_str_eq(ql_http_trailer(req, "digest"), "sha-256=:abc=:");
+}
+
+static void trailers_at_client(struct ql_http_request *req, int error)
+{
+	ck_assert_int_eq(error, 0);
+	check_trailers(req);
+	client_done(req, error);
+}
+
+/* Both ways: behind all of a body, behind a source's, behind nothing; and none after all. */
+START_TEST(trailers)
+{
+	static const struct ql_http_field two[] = {{"digest", "sha-256=:abc=:"}, {"x-more", ""}};
+	const struct ql_http_response_ops ops = {
+		.headers = client_headers, .data = client_data, .done = trailers_at_client};
+	uint8_t *bytes = pattern(100000);
+	const struct ql_http_body bodies[] = {
+		{.data = bytes, .len = 100000, .trailers = give_trailers},
+		{.read = read_some, .trailers = give_trailers, .release = on_release},
+		{.trailers = give_trailers, .release = on_release},
+		{.data = bytes, .len = 100000, .trailers = give_trailers},
+	};
+	const struct ql_http_submit s = {
+		.method = "PUT", .authority = "a", .path = "/", .body = &bodies[_i]};
+	struct seen *c = &rig.at_client[0];
+
+	give = two;
+	n_give = _i == 3 ? 0 : 2;
+	asked = 0;
+	to_read = 100000;
+	rig.wait = true;
+	fake.piece = 3000;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &ops, c, &c->req), 0);
+	for (unsigned int i = 0; i < 100; i++) {
+		fake_run(rig.client);
+		if (c->req)
+			ql_http_resume(c->req);
+	}
+	ck_assert_uint_eq(asked, 1);
+	ck_assert_uint_eq(rig.at_server[0].complete, 1);
+	ck_assert_uint_eq(rig.at_server[0].len, _i == 2 ? 0 : 100000);
+	check_trailers(rig.at_server[0].req);
+	to_read = 100000;
+	rig.body = bodies[_i];
+	rig_respond(rig.at_server[0].req);
+	ck_assert_int_eq(rig.respond, 0);
+	for (unsigned int i = 0; i < 100; i++) {
+		fake_run(rig.client);
+		if (rig.at_server[0].req)
+			ql_http_resume(rig.at_server[0].req);
+	}
+	ck_assert_uint_eq(asked, 2);
+	ck_assert_uint_eq(c->done, 1);
+	ck_assert_uint_eq(c->len, _i == 2 ? 0 : 100000);
+	ck_assert_int_eq(rig.at_server[0].error, 0);
+	free(bytes);
+}
+END_TEST
+
+/* What cannot be sent ends the request, and not the connection. */
+START_TEST(bad_trailers)
+{
+	static const struct ql_http_field bad[] = {
+		{":path", "/"}, {"Upper", "x"}, {"name", "a\nb"}, {"", "x"}};
+	const struct ql_http_body body = {
+		.data = "x", .len = 1, .trailers = give_trailers, .release = on_release};
+	const struct ql_http_submit s = {
+		.method = "PUT", .authority = "a", .path = "/", .body = &body};
+	struct seen *c = &rig.at_client[0];
+
+	give = &bad[_i];
+	n_give = 1;
+	rig.wait = true;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response_ops, c, &c->req), 0);
+	fake_run(rig.client);
+	ck_assert_int_eq(c->error, -ECANCELED);
+	ck_assert_uint_eq(rig.released, 1);
+	ck_assert(!rig.client->closed && !rig.peer->closed);
+}
+END_TEST
+
+/* More than the peer's limit for header sections. */
+START_TEST(trailers_limit)
+{
+	static char value[20000];
+	const struct ql_http_field large = {"x-large", value};
+	const struct ql_http_body body = {.data = "x", .len = 1, .trailers = give_trailers};
+	const struct ql_http_submit s = {
+		.method = "PUT", .authority = "a", .path = "/", .body = &body};
+	struct seen *c = &rig.at_client[0];
+
+	memset(value, 'v', sizeof(value) - 1);
+	give = &large;
+	n_give = 1;
+	rig.wait = true;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response_ops, c, &c->req), 0);
+	fake_run(rig.client);
+	ck_assert_int_eq(rig.at_server[0].error, -EMSGSIZE);
+	ck_assert_uint_eq(rig.at_server[0].complete, 0);
+	ck_assert_int_eq(c->error, -ECONNRESET);
+	ck_assert_uint_eq(c->code, QL_H3_EXCESSIVE_LOAD);
+	ck_assert(!rig.client->closed && !rig.peer->closed);
+}
+END_TEST
+
 /*
  * A server that wants no more of a body (RFC 9114, 4.1), from the first byte on or in the middle:
  * what it answers arrives, and what is under way is dropped.
@@ -253,25 +408,6 @@ START_TEST(refused_body)
 	free(bytes);
 }
 END_TEST
-
-static size_t reads, to_read;
-
-static ssize_t read_some(void *arg, void *buf, size_t room, bool *last)
-{
-	size_t n = 1 + fake_random(20000);
-
-	(void)arg;
-	if (reads++ % 5 == 4)
-		return -EAGAIN;
-	if (n > room)
-		n = room;
-	if (n > to_read)
-		n = to_read;
-	memset(buf, 'r', n);
-	to_read -= n;
-	*last = to_read == 0;
-	return (ssize_t)n;
-}
 
 START_TEST(body_from_a_source)
 {
@@ -539,6 +675,9 @@ int main(void)
 	tcase_add_test(t, bad_arguments);
 	tcase_add_test(t, request_body);
 	tcase_add_test(t, early_response);
+	tcase_add_loop_test(t, trailers, 0, 4);
+	tcase_add_loop_test(t, bad_trailers, 0, 4);
+	tcase_add_test(t, trailers_limit);
 	tcase_add_loop_test(t, refused_body, 0, 2);
 	tcase_add_test(t, body_from_a_source);
 	tcase_add_loop_test(t, source_that_fails, 0, 2);

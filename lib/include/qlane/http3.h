@@ -89,6 +89,13 @@ struct ql_http_body {
 	ssize_t (*read)(void *arg, void *buf, size_t room, bool *last);
 	ql_release_fn release;
 	void *arg;
+	/**
+	 * What follows the content: trailers, such as a digest of it. Asked for once, when all of
+	 * it was given: put at most @p max of them into @p fields, whose strings stay until
+	 * release().
+	 * @return their number. NULL: there are none. HTTP/0.9 knows no such thing, and does not ask.
+	 */
+	size_t (*trailers)(void *arg, struct ql_http_field *fields, size_t max);
 };
 
 /** Bounds of a connection. 0 means the default in brackets. */
@@ -120,6 +127,15 @@ QL_PUBLIC const char *ql_http_header(const struct ql_http_request *req, const ch
  */
 QL_PUBLIC bool ql_http_next_header(const struct ql_http_request *req, size_t *at,
 				   struct ql_http_field *field);
+
+/**
+ * A field behind the content, or NULL; on a server from complete() on, on a client in done(). The
+ * sender may be anybody and the field anything: it is not part of the header section.
+ */
+QL_PUBLIC const char *ql_http_trailer(const struct ql_http_request *req, const char *name);
+/** All of them, as ql_http_next_header(). */
+QL_PUBLIC bool ql_http_next_trailer(const struct ql_http_request *req, size_t *at,
+				    struct ql_http_field *field);
 
 /** Give received body bytes back to flow control: the application is done with them. */
 QL_PUBLIC void ql_http_credit(struct ql_http_request *req, size_t bytes);
