@@ -30,7 +30,7 @@ struct options {
 	uint16_t connections, parallel;
 	uint16_t requests;
 	uint32_t timeout, move_mb, update_mb;
-	bool use_preferred, early_data, insecure, discard, quiet, json;
+	bool use_preferred, digest, early_data, insecure, discard, quiet, json;
 };
 
 struct client {
@@ -65,6 +65,8 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, out)},
 	{"upload", "FILE", "send this file to each URL by PUT, instead of fetching",
 	 ql_option_string, offsetof(struct options, upload)},
+	{"digest", NULL, "with --upload: the digest of the file behind it (RFC 9530)",
+	 ql_option_flag, offsetof(struct options, digest)},
 	{"discard", NULL, "throw the contents away", ql_option_flag,
 	 offsetof(struct options, discard)},
 	{"urls", "FILE", "read more URLs from a file, one a line", ql_option_string,
@@ -173,6 +175,7 @@ static bool make_fetch(struct client *c, char **urls, int n)
 	const struct options *o = &c->o;
 	const struct ql_fetch_options options = {
 		.upload = o->upload,
+		.digest = o->digest,
 		.out = o->discard || o->upload ? NULL
 		       : o->out		       ? o->out
 					       : ".",

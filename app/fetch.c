@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include "digest.h"
 #include "outfile.h"
 #include "url.h"
 
@@ -29,7 +30,9 @@ struct item {
 	struct ql_http_request *req; /* while it runs */
 	bool open;		     /* the file is */
 	off_t sent;		     /* bytes of the upload that HTTP has */
-	bool again;		     /* it was asked for too early once */
+	struct ql_digest *digest;    /* of them; NULL */
+	char trailer[QL_DIGEST];
+	bool again; /* it was asked for too early once */
 	unsigned int status;
 	char why[TEXT]; /* of a failure of our own making */
 	TAILQ_ENTRY(item) next;
@@ -479,28 +482,60 @@ static ssize_t read_upload(void *arg, void *buf, size_t room, bool *last)
 		return -EIO;
 	}
 	item->sent += n;
+	if (item->digest)
+		ql_digest_add(item->digest, buf, (size_t)n);
 	*last = item->sent == f->upload_size;
 	count_bytes(item->link, (size_t)n);
 	return n;
 }
 
+static size_t give_digest(void *arg, struct ql_http_field *fields, size_t max)
+{
+	struct item *item = arg;
+
+	(void)max;
+	ql_digest_value(item->digest, item->trailer);
+	fields[0] = (struct ql_http_field){"content-digest", item->trailer};
+	return 1;
+}
+
+static void end_upload(void *arg)
+{
+	struct item *item = arg;
+
+	ql_digest_free(item->digest);
+	item->digest = NULL;
+}
+
 static int put(struct link *link, struct item *item)
 {
+	const bool digest = link->fetch->o.digest;
 	char length[24];
-	const struct ql_http_field field = {"content-length", length};
-	const struct ql_http_body body = {.read = read_upload, .arg = item};
+	const struct ql_http_field fields[] = {{"content-length", length},
+					       {"trailer", "content-digest"}};
+	const struct ql_http_body body = {.read = read_upload,
+					  .release = end_upload,
+					  .arg = item,
+					  .trailers = digest ? give_digest : NULL};
 	const struct ql_http_submit submit = {
 		.method = "PUT",
 		.authority = item->url.authority,
 		.path = item->url.path,
-		.fields = &field,
-		.n_fields = 1,
+		.fields = fields,
+		.n_fields = digest ? 2 : 1,
 		.body = &body,
 	};
+	int rc;
 
 	snprintf(length, sizeof(length), "%lld", (long long)link->fetch->upload_size);
 	item->sent = 0;
-	return ql_http_submit(link->http, &submit, &response_ops, item, &item->req);
+	item->digest = digest ? ql_digest_new() : NULL;
+	if (digest && !item->digest)
+		return -ENOMEM;
+	rc = ql_http_submit(link->http, &submit, &response_ops, item, &item->req);
+	if (rc < 0)
+		end_upload(item);
+	return rc;
 }
 
 /* ---- Connections ---- */

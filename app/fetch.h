@@ -16,6 +16,7 @@ struct ql_fetch;
 
 struct ql_fetch_options {
 	const char *upload;	  /* a file to send to each URL by PUT; NULL to fetch them */
+	bool digest;		  /* and what its digest is, behind it */
 	const char *out;	  /* folder, made if it is missing; NULL to throw contents away */
 	const char *sni;	  /* instead of the URLs' hosts */
 	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "digest.h"
 #include "files.h"
 #include "select.h"
 #include "upload.h"
@@ -16,6 +17,7 @@ struct exchange {
 	struct ql_file_use use; /* first */
 	struct ql_http_request *req;
 	struct ql_upload *upload; /* NULL: a file is sent */
+	struct ql_digest *digest; /* of the upload, if its sender wants it compared; NULL */
 };
 
 struct ql_www {
@@ -115,7 +117,7 @@ static const char *phrase(int status)
 	case 301:
 		return "301 It is a directory\n";
 	case 400:
-		return "400 Bad path\n";
+		return "400 Bad path, length or digest\n";
 	case 403:
 		return "403 Not for you\n";
 	case 404:
@@ -275,6 +277,33 @@ static int64_t content_length(const struct ql_http_request *req)
 	return *end ? -1 : n;
 }
 
+/* The sender names a digest, or will do so behind the content. */
+static bool wants_digest(const struct ql_http_request *req)
+{
+	const char *trailer = ql_http_header(req, "trailer");
+
+	return ql_http_header(req, "content-digest") ||
+	       (trailer && strcasestr(trailer, "content-digest"));
+}
+
+/* It is the one that was named, before or behind the content. */
+static bool digest_holds(const struct ql_http_request *req, struct ql_digest *digest)
+{
+	char value[QL_DIGEST];
+
+	if (!digest)
+		return true;
+	ql_digest_value(digest, value);
+	return ql_digest_agrees(ql_http_header(req, "content-digest"), value) &&
+	       ql_digest_agrees(ql_http_trailer(req, "content-digest"), value);
+}
+
+static void end_exchange(struct exchange *x)
+{
+	ql_digest_free(x->digest);
+	free(x);
+}
+
 /* The client need not send what is left of it. */
 static void refuse_body(struct ql_www *www, struct ql_http_request *req, unsigned int status)
 {
@@ -287,10 +316,13 @@ static void receive(struct ql_www *www, struct ql_http_request *req, const char 
 	struct exchange *x = calloc(1, sizeof(*x));
 	unsigned int status = 500;
 
-	if (x)
+	if (x && wants_digest(req))
+		x->digest = ql_digest_new();
+	if (x && (x->digest || !wants_digest(req)))
 		status = ql_upload_begin(www->uploads, name, content_length(req), &x->upload);
 	if (status) {
-		free(x);
+		if (x)
+			end_exchange(x);
 		refuse_body(www, req, status);
 		return;
 	}
@@ -301,14 +333,17 @@ static void receive(struct ql_www *www, struct ql_http_request *req, const char 
 static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len, void *arg)
 {
 	struct exchange *x = ql_http_user(req);
-	unsigned int status = x && x->upload ? ql_upload_data(x->upload, data, len) : 0;
+	unsigned int status = 0;
 
+	if (x && x->upload)
+		status = ql_upload_data(x->upload, data, len);
+	if (x && x->digest)
+		ql_digest_add(x->digest, data, len);
 	ql_http_credit(req, len);
 	if (status) {
 		ql_upload_abort(x->upload);
-		x->upload = NULL;
 		ql_http_set_user(req, NULL);
-		free(x);
+		end_exchange(x);
 		refuse_body(arg, req, status);
 	}
 }
@@ -318,13 +353,16 @@ static void on_complete(struct ql_http_request *req, void *arg)
 	struct exchange *x = ql_http_user(req);
 	struct ql_www *www = arg;
 	const struct ql_http_field fields[] = {{"date", date()}, {"content-length", "0"}};
-	unsigned int status;
+	unsigned int status = 400;
 
 	if (!x || !x->upload)
 		return;
-	status = ql_upload_commit(x->upload);
+	if (digest_holds(req, x->digest))
+		status = ql_upload_commit(x->upload);
+	else
+		ql_upload_abort(x->upload);
 	ql_http_set_user(req, NULL);
-	free(x);
+	end_exchange(x);
 	if (status >= 300) {
 		refuse(www, req, (int)status, NULL, false);
 		return;
@@ -388,7 +426,7 @@ static void on_done(struct ql_http_request *req, int error, void *arg)
 		ql_upload_abort(x->upload);
 	else
 		ql_file_end_use(&x->use);
-	free(x);
+	end_exchange(x);
 }
 
 const struct ql_http_server_ops ql_www_ops = {

@@ -121,7 +121,7 @@ types() {
 
 # PUT: byte for byte, new or in place of another; refused where it has to be, and early.
 upload() {
-	local i pids=()
+	local i pids=() digest
 	mkdir taken
 	ql_server_start
 	request 405 a.bin --upload-file "$WWW/five.bin"
@@ -150,6 +150,12 @@ upload() {
 	[ ! -e taken/large ] || ql_fail "a file that is too large was taken"
 	request 405 a.bin --request DELETE
 	[ "$(field allow)" = "GET, HEAD, PUT" ] || ql_fail "allow: $(field allow)"
+	# with a digest that is right, and one that is not (RFC 9530)
+	digest=sha-256=:$(openssl dgst -sha256 -binary "$WWW/five.bin" | base64):
+	request 204 a.bin --upload-file "$WWW/five.bin" --header "Content-Digest: $digest"
+	cmp taken/a.bin "$WWW/five.bin"
+	request 400 a.bin --upload-file "$WWW/one.bin" --header "Content-Digest: $digest"
+	cmp taken/a.bin "$WWW/five.bin"
 	# 8 at once to one name: one of them, whole
 	for i in 1 2 3 4 5 6 7 8; do
 		peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem" \
@@ -161,6 +167,29 @@ upload() {
 	ql_server_stop
 	[ -z "$(find taken -name '.*.part')" ] || ql_fail "left behind: $(find taken -name '.*.part')"
 	[ "$(find taken -type f | wc -l)" = 5 ] || ql_fail "$(find taken -type f)"
+}
+
+# Our own client's, with a digest behind the content (a trailer), and without; through the kernel,
+# from a TAP of its own. What the server does not want it says.
+ours() {
+	local QL_EAL url=https://$QL_OUR4:$QL_PORT client
+	mkdir taken
+	sysctl -qw net.ipv4.ip_forward=1
+	ql_eal 1
+	client=("$QL_CLIENT" "${QL_EAL[@]}" "--vdev=net_tap1,iface=qlane1" -- --ip 10.9.1.2/24
+		--tap-ip 10.9.1.1/24 --gateway 10.9.1.1 --ca "$CERT/ca.pem" --quiet)
+	ql_server_start --gateway "$QL_KERNEL4" --upload taken --upload-max 50M
+	"${client[@]}" --upload "$WWW/five.bin" --digest "$url/a" "$url/folder/b"
+	cmp taken/a "$WWW/five.bin"
+	cmp taken/folder/b "$WWW/five.bin"
+	"${client[@]}" --upload "$WWW/one.bin" "$url/a"
+	cmp taken/a "$WWW/one.bin"
+	! "${client[@]}" --upload "$WWW/big.bin" --digest "$url/a" 2>refused || ql_fail "too large, and taken"
+	grep 'status 413' refused || ql_fail "$(cat refused)"
+	cmp taken/a "$WWW/one.bin"
+	! "${client[@]}" --upload none "$url/a" 2>refused || ql_fail "exit code 0 without a file"
+	grep -- '--upload none: No such file' refused || ql_fail "$(cat refused)"
+	ql_server_stop
 }
 
 # At SIGTERM what runs is finished, and nothing is begun; with --drain 0 it is not finished.
@@ -186,7 +215,7 @@ drain() {
 	! wait "$pid" || ql_fail "20 s of download in no time"
 }
 
-ql_before ql_need_programs "$QL_SERVER"
+ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT"
 ql_before peer_install curl
 ql_isolate "$@"
 ql_begin e2e
@@ -196,5 +225,6 @@ ql_test http-ranges 60 ranges
 ql_test http-conditions 60 conditions
 ql_test http-types 60 types
 ql_test http-upload 90 upload
+ql_test http-upload-ours 60 ours
 ql_test http-drain 90 drain
 ql_end
