@@ -513,7 +513,10 @@ static void read_uni(struct ql_http_conn *hc, struct ql_stream *stream, struct q
 	if (n >= 0 && rc >= 0 && fin)
 		rc = nghttp3_conn_read_stream(hc->h3, ql_stream_id(stream), NULL, 0, true);
 	if (n < 0) {
-		ql_http_fail(hc, n == -EMSGSIZE ? QL_H3_EXCESSIVE_LOAD : QL_H3_FRAME_ERROR,
+		ql_http_fail(hc,
+			     n == -EMSGSIZE ? QL_H3_EXCESSIVE_LOAD
+			     : n == -EEXIST ? QL_H3_SETTINGS_ERROR
+					    : QL_H3_FRAME_ERROR,
 			     "control stream");
 		return;
 	}

@@ -37,7 +37,20 @@ static void set(struct ql_http_settings *s, uint64_t id, uint64_t value)
 	}
 }
 
-void ql_http_settings_read(struct ql_http_settings_reader *r, const uint8_t *data, size_t len)
+/* False when it was there already; of many identifiers the first ones are remembered. */
+static bool note(struct ql_http_settings_reader *r, uint64_t id)
+{
+	for (unsigned int i = 0; i < r->n_seen; i++) {
+		if (r->seen[i] == id)
+			return false;
+	}
+	if (r->n_seen < QL_HTTP_SETTINGS_SEEN)
+		r->seen[r->n_seen++] = id;
+	r->id = id;
+	return true;
+}
+
+bool ql_http_settings_read(struct ql_http_settings_reader *r, const uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		const uint8_t *p = r->kept;
@@ -49,10 +62,11 @@ void ql_http_settings_read(struct ql_http_settings_reader *r, const uint8_t *dat
 		r->have = 0;
 		if (r->in_value)
 			set(&r->values, r->id, v);
-		else
-			r->id = v;
+		else if (!note(r, v))
+			return false;
 		r->in_value = !r->in_value;
 	}
+	return true;
 }
 
 uint64_t ql_http_settings_check(const struct ql_http_settings *old,

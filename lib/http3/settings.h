@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #define QL_HTTP_SETTINGS_TAIL (3 * 8 + 4) /* bytes behind a session */
+#define QL_HTTP_SETTINGS_SEEN 16	  /* identifiers that are looked for twice */
 
 struct ql_http_settings {
 	uint64_t max_field_section_size; /* UINT64_MAX: no limit */
@@ -30,6 +31,8 @@ struct ql_http_settings {
 struct ql_http_settings_reader {
 	struct ql_http_settings values;
 	uint64_t id;
+	uint64_t seen[QL_HTTP_SETTINGS_SEEN];
+	uint8_t n_seen;
 	bool in_value; /* id is there */
 	uint8_t have;
 	uint8_t kept[8]; /* of a varint that is not complete */
@@ -37,8 +40,8 @@ struct ql_http_settings_reader {
 
 /* At the start of a frame: values are the defaults. */
 void ql_http_settings_begin(struct ql_http_settings_reader *r);
-/* The next bytes of its payload. */
-void ql_http_settings_read(struct ql_http_settings_reader *r, const uint8_t *data, size_t len);
+/* The next bytes of its payload. False: an identifier is there twice (RFC 9114, 7.2.4). */
+bool ql_http_settings_read(struct ql_http_settings_reader *r, const uint8_t *data, size_t len);
 
 /*
  * Whether a server that took early data on the old values may have the new ones: 0, or the HTTP/3

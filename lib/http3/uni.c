@@ -149,8 +149,8 @@ ssize_t ql_http_uni_next(struct ql_http_uni *uni, const uint8_t **data, size_t *
 	case QL_HTTP_UNI_PAYLOAD:
 		if (n > uni->left)
 			n = (size_t)uni->left;
-		if (uni->in_settings)
-			ql_http_settings_read(&uni->settings, *data, n);
+		if (uni->in_settings && !ql_http_settings_read(&uni->settings, *data, n))
+			return -EEXIST;
 		uni->left -= n;
 		if (uni->left == 0)
 			end_frame(uni);

@@ -40,8 +40,8 @@ struct ql_http_uni {
 /*
  * Take bytes from [*data, *data + *len), and say by out what goes on to nghttp3, in one call. To be
  * called until it gives nothing. out is valid until the next call.
- * @return bytes in out, 0 when the rest is kept; -EMSGSIZE for a PRIORITY_UPDATE that is too large,
- * -EBADMSG for a malformed frame
+ * @return bytes in out, 0 when the rest is kept; -EEXIST for a setting that is there twice;
+ * -EMSGSIZE for a PRIORITY_UPDATE that is too large; -EBADMSG for a malformed frame
  */
 ssize_t ql_http_uni_next(struct ql_http_uni *uni, const uint8_t **data, size_t *len,
 			 const uint8_t **out);

@@ -51,6 +51,8 @@ static const struct {
 	 QL_H3_FRAME_UNEXPECTED},
 	{"a second SETTINGS frame [HTTP/3 7.2.4]", CONTROL_STREAM, B("\x04\x00"), false,
 	 QL_H3_FRAME_UNEXPECTED},
+	{"duplicate setting identifiers [HTTP/3 7.2.4]", NEW_CONTROL_STREAM,
+	 B("\x00\x04\x04\x06\x01\x06\x01"), false, QL_H3_SETTINGS_ERROR},
 	{"HTTP/2's ENABLE_PUSH [HTTP/3 7.2.4.1]", NEW_CONTROL_STREAM, B("\x00\x04\x02\x02\x00"),
 	 false, QL_H3_SETTINGS_ERROR},
 	{"HTTP/2's MAX_CONCURRENT_STREAMS [HTTP/3 7.2.4.1]", NEW_CONTROL_STREAM,

@@ -39,15 +39,39 @@ START_TEST(reading)
 			size_t n = sizeof(frame) - 1 - at < piece ? sizeof(frame) - 1 - at : piece;
 			uint8_t *copy = memcpy(malloc(n), frame + at, n);
 
-			ql_http_settings_read(&r, copy, n);
+			ck_assert(ql_http_settings_read(&r, copy, n));
 			free(copy);
 		}
 		expect(&r.values, 65536, 4096, 100);
 	}
 	ql_http_settings_begin(&r);
 	expect(&r.values, UINT64_MAX, 0, 0);
-	ql_http_settings_read(&r, NULL, 0);
+	ck_assert(ql_http_settings_read(&r, NULL, 0));
 	expect(&r.values, UINT64_MAX, 0, 0);
+}
+END_TEST
+
+/* Twice the same identifier, known or not, however it is written; many others between them. */
+START_TEST(twice)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		bool good;
+	} cases[] = {
+		{"\x06\x01\x06\x01", 4, false},
+		{"\x01\x00\x06\x01\x40\x01\x00", 7, false},
+		{"\x21\x00\x21", 3, false},
+		{"\x01\x06\x06\x01\x07\x07", 6, true},
+		{"\x02\0\x03\0\x04\0\x05\0\x08\0\x09\0\x0a\0\x0b\0\x0c\0\x02", 19, false},
+	};
+	struct ql_http_settings_reader r;
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ql_http_settings_begin(&r);
+		ck_assert(ql_http_settings_read(&r, (const uint8_t *)cases[i].bytes,
+						cases[i].len) == cases[i].good);
+	}
 }
 END_TEST
 
@@ -112,6 +136,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(t, reading);
+	tcase_add_test(t, twice);
 	tcase_add_test(t, checking);
 	tcase_add_test(t, keeping);
 	suite_add_tcase(s, t);
