@@ -10,8 +10,6 @@ void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_
 		 const struct ql_cc_ops *cc, uint64_t now, uint32_t mtu, uint64_t initial_rtt,
 		 bool is_server)
 {
-	struct ql_path_rec *path = &r->path;
-
 	memset(r, 0, sizeof(*r));
 	r->ops = ops;
 	r->arg = arg;
@@ -25,12 +23,8 @@ void ql_rec_init(struct ql_recovery *r, struct ql_mem *mem, const struct ql_rec_
 		r->space[i].loss_time = QL_NEVER;
 	}
 	r->mtu_probe_deadline = QL_NEVER;
-	path->mtu = mtu;
-	ql_pmtu_init(&path->pmtu, (uint16_t)mtu, (uint16_t)mtu, true, now);
-	ql_rtt_init(&path->rtt, initial_rtt);
-	ql_cc_init(&path->cc, cc, mtu, now);
-	ql_pacer_init(&path->pacer, mtu, QL_REC_PACER_SLACK, now);
-	ql_ecn_init(&path->ecn, true);
+	ql_pmtu_init(&r->path.pmtu, (uint16_t)mtu, (uint16_t)mtu, true, now);
+	ql_path_rec_init(&r->path, cc, initial_rtt, true, now);
 }
 
 void ql_rec_no_ecn(struct ql_recovery *r)
@@ -277,14 +271,14 @@ static bool is_persistent(struct ql_recovery *r, struct ql_rec_space *sp,
 }
 
 static bool is_lost(const struct ql_rec_space *sp, uint64_t pn, const struct ql_sent_pkt *pkt,
-		    uint64_t delay, uint64_t now)
+		    unsigned int threshold, uint64_t delay, uint64_t now)
 {
 	uint64_t ahead = sp->largest_acked - pn;
 
 	/* A number that we left out ourselves is no sign of reordering. */
 	if (pn < sp->sent.last_skip && sp->sent.last_skip < sp->largest_acked)
 		ahead--;
-	return ahead >= QL_REC_PACKET_THRESHOLD || now - pkt->time >= delay;
+	return ahead >= threshold || now - pkt->time >= delay;
 }
 
 /* Count a lost packet, also to know when none of them turns out to be lost. */
@@ -298,6 +292,11 @@ static void note_lost(struct ql_path_rec *path, uint64_t pn, const struct ql_sen
 		path->episode_sent = pkt->time;
 		path->episode_lost = 0;
 		path->episode_marked = false;
+		if (++path->calm >= QL_REC_REORDER_PERSIST) {
+			path->packet_threshold = QL_REC_PACKET_THRESHOLD;
+			path->time_eighths = 1;
+			path->calm = 0;
+		}
 	}
 	path->episode_lost += pkt->size;
 	path->lost += pkt->size;
@@ -324,7 +323,9 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 {
 	struct ql_rec_space *sp = &r->space[space];
 	struct ql_path_rec *path = &r->path;
-	uint64_t delay = ql_rtt_loss_delay(&path->rtt), end = path->cc.recovery_end, pn;
+	uint64_t delay = ql_rtt_loss_delay(&path->rtt, path->time_eighths);
+	unsigned int threshold = path->packet_threshold;
+	uint64_t end = path->cc.recovery_end, pn;
 	struct ql_cc_loss loss = {.now = now, .rtt = &path->rtt};
 	bool any = false;
 
@@ -334,7 +335,7 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 	while ((pn = next_open(sp)) < sp->sent.next && pn < sp->largest_acked) {
 		struct ql_sent_pkt *pkt = ql_sent_at(&sp->sent, pn);
 
-		if (!is_lost(sp, pn, pkt, delay, now)) {
+		if (!is_lost(sp, pn, pkt, threshold, delay, now)) {
 			sp->loss_time = pkt->time + delay;
 			break;
 		}
@@ -407,9 +408,10 @@ static void give_up_mtu_probe(struct ql_recovery *r, uint64_t now)
 
 /* What one ACK frame newly acknowledges. */
 struct newly {
-	uint64_t packets; /* that were not lost */
-	uint64_t bytes;	  /* of them, in flight */
-	uint64_t growth;  /* of those, sent after recovery began */
+	uint64_t now, prior_largest; /* acknowledged before it */
+	uint64_t packets;	     /* that were not lost */
+	uint64_t bytes;		     /* of them, in flight */
+	uint64_t growth;	     /* of those, sent after recovery began */
 	uint32_t eliciting;
 	uint32_t marked;	   /* sent with an ECT codepoint, */
 	bool marked_elsewhere;	   /* some of them on another path */
@@ -421,6 +423,29 @@ struct newly {
 	uint64_t newest_pn;
 	const struct ql_sent_pkt *newest; /* highest in flight */
 };
+
+/*
+ * A packet of the path in use was taken for lost, and is here: be so patient with others that it
+ * would not have been (6.1).
+ */
+static void learn_reordering(struct ql_path_rec *path, uint64_t pn, const struct ql_sent_pkt *pkt,
+			     const struct newly *n)
+{
+	uint64_t ahead = n->prior_largest - pn + 1;
+	uint64_t eighths = 8 * (n->now - pkt->time) / ql_rtt_loss_delay(&path->rtt, 0);
+
+	path->calm = 0;
+	if (ahead > QL_REC_PACKET_THRESHOLD_MAX)
+		ahead = QL_REC_PACKET_THRESHOLD_MAX;
+	if (ahead > path->packet_threshold)
+		path->packet_threshold = (uint16_t)ahead;
+	/* Beyond the first eight; one more makes up for the rounding. */
+	eighths = eighths < 8 ? 1 : eighths - 7;
+	if (eighths > QL_REC_TIME_EIGHTHS_MAX)
+		eighths = QL_REC_TIME_EIGHTHS_MAX;
+	if (eighths > path->time_eighths)
+		path->time_eighths = (uint8_t)eighths;
+}
 
 static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 		       struct ql_sent_pkt *pkt, uint64_t skip, struct newly *n)
@@ -445,8 +470,11 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 		n->late++;
 		if (pkt->path == r->path.id) {
 			n->late_bytes += pkt->size;
-			if (pkt->time >= r->path.episode_sent && !(flags & QL_SENT_MTU_PROBE))
-				n->undone += pkt->size;
+			if (!(flags & QL_SENT_MTU_PROBE)) {
+				learn_reordering(&r->path, pn, pkt, n);
+				if (pkt->time >= r->path.episode_sent)
+					n->undone += pkt->size;
+			}
 		}
 	} else {
 		n->packets++;
@@ -584,7 +612,7 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	struct ql_rec_space *sp = &r->space[space];
 	struct ql_path_rec *path = &r->path;
 	struct ql_sent *s = &sp->sent;
-	struct newly n = {0};
+	struct newly n = {.now = now, .prior_largest = sp->largest_acked};
 	struct ql_ack_iter it;
 	struct ql_ack_range range;
 	uint64_t low, prior = path->in_flight, keep;

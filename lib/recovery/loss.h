@@ -37,6 +37,15 @@
 #define QL_REC_PACER_SLACK	UINT64_C(50000) /* ns: how late a turn of the loop may be */
 
 /*
+ * What the packet threshold, and the eighths of an RTT beyond one of the time threshold, are raised
+ * to at most when packets that were taken for lost arrive later; and the recovery periods without
+ * such a packet after which both are what they were, as RFC 8985, 6.2 has it.
+ */
+#define QL_REC_PACKET_THRESHOLD_MAX 256
+#define QL_REC_TIME_EIGHTHS_MAX	    8
+#define QL_REC_REORDER_PERSIST	    16
+
+/*
  * What becomes of a frame. The callbacks must not call back into the ql_recovery, except to read.
  * Both may come for the same frame: acked() after lost() when the packet was only late, and
  * acked() or lost() after lost() when a probe had its frames sent again.
@@ -84,6 +93,10 @@ struct ql_path_rec {
 	/* The latest recovery period: when the first packet lost in it was sent, and the bytes lost
 	 * in it that have not been acknowledged since. */
 	uint64_t episode_sent, episode_lost;
+	/* Reordering that was seen (6.1): see QL_REC_PACKET_THRESHOLD_MAX. */
+	uint16_t packet_threshold;
+	uint8_t time_eighths;
+	uint8_t calm;	     /* recovery periods since */
 	bool episode_marked; /* Congestion Experienced was reported in it: it is not spurious */
 	struct ql_ecn_path ecn;
 	struct ql_pmtu pmtu;
@@ -220,6 +233,10 @@ enum ql_rec_mtu {
 enum ql_rec_mtu ql_rec_mtu_due(struct ql_recovery *r, uint64_t now, uint16_t *size);
 
 /* ---- Paths (RFC 9000, 9.4) ---- */
+
+/* What a path starts with: everything but its id, and pmtu, which is there already. */
+void ql_path_rec_init(struct ql_path_rec *path, const struct ql_cc_ops *cc, uint64_t initial_rtt,
+		      bool ecn, uint64_t now);
 
 /*
  * Packets go another way from now on. Those under way say nothing about the new path, but their

@@ -35,6 +35,18 @@ static struct ql_path_rec *find(const struct ql_recovery *r, uint8_t id)
 	return NULL;
 }
 
+void ql_path_rec_init(struct ql_path_rec *path, const struct ql_cc_ops *cc, uint64_t initial_rtt,
+		      bool ecn, uint64_t now)
+{
+	path->mtu = path->pmtu.size;
+	path->packet_threshold = QL_REC_PACKET_THRESHOLD;
+	path->time_eighths = 1;
+	ql_rtt_init(&path->rtt, initial_rtt);
+	ql_cc_init(&path->cc, cc, path->mtu, now);
+	ql_pacer_init(&path->pacer, path->mtu, QL_REC_PACER_SLACK, now);
+	ql_ecn_init(&path->ecn, ecn);
+}
+
 void ql_rec_use_path(struct ql_recovery *r, uint8_t id, uint64_t initial_rtt, uint64_t now)
 {
 	const struct ql_cc_ops *cc = r->path.cc.ops;
@@ -48,11 +60,7 @@ void ql_rec_use_path(struct ql_recovery *r, uint8_t id, uint64_t initial_rtt, ui
 	} else {
 		ql_pmtu_init(&next.pmtu, pmtu->fixed ? pmtu->size : QL_PMTU_BASE, pmtu->max,
 			     pmtu->fixed, now);
-		next.mtu = next.pmtu.size;
-		ql_rtt_init(&next.rtt, initial_rtt);
-		ql_cc_init(&next.cc, cc, next.mtu, now);
-		ql_pacer_init(&next.pacer, next.mtu, QL_REC_PACER_SLACK, now);
-		ql_ecn_init(&next.ecn, !r->no_ecn);
+		ql_path_rec_init(&next, cc, initial_rtt, !r->no_ecn, now);
 	}
 	park(r);
 	r->path = next;

@@ -46,12 +46,12 @@ static inline uint64_t ql_rtt_pto(const struct ql_rtt *rtt, uint64_t max_ack_del
 	       max_ack_delay;
 }
 
-/* Time threshold of loss detection (6.1.2): 9/8 of the RTT. */
-static inline uint64_t ql_rtt_loss_delay(const struct ql_rtt *rtt)
+/* Time threshold of loss detection (6.1.2): the RTT and so many eighths of it, usually one. */
+static inline uint64_t ql_rtt_loss_delay(const struct ql_rtt *rtt, unsigned int eighths)
 {
 	uint64_t t = rtt->latest > rtt->smoothed ? rtt->latest : rtt->smoothed;
 
-	t += t / 8;
+	t += t * eighths / 8;
 	return t > QL_RTT_GRANULARITY ? t : QL_RTT_GRANULARITY;
 }
 

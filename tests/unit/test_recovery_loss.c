@@ -301,6 +301,82 @@ START_TEST(test_spurious)
 }
 END_TEST
 
+/* ---- Reordering that is learned (6.1) ---- */
+
+/* Where packets are seen to come late, the next ones are not taken for lost so soon. */
+START_TEST(test_learned_packets)
+{
+	sample(50 * MS);
+	send_n(APP, 10); /* 1 to 10 */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 6, 6), 0); /* 1 to 3 */
+	ck_assert_uint_eq(rec.stats.lost, 3);
+	ck_assert_int_eq(ack(APP, 1, 10), 0);
+	ck_assert_uint_eq(rec.stats.spurious, 3);
+	ck_assert_uint_eq(rec.path.packet_threshold, 6); /* when 6 was here, 1 was not */
+	ck_assert_uint_eq(rec.path.time_eighths, 1);
+	send_n(APP, 12); /* 11 to 22 */
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 16, 16), 0);
+	ck_assert_uint_eq(rec.stats.lost, 3);
+	ck_assert_int_eq(ack(APP, 17, 17), 0);
+	ck_assert_uint_eq(rec.stats.lost, 4);
+	/* Not without a bound: the time threshold is there for the rest. */
+	ck_assert_int_eq(ack(APP, 12, 22), 0);
+	send_n(APP, 400);
+	ck_assert_int_eq(ack(APP, 422, 422), 0);
+	ck_assert_int_eq(ack(APP, 11, 422), 0);
+	ck_assert_uint_eq(rec.path.packet_threshold, QL_REC_PACKET_THRESHOLD_MAX);
+}
+END_TEST
+
+START_TEST(test_learned_time)
+{
+	unsigned int space;
+	uint64_t sent;
+
+	sample(100 * MS);
+	for (unsigned int i = 0; i < 2; i++) {
+		sent = now;
+		send_n(APP, 2);
+		now += 100 * MS;
+		ck_assert_int_eq(ack(APP, 2 + 2 * i, 2 + 2 * i), 0);
+		ck_assert_uint_eq(ql_rec_deadline(&rec),
+				  sent + (i == 0 ? 112 * MS + MS / 2 : 150 * MS));
+		now = ql_rec_deadline(&rec);
+		ck_assert_uint_eq(ql_rec_on_timeout(&rec, now, &space), 0);
+		ck_assert_uint_eq(rec.stats.lost, i + 1);
+		now = sent + (i == 0 ? 140 : 1000) * MS;
+		ck_assert_int_eq(ack(APP, 1, 2 + 2 * i), 0);
+		ck_assert_uint_eq(rec.path.time_eighths, i == 0 ? 4 : QL_REC_TIME_EIGHTHS_MAX);
+	}
+}
+END_TEST
+
+/* Losses that are none but losses, for long enough: all is as at first. */
+START_TEST(test_unlearned)
+{
+	uint64_t pn;
+
+	sample(50 * MS);
+	send_n(APP, 10);
+	now += 50 * MS;
+	ck_assert_int_eq(ack(APP, 6, 6), 0);
+	ck_assert_int_eq(ack(APP, 1, 10), 0);
+	for (unsigned int i = 0; i < QL_REC_REORDER_PERSIST; i++) {
+		ck_assert_uint_eq(rec.path.packet_threshold, 6);
+		now += MS;
+		pn = ql_rec_next_pn(&rec, APP);
+		send_n(APP, 11);
+		now += 50 * MS;
+		ck_assert_int_eq(ack(APP, pn + 1, pn + 10), 0);
+	}
+	ck_assert_uint_eq(rec.path.packet_threshold, QL_REC_PACKET_THRESHOLD);
+	ck_assert_uint_eq(rec.path.time_eighths, 1);
+	ck_assert_uint_eq(rec.stats.lost, 3 + QL_REC_REORDER_PERSIST);
+}
+END_TEST
+
 /* A lost packet's record goes after 3 PTO, or when nothing is under way any more. */
 START_TEST(test_lost_record)
 {
@@ -611,6 +687,7 @@ END_TEST
 RUN("recovery/loss", open_rec, close_rec, test_acked, test_never_sent, test_skipped,
     test_skipped_earlier, test_wide_range, test_rtt, test_rtt_eliciting, test_rtt_delay,
     test_ack_delay_field, test_packet_threshold, test_packet_threshold_skip, test_time_threshold,
-    test_time_threshold_granularity, test_time_threshold_spaces, test_spurious, test_lost_record,
-    test_pto, test_pto_backoff_ends, test_pto_spaces, test_blocked, test_client_deadlock,
+    test_time_threshold_granularity, test_time_threshold_spaces, test_spurious,
+    test_learned_packets, test_learned_time, test_unlearned, test_lost_record, test_pto,
+    test_pto_backoff_ends, test_pto_spaces, test_blocked, test_client_deadlock,
     test_client_confirmed, test_probe_frames, test_discard, test_requeue, test_ack_only)

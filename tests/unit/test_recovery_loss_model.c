@@ -44,7 +44,7 @@ static const struct ql_rec_ops model_ops = {.acked = model_acked, .lost = model_
 
 static bool model_detect(unsigned int s)
 {
-	uint64_t delay = ql_rtt_loss_delay(&rtt);
+	uint64_t delay = ql_rtt_loss_delay(&rtt, rec.path.time_eighths);
 	bool any = false;
 
 	loss_time[s] = QL_NEVER;
@@ -61,7 +61,7 @@ static bool model_detect(unsigned int s)
 				last_skip = q;
 		if (last_skip != QL_PN_NONE && pn < last_skip && last_skip < largest[s])
 			over--;
-		if (p->time + delay <= now || over >= 3) {
+		if (p->time + delay <= now || over >= rec.path.packet_threshold) {
 			p->lost = any = true;
 		} else if (p->time + delay < loss_time[s]) {
 			loss_time[s] = p->time + delay;
@@ -211,6 +211,7 @@ static void do_ack(uint64_t *seed, unsigned int s)
 			eliciting |= p->eliciting && !p->lost;
 		}
 	CHECK(ack_ranges(s, r, n, delay) == 0);
+	rec.path.calm = 0; /* so that what is learned of reordering stays */
 	if (gone[s])
 		return;
 	if (largest[s] == QL_PN_NONE || top > largest[s])

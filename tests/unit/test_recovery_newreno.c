@@ -179,6 +179,30 @@ START_TEST(test_ceiling)
 }
 END_TEST
 
+/* There was nothing to recover from: the window is what it was. */
+START_TEST(test_spurious)
+{
+	uint64_t cwnd = cc.cwnd;
+	struct ql_cc_loss loss = {.now = 2000, .bytes = 1200, .largest_sent = 1500};
+
+	cc.ops->on_loss(&cc, &loss);
+	ck_assert_uint_lt(cc.cwnd, cwnd);
+	cc.ops->on_spurious(&cc, 2100);
+	ck_assert_uint_eq(cc.cwnd, cwnd);
+	ck_assert_uint_eq(cc.ssthresh, UINT64_MAX);
+	ck_assert_uint_eq(cc.recovery_end, 0);
+	/* Once; and not behind persistent congestion. */
+	cc.ops->on_spurious(&cc, 2200);
+	ck_assert_uint_eq(cc.cwnd, cwnd);
+	loss.now = 3000;
+	loss.largest_sent = 2500;
+	loss.persistent = true;
+	cc.ops->on_loss(&cc, &loss);
+	cc.ops->on_spurious(&cc, 3100);
+	ck_assert_uint_eq(cc.cwnd, ql_cc_min_window(cc.mtu));
+}
+END_TEST
+
 RUN("recovery/newreno", open_cc, mem_close, test_name, test_slow_start, test_congestion_avoidance,
     test_crossing, test_loss, test_loss_at_zero, test_minimum, test_loss_resets_growth,
-    test_persistent, test_ecn, test_ceiling)
+    test_persistent, test_ecn, test_spurious, test_ceiling)

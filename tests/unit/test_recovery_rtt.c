@@ -107,11 +107,11 @@ START_TEST(test_timeouts)
 	ck_assert_uint_eq(ql_rtt_pto(&rtt, 25 * MS), 165 * MS);
 	rtt.var = MS / 4 - 1;
 	ck_assert_uint_eq(ql_rtt_pto(&rtt, 0), 101 * MS); /* granularity */
-	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt), 112 * MS + MS / 2);
+	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt, 1), 112 * MS + MS / 2);
 	rtt.latest = 160 * MS;
-	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt), 180 * MS);
+	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt, 1), 180 * MS);
 	rtt.latest = rtt.smoothed = 1000;
-	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt), MS);
+	ck_assert_uint_eq(ql_rtt_loss_delay(&rtt, 1), MS);
 }
 END_TEST
 
