@@ -59,7 +59,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->alpn = "";
 	conn->close.reason = conn->reason;
 	conn->ack_delay = t->ack_delay_ns;
-	conn->ack_every = QL_CONN_ACK_EVERY_MIN;
+	ql_ackfreq_init(&conn->ack_rule, &conn->ack_ask);
 	conn->ack_delay_exponent = QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;

@@ -15,6 +15,7 @@
  *	cid.c		connection IDs
  *	session.c	what a client keeps for its next connection
  *	early.c		early data (0-RTT)
+ *	ackfreq.c	when to acknowledge, and how often to ask the peer for it
  *	datagram.c	the queue of unreliable datagrams (RFC 9221)
  *
  * The engine drives it, always in this order, on one thread:
@@ -36,6 +37,7 @@
 #include <qlane/engine.h>
 #include <qlane/stream.h>
 
+#include "conn/ackfreq.h"
 #include "conn/cid.h"
 #include "conn/datagram.h"
 #include "conn/host.h"
@@ -55,10 +57,7 @@
 #include "wire/packet.h"
 #include "wire/tparams.h"
 
-#define QL_CONN_ACK_RANGES    32 /* of received packet numbers, a space */
-#define QL_CONN_ACK_EVERY_MIN 2	 /* ack-eliciting packets that an ACK waits for (13.2.2) */
-#define QL_CONN_ACK_EVERY_MAX 32
-#define QL_CONN_ACKS_PER_RTT  16    /* beyond the minimum: at least so many in a round trip */
+#define QL_CONN_ACK_RANGES    32    /* of received packet numbers, a space */
 #define QL_CONN_CRYPTO_BUFFER 65536 /* CRYPTO bytes that may wait, a level (7.5) */
 #define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
 #define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
@@ -170,12 +169,8 @@ struct ql_conn {
 	bool server;
 	bool key_phase; /* of what we send and expect */
 	uint8_t ack_delay_exponent;
-	bool watched;	    /* by host->tracer */
-	uint64_t ack_delay; /* ns that an ACK may wait */
-	/* How many 1-RTT packets an ACK waits for, by what came since this time. */
-	uint64_t ack_since;
-	uint32_t ack_packets;
-	uint16_t ack_every;
+	bool watched;	     /* by host->tracer */
+	uint64_t ack_delay;  /* ns that an ACK may wait */
 	bool peer_validated; /* address (8.1): no amplification limit */
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */
@@ -185,6 +180,7 @@ struct ql_conn {
 	struct ql_path path; /* in use */
 	uint64_t path_cid_seq; /* of our ID that the peer uses there */
 	struct ql_space app;
+	struct ql_ack_rule ack_rule; /* of that space */
 	struct ql_peer_cids peer_cids;
 	struct ql_local_cids local_cids;
 	uint64_t idle_deadline;
@@ -228,8 +224,9 @@ struct ql_conn {
 	uint8_t early_data; /* enum ql_early */
 	uint8_t probes;	    /* to send now, whatever the window says (RFC 9002, 6.2.4) */
 	uint8_t probe_space;
-	uint8_t ecn_told;	 /* enum ql_ecn_state that host->stats knows of */
-	uint32_t early_end_pn;	 /* early data below it was rejected; 0: none was */
+	uint8_t ecn_told;      /* enum ql_ecn_state that host->stats knows of */
+	uint32_t early_end_pn; /* early data below it was rejected; 0: none was */
+	struct ql_ack_ask ack_ask;
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	struct ql_conn_stats stats;

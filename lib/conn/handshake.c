@@ -279,6 +279,7 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 	tp.initial_max_streams_uni = t->max_streams_uni;
 	tp.max_datagram_frame_size = t->max_datagram_frame_size;
 	tp.max_ack_delay = t->ack_delay_ns / QL_NSEC_PER_MSEC + 1; /* alarms may be late */
+	tp.min_ack_delay = QL_ACK_MIN_DELAY / QL_NSEC_PER_USEC;
 	tp.active_connection_id_limit = QL_PEER_CIDS;
 	ql_tp_set(&tp, QL_TP_GREASE_QUIC_BIT);
 	ql_version_write(conn, &tp);
@@ -342,6 +343,8 @@ static uint64_t on_peer_params(void *arg, const uint8_t *params, size_t len)
 	conn->datagrams.tx_max = tp.max_datagram_frame_size;
 	conn->ack_delay_exponent = (uint8_t)tp.ack_delay_exponent;
 	conn->rec.max_ack_delay = tp.max_ack_delay * QL_NSEC_PER_MSEC;
+	if (ql_tp_has(&tp, QL_TP_MIN_ACK_DELAY))
+		ql_ackfreq_begin(conn, tp.min_ack_delay * QL_NSEC_PER_USEC);
 	conn->peer_cid_limit = tp.active_connection_id_limit;
 	ql_rec_limit_mtu(&conn->rec, tp.max_udp_payload_size, conn->host->now);
 	peer_idle = tp.max_idle_timeout > UINT64_MAX / QL_NSEC_PER_MSEC / 2

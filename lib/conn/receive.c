@@ -65,6 +65,7 @@ static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
 		note_ecn(conn);
 	if (rc < 0)
 		return QL_ERR_PROTOCOL_VIOLATION;
+	ql_ackfreq_update(conn);
 	QL_TRACE(conn, metrics);
 	if (__builtin_expect(ql_pmtu_is_dead(&conn->rec.path.pmtu, conn->host->now), 0))
 		return QL_ERR_NO_VIABLE_PATH; /* 14.2 */
@@ -150,6 +151,11 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 		return recv_new_token(conn, f->new_token.data, f->new_token.len);
 	case QL_FRAME_DATAGRAM:
 		return recv_datagram(conn, f);
+	case QL_FRAME_ACK_FREQUENCY:
+		return ql_ackfreq_recv(conn, &f->ack_frequency);
+	case QL_FRAME_IMMEDIATE_ACK:
+		conn->app.ack_now = true;
+		return 0;
 	default: /* PING */
 		return 0;
 	}
@@ -200,31 +206,6 @@ static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum q
 
 /* ---- Packets ---- */
 
-/*
- * Whether as many packets wait for an ACK as one is for. The more a round trip brings, the more of
- * them: neither the way back nor the sender has to bear an ACK for each second one, and the sender
- * still gets enough of them to tell time by. All of a burst are acknowledged together anyway.
- */
-static inline bool enough_unacked(struct ql_conn *conn, const struct ql_space *sp)
-{
-	const struct ql_rtt *rtt = &conn->rec.path.rtt;
-	uint64_t now = conn->host->now;
-	uint32_t every;
-
-	conn->ack_packets++;
-	if (__builtin_expect(now - conn->ack_since > rtt->smoothed, 0)) {
-		every = rtt->sampled ? conn->ack_packets / QL_CONN_ACKS_PER_RTT : 0;
-		if (every < QL_CONN_ACK_EVERY_MIN)
-			every = QL_CONN_ACK_EVERY_MIN;
-		if (every > QL_CONN_ACK_EVERY_MAX)
-			every = QL_CONN_ACK_EVERY_MAX;
-		conn->ack_every = (uint16_t)every;
-		conn->ack_packets = 0;
-		conn->ack_since = now;
-	}
-	return sp->unacked >= conn->ack_every;
-}
-
 /* Note what is to be acknowledged, and when (13.2.1). */
 static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_space_id id,
 			  uint64_t pn, bool eliciting, uint8_t ecn)
@@ -247,7 +228,7 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 	if (!eliciting)
 		return;
 	sp->unacked++;
-	if (id != QL_SPACE_APP || enough_unacked(conn, sp) || !in_order || ecn == QL_ECN_CE)
+	if (id != QL_SPACE_APP || ql_ack_at_once(conn, pn, in_order, ecn == QL_ECN_CE))
 		sp->ack_now = true;
 	else if (sp->ack_deadline == QL_NEVER)
 		sp->ack_deadline = now + conn->ack_delay;

@@ -84,7 +84,7 @@ static inline bool app_pending(const struct ql_conn *conn)
 {
 	return conn->app_open && (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
 				  conn->send_handshake_done || conn->ping || conn->send_new_token ||
-				  cids_pending(conn));
+				  conn->ack_ask.due || cids_pending(conn));
 }
 
 static inline bool ack_due(const struct ql_space *sp, uint64_t now)
@@ -152,6 +152,8 @@ static uint8_t *put_ack(struct ql_conn *conn, enum ql_space_id id, uint8_t *p, c
 	sp->ack_now = false;
 	sp->unacked = 0;
 	sp->ack_deadline = QL_NEVER;
+	if (id == QL_SPACE_APP)
+		conn->ack_rule.acked = r[0].end + 1;
 	return q;
 }
 
@@ -234,8 +236,14 @@ static uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uint8_t *e
 /* Everything that 1-RTT packets carry before stream data. */
 static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
+	bool probe = conn->probes > 0 && conn->probe_space == QL_SPACE_APP;
 	uint8_t *q;
 
+	/* A probe's answer need not wait for as many packets, or as long, as others do. */
+	if (probe && ql_ack_ask_known(&conn->ack_ask)) {
+		q = ql_frame_put_immediate_ack(p, end);
+		p = q ? q : p;
+	}
 	if (conn->send_handshake_done) {
 		struct ql_sent_frame rec = {.kind = QL_SENT_HANDSHAKE_DONE};
 
@@ -247,6 +255,8 @@ static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t 
 	}
 	if (conn->send_new_token)
 		p = put_new_token(conn, p, end);
+	if (conn->ack_ask.due)
+		p = ql_ackfreq_put(conn, p, end);
 	return cids_pending(conn) ? put_cids(conn, p, end) : p;
 }
 
@@ -567,7 +577,7 @@ static void send_paths(struct ql_conn *conn, struct ql_tx_burst *burst, bool win
 	conn->path_due = ql_paths_waiting(conn);
 }
 
-/* ---- Probes of the path's MTU: PING and PADDING (14.4) ---- */
+/* ---- Probes of the path's MTU: PING or IMMEDIATE_ACK, and PADDING (14.4) ---- */
 
 static void send_mtu_probe(struct ql_conn *conn, struct ql_tx_burst *burst, uint16_t size)
 {
@@ -585,7 +595,8 @@ static void send_mtu_probe(struct ql_conn *conn, struct ql_tx_burst *burst, uint
 	p = ql_pkt_put_short(a.p, ql_peer_cid(&conn->peer_cids), false, conn->key_phase,
 			     QL_PN_MAX_LEN);
 	payload = ql_pn_put(p, pn, QL_PN_MAX_LEN);
-	p = ql_frame_put_ping(payload, end);
+	p = ql_ack_ask_known(&conn->ack_ask) ? ql_frame_put_immediate_ack(payload, end)
+					     : ql_frame_put_ping(payload, end);
 	memset(p, QL_FRAME_PADDING, (size_t)(end - p));
 	add_packet(conn, &a, burst, QL_SPACE_APP, pn, QL_PN_MAX_LEN, NULL, payload, end,
 		   QL_SENT_IN_FLIGHT | QL_SENT_MTU_PROBE);

@@ -31,6 +31,9 @@ static void on_acked(void *arg, unsigned int space, const struct ql_sent_frame *
 		if (conn->ops->datagram_acked && conn->state < QL_CONN_CLOSING)
 			conn->ops->datagram_acked(conn, f->id);
 		break;
+	case QL_SENT_ACK_FREQUENCY:
+		ql_ackfreq_acked(conn, f);
+		break;
 	case QL_SENT_RETIRE_CONNECTION_ID:
 		ql_peer_cids_retire_acked(&conn->peer_cids);
 		break;
@@ -77,6 +80,9 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 		break;
 	case QL_SENT_NEW_TOKEN:
 		conn->send_new_token = true;
+		break;
+	case QL_SENT_ACK_FREQUENCY:
+		ql_ackfreq_lost(conn, f);
 		break;
 	default:
 		ql_streams_lost(&conn->streams, f);

@@ -167,7 +167,13 @@ static bool frame(struct ql_json *j, const struct ql_frame *f, unsigned int expo
 	case QL_FRAME_DATAGRAM:
 		raw(j, "length", f->datagram.len);
 		break;
-	default: /* PING, HANDSHAKE_DONE */
+	case QL_FRAME_ACK_FREQUENCY: /* no schema has it yet: by its draft's names */
+		ql_json_u64(j, "sequence_number", f->ack_frequency.seq);
+		ql_json_u64(j, "ack_eliciting_threshold", f->ack_frequency.threshold);
+		ql_json_u64(j, "requested_max_ack_delay", f->ack_frequency.delay);
+		ql_json_u64(j, "reordering_threshold", f->ack_frequency.reorder);
+		break;
+	default: /* PING, HANDSHAKE_DONE, IMMEDIATE_ACK */
 		break;
 	}
 	return true;

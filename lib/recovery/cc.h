@@ -127,6 +127,12 @@ static inline bool ql_cc_slow_start(const struct ql_cc *cc)
 	return cc->cwnd < cc->ssthresh;
 }
 
+/* Still looking for what the path takes, for the first time. */
+static inline bool ql_cc_starting(const struct ql_cc *cc)
+{
+	return cc->ops == &ql_cc_bbr ? cc->bbr.state == QL_BBR_STARTUP : cc->ssthresh == UINT64_MAX;
+}
+
 /*
  * Before the first ACK that grows the window of an algorithm that uses longstart.h: the window to
  * start with, now that there is an RTT.

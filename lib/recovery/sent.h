@@ -59,6 +59,7 @@ enum ql_sent_kind {
 	QL_SENT_HANDSHAKE_DONE,
 	QL_SENT_PING,
 	QL_SENT_DATAGRAM,
+	QL_SENT_ACK_FREQUENCY,
 };
 
 #define QL_SENT_FRAME_FIN 0x01 /* the only flag with a meaning of its own here */

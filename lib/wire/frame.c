@@ -39,7 +39,9 @@ const struct ql_frame_info ql_frame_infos[QL_FRAME_TYPE_END] = {
 	[QL_FRAME_CONNECTION_CLOSE]        = {FLIGHT, ALL_PKTS},
 	[QL_FRAME_CONNECTION_CLOSE | QL_FRAME_CLOSE_APP] = {FLIGHT, DATA_PKTS},
 	[QL_FRAME_HANDSHAKE_DONE]          = {NORMAL | SERVER, ONLY_1RTT},
+	[QL_FRAME_IMMEDIATE_ACK]           = {NORMAL, ONLY_1RTT},
 	[QL_FRAME_DATAGRAM ... 0x31]       = {NORMAL, DATA_PKTS},
+	[QL_FRAME_ACK_FREQUENCY]           = {NORMAL, ONLY_1RTT},
 };
 
 const char *ql_frame_name(uint64_t wire_type)
@@ -65,7 +67,9 @@ const char *ql_frame_name(uint64_t wire_type)
 		[QL_FRAME_PATH_RESPONSE]           = "PATH_RESPONSE",
 		[QL_FRAME_CONNECTION_CLOSE ... 0x1d] = "CONNECTION_CLOSE",
 		[QL_FRAME_HANDSHAKE_DONE]          = "HANDSHAKE_DONE",
+		[QL_FRAME_IMMEDIATE_ACK]           = "IMMEDIATE_ACK",
 		[QL_FRAME_DATAGRAM ... 0x31]       = "DATAGRAM",
+		[QL_FRAME_ACK_FREQUENCY]           = "ACK_FREQUENCY",
 	};
 
 	return ql_frame_flags(wire_type) ? names[wire_type] : "UNKNOWN";
@@ -251,7 +255,12 @@ static bool get_fields(const uint8_t **p, const uint8_t *end, struct ql_frame *f
 	case QL_FRAME_DATAGRAM | QL_FRAME_DGRAM_LEN:
 		f->type = QL_FRAME_DATAGRAM;
 		return get_block(p, end, &f->datagram.data, &f->datagram.len);
-	default: /* PING, HANDSHAKE_DONE */
+	case QL_FRAME_ACK_FREQUENCY:
+		return get_int(p, end, &f->ack_frequency.seq) &&
+		       get_int(p, end, &f->ack_frequency.threshold) &&
+		       get_int(p, end, &f->ack_frequency.delay) &&
+		       get_int(p, end, &f->ack_frequency.reorder);
+	default: /* PING, HANDSHAKE_DONE, IMMEDIATE_ACK */
 		return true;
 	}
 }
@@ -284,7 +293,7 @@ static bool fits(const uint8_t *p, const uint8_t *end, size_t n)
 static uint8_t *put_ints(uint8_t *p, const uint8_t *end, unsigned int type, unsigned int n,
 			 const uint64_t *v, size_t tail)
 {
-	size_t size = 1 + tail;
+	size_t size = ql_varint_len(type) + tail;
 
 	for (unsigned int i = 0; i < n; i++) {
 		if (v[i] > QL_VARINT_MAX)
@@ -293,7 +302,7 @@ static uint8_t *put_ints(uint8_t *p, const uint8_t *end, unsigned int type, unsi
 	}
 	if (!fits(p, end, size))
 		return NULL;
-	*p++ = (uint8_t)type;
+	p = ql_varint_put(p, type);
 	for (unsigned int i = 0; i < n; i++)
 		p = ql_varint_put(p, v[i]);
 	return p;
@@ -474,4 +483,15 @@ uint8_t *ql_frame_put_close(uint8_t *p, const uint8_t *end, bool app, uint64_t c
 uint8_t *ql_frame_put_handshake_done(uint8_t *p, const uint8_t *end)
 {
 	return put_ints(p, end, QL_FRAME_HANDSHAKE_DONE, 0, NULL, 0);
+}
+
+uint8_t *ql_frame_put_immediate_ack(uint8_t *p, const uint8_t *end)
+{
+	return put_ints(p, end, QL_FRAME_IMMEDIATE_ACK, 0, NULL, 0);
+}
+
+uint8_t *ql_frame_put_ack_frequency(uint8_t *p, const uint8_t *end,
+				    const struct ql_frame_ack_frequency *f)
+{
+	return PUT_INTS(p, end, QL_FRAME_ACK_FREQUENCY, f->seq, f->threshold, f->delay, f->reorder);
 }

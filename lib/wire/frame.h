@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Frames of RFC 9000 (section 19) and DATAGRAM frames of RFC 9221, both directions.
+ * Frames of RFC 9000 (section 19), DATAGRAM frames of RFC 9221 and those of
+ * draft-ietf-quic-ack-frequency, both directions.
  *
  * Decoding copies no data: what a frame carries stays in the packet, and the frame points there.
  * Encoders return the byte after what they wrote, or NULL, with nothing written, when the frame
@@ -38,7 +39,9 @@ enum ql_frame_type {
 	QL_FRAME_PATH_RESPONSE = 0x1b,
 	QL_FRAME_CONNECTION_CLOSE = 0x1c, /* to 0x1d */
 	QL_FRAME_HANDSHAKE_DONE = 0x1e,
+	QL_FRAME_IMMEDIATE_ACK = 0x1f,
 	QL_FRAME_DATAGRAM = 0x30, /* to 0x31 */
+	QL_FRAME_ACK_FREQUENCY = 0xaf,
 };
 
 /* Bits within a family. */
@@ -83,6 +86,13 @@ struct ql_frame_new_cid {
 	uint64_t retire_prior_to;
 	struct ql_cid cid;	    /* never empty */
 	const uint8_t *reset_token; /* QL_RESET_TOKEN_LEN bytes */
+};
+
+struct ql_frame_ack_frequency {
+	uint64_t seq;
+	uint64_t threshold; /* ack-eliciting packets that need no acknowledgement yet */
+	uint64_t delay;	    /* the max_ack_delay that is wanted, us */
+	uint64_t reorder;   /* 1: gaps are acknowledged at once; 0: never because of them */
 };
 
 struct ql_frame_close {
@@ -139,6 +149,7 @@ struct ql_frame {
 			const uint8_t *data; /* QL_PATH_DATA_LEN bytes */
 		} path_challenge, path_response;
 		struct ql_frame_close close;
+		struct ql_frame_ack_frequency ack_frequency;
 		struct {
 			const uint8_t *data;
 			size_t len;
@@ -165,7 +176,7 @@ static inline enum ql_error ql_frame_err(int rc)
 
 /* ---- What RFC 9000, table 3, says of each type ---- */
 
-#define QL_FRAME_TYPE_END 0x32 /* above all types that are known */
+#define QL_FRAME_TYPE_END 0xb0 /* above all types that are known */
 
 #define QL_FRAME_F_KNOWN  0x01
 #define QL_FRAME_F_ACKED  0x02 /* ack-eliciting (not N) */
@@ -371,5 +382,8 @@ uint8_t *ql_frame_put_path_response(uint8_t *p, const uint8_t *end, const uint8_
 uint8_t *ql_frame_put_close(uint8_t *p, const uint8_t *end, bool app, uint64_t code,
 			    uint64_t frame_type, const uint8_t *reason, size_t reason_len);
 uint8_t *ql_frame_put_handshake_done(uint8_t *p, const uint8_t *end);
+uint8_t *ql_frame_put_immediate_ack(uint8_t *p, const uint8_t *end);
+uint8_t *ql_frame_put_ack_frequency(uint8_t *p, const uint8_t *end,
+				    const struct ql_frame_ack_frequency *f);
 
 #endif

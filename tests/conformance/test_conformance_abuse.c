@@ -39,6 +39,8 @@ static const struct {
 	{"HANDSHAKE_DONE", SIM_SERVER, BYTES(0x1e)},
 	{"STREAM, the same byte", SIM_CLIENT, BYTES(0x0a, 8, 1, 0)},
 	{"RETIRE_CONNECTION_ID", SIM_CLIENT, BYTES(0x19, 1)},
+	{"IMMEDIATE_ACK", SIM_SERVER, BYTES(0x1f)},
+	{"ACK_FREQUENCY", SIM_CLIENT, BYTES(0x40, 0xaf, 0, 0, 0x43, 0xe8, 1)},
 };
 
 /* So many packets, at most 100 a millisecond. Returns how many it took to be told off; 0: never. */
@@ -209,7 +211,7 @@ END_TEST
 #define IN_APP	     4
 #define ALL	     (IN_INITIAL | IN_HANDSHAKE | IN_APP)
 
-/* RFC 9000, table 3: where a frame may be; a frame that is in order otherwise. */
+/* RFC 9000, table 3, and extensions: where a frame may be; a frame that is in order otherwise. */
 static const struct {
 	const char *name;
 	unsigned int where;
@@ -243,7 +245,9 @@ static const struct {
 	{"CONNECTION_CLOSE", ALL, false, BYTES(0x1c, 0, 0, 0)},
 	{"CONNECTION_CLOSE, application", IN_APP, false, BYTES(0x1d, 0, 0)},
 	{"HANDSHAKE_DONE", IN_APP, true, BYTES(0x1e)},
-	{"unknown", 0, false, BYTES(0x1f)},
+	{"IMMEDIATE_ACK", IN_APP, false, BYTES(0x1f)},
+	{"ACK_FREQUENCY", IN_APP, false, BYTES(0x40, 0xaf, 0, 1, 0x43, 0xe8, 1)},
+	{"unknown", 0, false, BYTES(0x20)},
 	{"unknown", 0, false, BYTES(0x40, 0x42)},
 };
 

@@ -128,6 +128,10 @@ FRAMES = {
                                     "trigger_frame_type": either(u64, text), "raw": raw}),
     "handshake_done": fields({}, {"raw": raw}),
     "datagram": fields({}, {"raw": raw}),
+    # draft-ietf-quic-ack-frequency, which has no schema yet
+    "immediate_ack": fields({}, {"raw": raw}),
+    "ack_frequency": fields({"sequence_number": u64, "ack_eliciting_threshold": u64,
+                             "requested_max_ack_delay": u64, "reordering_threshold": u64}),
     "unknown": fields({"frame_type_bytes": u64}, {"raw": raw}),
 }
 

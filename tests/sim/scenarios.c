@@ -142,6 +142,8 @@ static const struct sim_scenario scenarios[] = {
 	{"early", "early data, taken and refused, on bad links and with Retry; and replays of it",
 	 sim_early, false},
 	{"ecn", "queues that mark, and links that do wrong to marks", sim_ecn, false},
+	{"acks", "how rare ACKs are, where the sender may ask for it and where not", sim_acks,
+	 true},
 	{NULL, NULL, NULL, false},
 };
 

@@ -110,6 +110,7 @@ extern const struct sim_scenario sim_bounds_scenarios[];
 const struct sim_scenario *sim_scenario(unsigned int i);
 
 /* scenarios that are large: sources of their own */
+void sim_acks(struct sim_trial *t);
 void sim_chaos(struct sim_trial *t);
 void sim_early(struct sim_trial *t);
 void sim_ecn(struct sim_trial *t);

@@ -314,6 +314,23 @@ CHECK(handshake_done)
 	EQ(type, QL_FRAME_HANDSHAKE_DONE);
 }
 
+PUT(immediate_ack, ql_frame_put_immediate_ack(p, end))
+CHECK(immediate_ack)
+{
+	EQ(type, QL_FRAME_IMMEDIATE_ACK);
+}
+
+static const struct ql_frame_ack_frequency frequency = {5, 299, 20000, 3};
+PUT(ack_frequency, ql_frame_put_ack_frequency(p, end, &frequency))
+CHECK(ack_frequency)
+{
+	EQ(type, QL_FRAME_ACK_FREQUENCY);
+	EQ(ack_frequency.seq, 5);
+	EQ(ack_frequency.threshold, 299);
+	EQ(ack_frequency.delay, 20000);
+	EQ(ack_frequency.reorder, 3);
+}
+
 DATA_FRAME(datagram30, ql_frame_datagram_hdr_size(4, false), ql_frame_put_datagram_hdr(p, 4, false),
 	   "data")
 DATA_FRAME(datagram31, ql_frame_datagram_hdr_size(4, true), ql_frame_put_datagram_hdr(p, 4, true),
@@ -354,6 +371,8 @@ static const struct sample samples[] = {
 	{"18 412c 412c 05 0102030405 f00102030405060708090a0b0c0d0e0f", false, put_new_cid,
 	 check_new_cid},
 	{"19 412b", false, put_retire_cid, check_retire_cid},
+	{"1f", false, put_immediate_ack, check_immediate_ack},
+	{"40af 05 412b 80004e20 03", false, put_ack_frequency, check_ack_frequency},
 	{"1a f001020304050607", false, put_path_challenge, check_path_challenge},
 	{"1b f001020304050607", false, put_path_response, check_path_response},
 	{"1c 0a 06 03 776879", false, put_close, check_close},
@@ -405,11 +424,13 @@ START_TEST(test_decode)
 	size_t len = hex(s->bytes, data, sizeof(data)), used;
 	uint8_t *in = exact_copy(data, len);
 	const uint8_t *p = in;
+	size_t type_len = data[0] == 0x40 ? 2 : 1;
+	unsigned int type = data[type_len - 1];
 	struct ql_frame f;
 
 	ck_assert_int_eq(ql_frame_decode(&p, in + len, &f), 0);
 	ck_assert_ptr_eq(p, in + len);
-	ck_assert_uint_eq(f.wire_type, data[0]);
+	ck_assert_uint_eq(f.wire_type, type);
 	s->check(&f);
 	exact_free(in);
 
@@ -427,7 +448,7 @@ START_TEST(test_decode)
 			ck_assert_uint_eq(used, cut);
 		} else {
 			ck_assert_int_eq(rc, -EBADMSG);
-			ck_assert_uint_eq(f.wire_type, cut == 0 ? 0 : data[0]);
+			ck_assert_uint_eq(f.wire_type, cut < type_len ? 0 : type);
 		}
 	}
 }
@@ -578,12 +599,12 @@ END_TEST
 
 START_TEST(test_unknown_type)
 {
-	static const uint64_t types[] = {0x32,		0x3f,	 0x40,
-					 0xaf,		0x4000,	 0x15228c00,
-					 0x7fffffffULL, 1 << 30, 0x2000000000000000U,
-					 QL_VARINT_MAX};
+	static const uint64_t types[] = {
+		0x32,	      0x3f,	  0x40,		 0xae,	  0xb0,
+		0x4000,	      0x15228c00, 0x7fffffffULL, 1 << 30, 0x2000000000000000U,
+		QL_VARINT_MAX};
 
-	for (unsigned int type = 0x1f; type < 0x30; type++) {
+	for (unsigned int type = 0x20; type < 0x30; type++) {
 		uint8_t data[40] = {(uint8_t)type};
 		struct ql_frame f;
 		size_t used;
@@ -606,7 +627,10 @@ START_TEST(test_unknown_type)
 }
 END_TEST
 
-/* ---- Table 3 of RFC 9000, copied by hand; RFC 9221 adds DATAGRAM ---- */
+/*
+ * ---- Table 3 of RFC 9000, copied by hand; RFC 9221 adds DATAGRAM, draft-ietf-quic-ack-frequency
+ * IMMEDIATE_ACK and ACK_FREQUENCY ----
+ */
 
 START_TEST(test_table)
 {
@@ -635,9 +659,12 @@ START_TEST(test_table)
 		{0x1c, 0x1c, "CONNECTION_CLOSE", "IH01", "N"},
 		{0x1d, 0x1d, "CONNECTION_CLOSE", "__01", "N"},
 		{0x1e, 0x1e, "HANDSHAKE_DONE", "___1", "s"},
-		{0x1f, 0x2f, NULL, "____", ""},
+		{0x1f, 0x1f, "IMMEDIATE_ACK", "___1", ""},
+		{0x20, 0x2f, NULL, "____", ""},
 		{0x30, 0x31, "DATAGRAM", "__01", ""},
-		{0x32, 0x100, NULL, "____", ""},
+		{0x32, 0xae, NULL, "____", ""},
+		{0xaf, 0xaf, "ACK_FREQUENCY", "___1", ""},
+		{0xb0, 0x100, NULL, "____", ""},
 		{QL_VARINT_MAX, QL_VARINT_MAX, NULL, "____", ""},
 	};
 	static const enum ql_pkt_type order[] = {QL_PKT_INITIAL, QL_PKT_HANDSHAKE, QL_PKT_ZERO_RTT,
@@ -672,7 +699,7 @@ START_TEST(test_table)
 			ck_assert_int_eq(!!(flags & QL_FRAME_F_SERVER), strchr(spec, 's') != NULL);
 		}
 	}
-	ck_assert_uint_eq(covered, 0x1f + 2);
+	ck_assert_uint_eq(covered, 0x20 + 2 + 1);
 }
 END_TEST
 
