@@ -99,6 +99,28 @@ resume() {
 	grep -qE '^ +resumptions +1' server.log || ql_fail "not resumed"
 }
 
+# The second connection's request comes in 0-RTT packets, and is answered; so is one that the server,
+# started anew, has to refuse.
+early() {
+	local path
+	head -c 32 /dev/urandom >secret
+	mkdir out
+	for path in one.bin five.bin small/s0001; do
+		[ "$path" = five.bin ] || ql_server_start --ticket-key secret --early-data
+		peer_run ngtcp2 gtlsclient --no-http-dump --no-quic-dump --exit-on-all-streams-close \
+			--download=out --session-file=session --tp-file=params "$QL_OUR4" "$QL_PORT" \
+			"https://$QL_OUR4:$QL_PORT/$path" >"client-${path##*/}.log" 2>&1
+		[ "$path" = one.bin ] || ql_server_stop
+		[ "$path" != five.bin ] || mv server.log first.log
+	done
+	mkdir out/small && mv out/s0001 out/small # it keeps the last part of a name only
+	ql_same "$WWW" out one.bin five.bin small/s0001
+	grep -qE '^ +resumptions +1$' first.log || ql_fail "not resumed"
+	grep -qE '^ +early_accepted +1$' first.log || ql_fail "early data was not taken"
+	grep -qE '^ +resumptions +1$' server.log || ql_fail "not resumed by the second server"
+	grep -qE '^ +early_replays +1$' server.log || ql_fail "the second server did not refuse"
+}
+
 # A client that offers version 2 of QUIC ends up with it.
 version_2() { # CLIENT OPTION...
 	local client=$1 n
@@ -182,6 +204,7 @@ for client in ngtcp2 curl aioquic; do
 	ql_test server-$client-rebinding-address 120 rebinding $client h3 "$QL_KERNEL4" "$OTHER4"
 done
 ql_test server-ngtcp2-resumption 30 resume
+ql_test server-ngtcp2-early-data 60 early
 ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
 ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2

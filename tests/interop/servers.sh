@@ -83,6 +83,19 @@ resume() { # SERVER PROTO
 	ql_same "$WWW" out one.bin five.bin
 }
 
+# The second connection's requests go out in early data, which the server takes.
+early() { # SERVER PROTO
+	local base=https://$QL_KERNEL4:$QL_PORT
+	serve "$1"
+	ql_client --ca "$CERT/ca.pem" --alpn "$2" --json --session saved --early-data --out out \
+		"$base/one.bin"
+	grep -q '"early":0,"early_refused":0,' client.log || ql_fail "early data without a session"
+	ql_client --ca "$CERT/ca.pem" --alpn "$2" --json --session saved --early-data --out out \
+		"$base/five.bin" "$base/small/s0001"
+	grep -q '"resumed":1,"early":1,"early_refused":0,' client.log || ql_fail "not taken"
+	ql_same "$WWW" out one.bin five.bin small/s0001
+}
+
 # QUIC's version that client and server agree on is 2, or is not.
 version() { # SERVER WANT OPTION...
 	local server=$1 want=$2
@@ -173,6 +186,10 @@ for server in nginx aioquic; do
 	for proto in h3 hq-interop; do
 		ql_test client-$server-resumption-$proto 60 resume $server $proto
 	done
+done
+ql_test client-ngtcp2-early-data 60 early ngtcp2 h3
+for proto in h3 hq-interop; do
+	ql_test client-aioquic-early-data-$proto 60 early aioquic $proto
 done
 ql_test client-ngtcp2-ecn-ipv4 60 ecn ngtcp2 "$QL_KERNEL4"
 ql_test client-ngtcp2-ecn-ipv6 60 ecn ngtcp2 "$QL_KERNEL6"
