@@ -422,7 +422,7 @@ static void connected(struct ql_conn *conn)
 	app->early_refused += ql_conn_early(conn) == QL_EARLY_REJECTED;
 	if (ql_conn_early(conn) == QL_EARLY_OPEN)
 		broken(app, "early data is still open");
-	if (strcmp(ql_conn_alpn(conn), SIM_ALPN) != 0)
+	if (strcmp(ql_conn_alpn(conn), app->alpn) != 0)
 		broken(app, "ALPN is '%s'", ql_conn_alpn(conn));
 	if (!ql_conn_is_server(conn))
 		open_streams(conn, end);
@@ -508,13 +508,14 @@ void sim_app_init(struct sim_app *app, const struct sim_job *job)
 	memset(app, 0, sizeof(*app));
 	if (job)
 		app->job = *job;
+	app->alpn = SIM_ALPN;
 	app->close.reason = app->reason;
 	pattern();
 }
 
 struct ql_proto sim_app_proto(struct sim_app *app)
 {
-	return (struct ql_proto){.alpn = SIM_ALPN, .ops = &ops, .arg = app};
+	return (struct ql_proto){.alpn = app->alpn, .ops = &ops, .arg = app};
 }
 
 int sim_app_connect(struct sim_app *app, struct ql_engine *engine, struct ql_tls_ctx *tls,

@@ -31,6 +31,7 @@ struct sim_job {
 struct sim_app {
 	/* The test's, before and while it runs. */
 	struct sim_job job;
+	const char *alpn;    /* SIM_ALPN at first */
 	bool by_reference;   /* send by ql_stream_send_ref() */
 	uint64_t ref_window; /* bytes of a stream given so and not acknowledged; 0: 4 MiB */
 	bool no_check;	     /* leave the pattern unchecked: for figures */

@@ -187,6 +187,15 @@ START_TEST(test_too_large_now)
 	ck_assert_uint_eq((size_t)(p - buf), 12);
 	ck_assert_uint_eq(queue.dropped, 1);
 	ql_sent_abort(&sent);
+	/* Or the server takes less than the one did that early data was for. */
+	ck_assert_int_eq(add(500, 0, 3, 0), 0);
+	ck_assert_int_eq(add(100, 0, 4, 0), 0);
+	queue.tx_max = 200;
+	ck_assert_int_eq(ql_sent_begin(&sent, 0), 0);
+	p = ql_datagrams_put(&queue, &mem, buf, buf + 900, &sent, 0, 900);
+	ck_assert_uint_eq((size_t)(p - buf), 103);
+	ck_assert_uint_eq(queue.dropped, 2);
+	ql_sent_abort(&sent);
 }
 END_TEST
 

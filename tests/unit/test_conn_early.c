@@ -15,6 +15,7 @@ static const struct sim_job small = {.streams = 3, .download = 20 * KB, .upload 
 /* What was sent since watch(). */
 static struct {
 	unsigned int types[2][8]; /* packets seen, by type */
+	uint32_t early_version;	  /* of 0-RTT packets */
 	unsigned int n;
 	bool (*pass)(unsigned int side, const struct ql_pkt_hdr *hdr, unsigned int n);
 } seen;
@@ -30,6 +31,8 @@ static bool look(void *arg, struct ql_datagram *d, uint64_t now)
 	(void)now;
 	while (off < len && ql_pkt_parse(p + off, len - off, QL_LOCAL_CID_LEN, &hdr) == 0) {
 		seen.types[side][hdr.type]++;
+		if (hdr.type == QL_PKT_ZERO_RTT)
+			seen.early_version = hdr.version;
 		if (off == 0 && seen.pass)
 			pass = seen.pass(side, &hdr, seen.n++);
 		off += hdr.size;
@@ -135,6 +138,7 @@ START_TEST(refused_with_less)
 	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_stream_data = less.max_stream_data;
 	sim_engine(p.sim, SIM_SERVER)->listener.transport.max_streams_bidi = less.max_streams_bidi;
 	sim_engine(p.sim, SIM_SERVER)->listening = true;
+	sim_set_turn(p.sim, 5 * MS); /* what is sent at once comes before there is new credit */
 	one(&p);
 	expect_early(&p, 0, 1);
 	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 1);
@@ -375,6 +379,164 @@ START_TEST(keys_go)
 }
 END_TEST
 
+/* Only 0-RTT packets of the first flight, and only so many of them, come later than they should. */
+static struct {
+	unsigned int n, from;
+	uint64_t by;
+	struct rte_mbuf *m;
+	struct ql_path path;
+	struct sim *sim;
+} slow;
+
+static void slow_arrives(void *arg)
+{
+	(void)arg;
+	sim_inject(slow.sim, SIM_SERVER, &slow.path, rte_pktmbuf_mtod(slow.m, void *),
+		   slow.m->data_len);
+	rte_pktmbuf_free(slow.m);
+}
+
+static bool slow_down(void *arg, struct ql_datagram *d, uint64_t now)
+{
+	(void)arg;
+	if (slow.n++ != slow.from)
+		return true;
+	slow.m = rte_pktmbuf_copy(d->mbuf, d->mbuf->pool, 0, UINT32_MAX);
+	slow.path = (struct ql_path){.local = d->path.remote, .remote = d->path.local};
+	sim_at(slow.sim, now + slow.by, slow_arrives, NULL);
+	return false;
+}
+
+static void slow_start(struct sim_pair *p, unsigned int from, uint64_t by)
+{
+	memset(&slow, 0, sizeof(slow));
+	slow.from = from;
+	slow.by = by;
+	slow.sim = p->sim;
+	sim_link(p->sim, SIM_CLIENT)->filter = slow_down;
+}
+
+/* A packet that comes when the handshake is over is still taken, for a while (9001, 4.9.3). */
+START_TEST(late_packet)
+{
+	struct sim_job job = {
+		.streams = 4, .download = 1 * KB, .upload = 2 * KB, .keep_open = true};
+	struct ql_conn *server;
+	uint64_t dropped;
+	struct sim_pair p;
+
+	open_known(&p, 1, NULL, &job);
+	slow_start(&p, 2, 33 * MS);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	dropped = sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY];
+	sim_run(p.sim, 32 * MS, NULL, NULL);
+	server = conn_of(&p, SIM_SERVER);
+	ck_assert_int_eq(server->state, QL_CONN_CONFIRMED);
+	ck_assert(!ql_ranges_seen(&server->app.received, 2));
+	sim_run(p.sim, 2 * MS, NULL, NULL);
+	ck_assert(ql_ranges_seen(&server->app.received, 2));
+	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], dropped);
+	sim_run(p.sim, SEC, NULL, NULL);
+	expect_early(&p, 1, 0);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 2 * job.streams);
+	close_known(&p);
+}
+END_TEST
+
+/*
+ * A ClientHello that takes two packets, with a long name of the protocol and a token: what comes
+ * between them waits for the second.
+ */
+START_TEST(half_a_hello)
+{
+	static char alpn[251];
+	struct sim_job job = {
+		.streams = 4, .download = 1 * KB, .upload = 2 * KB, .keep_open = true};
+	uint64_t dropped;
+	struct sim_pair p;
+
+	memset(alpn, 'a', sizeof(alpn) - 1);
+	sim_pair_open(&p, 1, NULL, &(struct ql_transport){.early_data = true}, &job);
+	p.app[SIM_CLIENT].alpn = p.app[SIM_SERVER].alpn = alpn;
+	sim_engine(p.sim, SIM_SERVER)->listener.protos[0].alpn = alpn;
+	p.app[SIM_CLIENT].use_session = p.app[SIM_CLIENT].use_token = true;
+	one(&p);
+	sim_run(p.sim, SEC, NULL, NULL);
+	slow_start(&p, 1, 13 * MS);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 12 * MS, NULL, NULL);
+	dropped = sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY];
+	ck_assert_uint_gt(sim_engine(p.sim, SIM_SERVER)->early->held.n, 0);
+	ck_assert_uint_eq(p.app[SIM_SERVER].early, 0);
+	sim_run(p.sim, 2 * MS, NULL, NULL);
+	ck_assert_uint_eq(sim_engine(p.sim, SIM_SERVER)->early->held.n, 0);
+	ck_assert_uint_eq(p.app[SIM_SERVER].early, 1);
+	sim_run(p.sim, SEC, NULL, NULL);
+	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).drops[QL_DROP_EARLY], dropped);
+	expect_early(&p, 1, 0);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 2 * job.streams);
+	close_known(&p);
+}
+END_TEST
+
+/* ---- Other versions of QUIC ---- */
+
+static void known_in(struct sim_pair *p, uint32_t version, const struct sim_job *job)
+{
+	struct ql_transport t = {.early_data = true, .first_version = version};
+
+	open_known(p, 1, &t, job);
+	watch(p);
+}
+
+static void server_speaks(struct sim_pair *p, uint32_t first, uint32_t second)
+{
+	uint32_t *list = sim_engine(p->sim, SIM_SERVER)->listener.transport.versions;
+
+	list[0] = first;
+	list[1] = second;
+}
+
+/*
+ * The server takes up version 2 of what the client offers (RFC 9368). 0-RTT packets stay in the
+ * version that they began in (RFC 9369, 4.1), and either way nothing is lost.
+ */
+START_TEST(another_version)
+{
+	struct sim_job job = {.streams = 4, .download = 2 * KB, .upload = 3 * KB};
+	struct sim_app *app;
+	struct sim_pair p;
+
+	known_in(&p, QL_VERSION_1, &job);
+	server_speaks(&p, QL_VERSION_2, QL_VERSION_1);
+	app = p.app;
+	one(&p);
+	ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
+	ck_assert_uint_eq(seen.early_version, QL_VERSION_1);
+	ck_assert_uint_eq(app[SIM_CLIENT].early, 1);
+	ck_assert_uint_eq(app[SIM_CLIENT].early_taken, app[SIM_SERVER].early_taken);
+	ck_assert_uint_eq(app[SIM_CLIENT].early_taken + app[SIM_CLIENT].early_refused, 1);
+	finish(&p);
+}
+END_TEST
+
+/* A Version Negotiation packet: early data is none, and its streams begin anew. */
+START_TEST(unknown_version)
+{
+	struct sim_job job = {.streams = 4, .download = 2 * KB, .upload = 3 * KB};
+	struct sim_pair p;
+
+	known_in(&p, QL_VERSION_2, &job);
+	server_speaks(&p, QL_VERSION_1, 0);
+	one(&p);
+	ck_assert_uint_gt(seen.types[SIM_CLIENT][QL_PKT_ZERO_RTT], 0);
+	ck_assert_uint_eq(seen.early_version, QL_VERSION_2);
+	expect_early(&p, 0, 1);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].resumed, 0);
+	finish(&p);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn/early");
@@ -392,5 +554,9 @@ int main(void)
 	tcase_add_test(tc, replayed);
 	tcase_add_test(tc, promise_broken);
 	tcase_add_test(tc, keys_go);
+	tcase_add_test(tc, late_packet);
+	tcase_add_test(tc, half_a_hello);
+	tcase_add_test(tc, another_version);
+	tcase_add_test(tc, unknown_version);
 	return run_suite(s);
 }
