@@ -60,7 +60,7 @@
 #define QL_CONN_ACK_RANGES    32    /* of received packet numbers, a space */
 #define QL_CONN_CRYPTO_BUFFER 65536 /* CRYPTO bytes that may wait, a level (7.5) */
 #define QL_CONN_PROTOS	      8	    /* application protocols of an endpoint */
-#define QL_CONN_REASON	      127   /* bytes of a reason phrase that are kept or sent */
+#define QL_CONN_REASON	      79    /* bytes of a reason phrase that are kept or sent */
 #define QL_CONN_BURST	      32    /* datagrams one connection sends before others' turn */
 /* Packets of no use that a peer may send: so many at once, then one an interval (21.9). */
 #define QL_CONN_USELESS_BURST	 10000

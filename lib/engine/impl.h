@@ -49,6 +49,9 @@ struct ql_engine_conn {
 	struct ql_reset_entry reset;
 };
 
+/* The next larger blocks of a ql_mem are of 6,144 bytes. */
+_Static_assert(sizeof(struct ql_engine_conn) <= 4096, "a connection has grown");
+
 /* What taking early data needs. */
 struct ql_engine_early {
 	struct ql_replay replay;

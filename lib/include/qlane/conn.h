@@ -176,7 +176,7 @@ struct ql_conn_stats {
  * End a connection with an application error code (H3_NO_ERROR of HTTP/3 is 0x100, not 0).
  * stream_closed() of its streams and then closed() follow in this turn or the next; the engine
  * alone goes on answering the peer for the closing period (RFC 9000, 10.2).
- * @param reason  text for the peer, or NULL; cut at 127 bytes
+ * @param reason  text for the peer, or NULL; cut at 79 bytes
  */
 QL_PUBLIC void ql_conn_close(struct ql_conn *conn, uint64_t app_error, const char *reason);
 
