@@ -97,10 +97,13 @@ static inline bool ql_pmtu_is_hole(const struct ql_pmtu *p, unsigned int ptos)
 /* It is taken for one: back to QL_PMTU_BASE. */
 void ql_pmtu_on_hole(struct ql_pmtu *p, uint64_t now);
 
-/* Packets of QL_PMTU_BASE do not pass, and have not for long, while smaller ones do. */
+/*
+ * Packets of QL_PMTU_BASE, or of the size that is fixed, do not pass, and have not for long, while
+ * smaller ones do.
+ */
 static inline bool ql_pmtu_is_dead(const struct ql_pmtu *p, uint64_t now)
 {
-	return p->size == QL_PMTU_BASE && p->lost >= QL_PMTU_HOLE_LOST &&
+	return (p->size == QL_PMTU_BASE || p->fixed) && p->lost >= QL_PMTU_HOLE_LOST &&
 	       now - p->first_lost >= QL_PMTU_DEAD;
 }
 

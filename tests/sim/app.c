@@ -447,8 +447,11 @@ static void closed(struct ql_conn *conn, const struct ql_close_info *info)
 	if (!info->application && info->error == QL_ERR_VERSION_NEGOTIATION_ERROR)
 		app->misled++;
 	else if (!info->application && info->error != QL_ERR_NO_ERROR &&
-		 /* an application's close in the handshake, which has early data (10.2.3) */
-		 (end->connected || info->error != QL_ERR_APPLICATION_ERROR) && app->faults++ == 0)
+		 /* An application's close in the handshake, which has early data (10.2.3); a client
+		  * may have completed it by then. */
+		 (info->error != QL_ERR_APPLICATION_ERROR ||
+		  (end->connected && ql_conn_is_server(conn))) &&
+		 app->faults++ == 0)
 		app->fault = info->error;
 	snprintf(app->reason, sizeof(app->reason), "%s", info->reason);
 	app->close.reason = app->reason;

@@ -6,12 +6,15 @@
 
 struct step {
 	struct sim *sim;
+	struct sim_script *script;
 	struct sim_event event;
-	uint64_t before; /* the value to go back to */
+	uint64_t before;    /* the value to go back to */
+	unsigned int began; /* the how manieth that did, from 1 on; 0: not yet, or over */
 };
 
 struct sim_script {
 	struct step steps[SIM_EVENTS];
+	unsigned int begun;
 };
 
 /* Set a property and return what it was. */
@@ -69,11 +72,31 @@ static uint64_t set(struct sim_link *l, enum sim_event_kind kind, uint64_t value
 	return before;
 }
 
+/* Of others that change the same, the first that began after this one and is not over. */
+static struct step *next_of(const struct step *step)
+{
+	struct step *next = NULL;
+
+	for (unsigned int i = 0; i < SIM_EVENTS; i++) {
+		struct step *s = &step->script->steps[i];
+
+		if (s->began > step->began && s->event.node == step->event.node &&
+		    s->event.kind == step->event.kind && (!next || s->began < next->began))
+			next = s;
+	}
+	return next;
+}
+
+/* Where another event lasts for longer, what was before is left to the end of that one. */
 static void end(void *arg)
 {
-	struct step *step = arg;
+	struct step *step = arg, *next = next_of(step);
 
-	set(sim_link(step->sim, step->event.node), step->event.kind, step->before);
+	if (next)
+		next->before = step->before;
+	else
+		set(sim_link(step->sim, step->event.node), step->event.kind, step->before);
+	step->began = 0;
 }
 
 static void begin(void *arg)
@@ -81,6 +104,7 @@ static void begin(void *arg)
 	struct step *step = arg;
 	const struct sim_event *e = &step->event;
 
+	step->began = ++step->script->begun;
 	step->before = set(sim_link(step->sim, e->node), e->kind, e->value);
 	if (e->lasts > 0)
 		sim_at(step->sim, sim_now(step->sim) + e->lasts, end, step);
@@ -95,7 +119,7 @@ struct sim_script *sim_script_start(struct sim *s, const struct sim_event *event
 	for (unsigned int i = 0; i < n; i++) {
 		struct step *step = &script->steps[i];
 
-		*step = (struct step){.sim = s, .event = events[i]};
+		*step = (struct step){.sim = s, .script = script, .event = events[i]};
 		sim_at(s, sim_now(s) + events[i].at, begin, step);
 	}
 	return script;

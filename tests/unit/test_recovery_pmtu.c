@@ -204,6 +204,22 @@ START_TEST(black_hole)
 }
 END_TEST
 
+/* Packets of a size that may not change do not pass. */
+START_TEST(fixed_dead)
+{
+	struct ql_pmtu p;
+
+	for (unsigned int fixed = 0; fixed < 2; fixed++) {
+		ql_pmtu_init(&p, 1300, 1300, fixed, now);
+		for (unsigned int i = 1; i <= 6; i++)
+			ql_pmtu_big_lost(&p, now + i);
+		ck_assert(ql_pmtu_is_hole(&p, 0) == !fixed);
+		ck_assert(!ql_pmtu_is_dead(&p, now + QL_PMTU_DEAD));
+		ck_assert(ql_pmtu_is_dead(&p, now + 1 + QL_PMTU_DEAD) == fixed);
+	}
+}
+END_TEST
+
 /* Not even packets of the least size pass, but smaller ones do. */
 START_TEST(dead)
 {
@@ -234,4 +250,5 @@ static void open_all(void)
 	now = 1000 * SEC;
 }
 
-RUN("recovery/pmtu", open_all, mem_close, finds, tries, raise, late, limit, black_hole, dead)
+RUN("recovery/pmtu", open_all, mem_close, finds, tries, raise, late, limit, black_hole, fixed_dead,
+    dead)
