@@ -191,7 +191,7 @@ client_quicgo() { # PEER
 server_quicgo() { # PEER
 	local testcase=transfer
 	case $CASE in
-	http3 | chacha20 | retry) testcase=$CASE ;;
+	http3 | chacha20 | retry | zerortt) testcase=$CASE ;;
 	v2) endpoint_cannot "it never changes the version" ;;
 	versionnegotiation) [ "$1" = quicgo ] || endpoint_cannot "it takes every version that our client has" ;;
 	preferred) endpoint_cannot "it does not have that" ;;
