@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * qlane-client: fetches URLs to files over HTTP/3 and HTTP/0.9, from a DPDK lcore. With --loopback
- * it serves a directory itself, at the other end of a ring.
+ * it serves a directory itself, at the other end of a ring. With --perf it measures instead.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,7 @@
 #include <rte_eal.h>
 
 #include "fetch.h"
+#include "perf.h"
 #include "rings.h"
 #include "stack.h"
 #include "watch.h"
@@ -26,7 +27,8 @@
 struct options {
 	struct ql_net_options net;
 	const char *ca, *alpn, *out, *sni, *connect, *urls, *upload;
-	const char *loopback, *cert, *key, *session;
+	const char *loopback, *cert, *key, *session, *perf;
+	uint64_t perf_up, perf_down;
 	uint16_t connections, parallel;
 	uint16_t requests;
 	uint32_t timeout, move_mb, update_mb;
@@ -36,7 +38,8 @@ struct options {
 struct client {
 	struct options o;
 	struct ql_addr to;
-	struct ql_fetch *fetch;
+	struct ql_fetch *fetch; /* or, with --perf, */
+	struct ql_perf *perf;
 	struct ql_sessions *sessions;  /* --session; NULL */
 	struct ql_engine_stats engine; /* at the end */
 	struct ql_keylog *keylog;
@@ -48,6 +51,7 @@ struct client {
 	struct ql_www *www;
 	struct ql_tls_ctx *server_tls;
 	struct ql_http_server *http;
+	struct ql_perf_server perf_server;
 	struct ql_stack server;
 };
 
@@ -102,6 +106,14 @@ static const struct ql_option table[] = {
 	 "trip "
 	 "less, but others may replay\nwhat is asked for",
 	 ql_option_flag, offsetof(struct options, early_data)},
+	{"perf", "ADDR:PORT",
+	 "measure what comes through to a server of the performance\nprotocol and back: "
+	 "--requests streams [1] on each of\n--connections, --parallel at a time",
+	 ql_option_string, offsetof(struct options, perf)},
+	{"perf-up", "BYTES", "with --perf, to send on each stream [100M]", ql_option_u64,
+	 offsetof(struct options, perf_up), 0, UINT64_C(1) << 60},
+	{"perf-down", "BYTES", "with --perf, to ask for on each stream [100M]", ql_option_u64,
+	 offsetof(struct options, perf_down), 0, UINT64_C(1) << 60},
 	{"timeout", "S", "give up after so many seconds [never]", ql_option_u32,
 	 offsetof(struct options, timeout), 1, 1 << 20},
 	{"quiet", NULL, "no progress, no summary", ql_option_flag, offsetof(struct options, quiet)},
@@ -135,6 +147,9 @@ static void help(void)
 	       "From itself, without any device:\n"
 	       "  qlane-client -l 1 --no-pci --in-memory -- --loopback www --cert cert.pem \\\n"
 	       "      --key key.pem --ip 10.9.0.2/24 --ca ca.pem https://10.9.0.2:4433/file\n"
+	       "What comes through, to a server with --perf:\n"
+	       "  qlane-client -l 1 -a 0000:3b:00.1 -- --ip 192.0.2.6/24 --insecure \\\n"
+	       "      --perf 192.0.2.5:443 --perf-up 1G --perf-down 1G\n"
 	       "Without hugepages add the EAL arguments: --no-huge --no-shconf -m 512\n");
 }
 
@@ -204,6 +219,28 @@ static bool make_fetch(struct client *c, char **urls, int n)
 	return (!o->urls || read_urls(c->fetch, o->urls)) && ql_fetch_prepare(c->fetch);
 }
 
+static bool make_perf(struct client *c)
+{
+	const struct options *o = &c->o;
+	struct ql_perf_options options = {
+		.sni = o->sni,
+		.upload = o->perf_up,
+		.download = o->perf_down,
+		.connections = o->connections,
+		.streams = o->requests ? o->requests : 1,
+		.parallel = o->parallel,
+	};
+
+	if (ql_addr_parse(o->perf, 0, &options.to) < 0 || options.to.port == 0) {
+		ql_complain("--perf %s: expected an address with a port, such as 10.9.0.1:4433",
+			    o->perf);
+		return false;
+	}
+	c->to = options.to;
+	c->perf = ql_perf_new(&options);
+	return c->perf != NULL;
+}
+
 static bool make_tls(struct client *c)
 {
 	struct ql_tls_config tls = {
@@ -239,7 +276,7 @@ static bool make_tls(struct client *c)
 	return true;
 }
 
-static bool check(const struct options *o)
+static bool check(const struct options *o, int n_urls)
 {
 	if (o->net.ip.n == 0) {
 		ql_complain("--ip ADDR/PREFIX, our address, is missing; --help has examples");
@@ -257,6 +294,14 @@ static bool check(const struct options *o)
 			    "connection");
 		return false;
 	}
+	if (o->perf && (n_urls > 0 || o->urls || o->upload || o->session)) {
+		ql_complain("--perf fetches no URLs, uploads no file, and keeps no session");
+		return false;
+	}
+	if (o->perf && o->perf_up == 0 && o->perf_down == 0) {
+		ql_complain("--perf has nothing to measure: --perf-up and --perf-down are both 0");
+		return false;
+	}
 	if (o->loopback && (!o->cert || !o->key)) {
 		ql_complain("--loopback needs --cert FILE and --key FILE");
 		return false;
@@ -265,6 +310,18 @@ static bool check(const struct options *o)
 }
 
 /* With EAL. */
+
+static int listen_loopback(struct client *c, const struct ql_transport *transport)
+{
+	uint16_t port = c->perf ? c->to.port : ql_fetch_port(c->fetch);
+	struct ql_proto protos[3];
+	int n = ql_http_server_protos(c->http, transport, NULL, protos);
+
+	if (n < 0)
+		return n;
+	protos[n++] = ql_perf_proto(&c->perf_server);
+	return ql_listen(c->server.engine, port, c->server_tls, transport, protos, (unsigned int)n);
+}
 
 static bool start_loopback(struct client *c, struct ql_net_options *net)
 {
@@ -282,10 +339,7 @@ static bool start_loopback(struct client *c, struct ql_net_options *net)
 		return false;
 	transport = ql_stack_transport(&c->server, &c->o.net);
 	c->http = ql_http_server_create(&ql_www_ops, c->www, NULL);
-	rc = c->http ? -EINVAL : -ENOMEM;
-	if (c->http)
-		rc = ql_http_listen(c->http, c->server.engine, ql_fetch_port(c->fetch),
-				    c->server_tls, &transport, NULL);
+	rc = c->http ? listen_loopback(c, &transport) : -ENOMEM;
 	if (rc < 0)
 		ql_complain("cannot serve: %s", strerror(-rc));
 	return rc == 0;
@@ -306,6 +360,16 @@ static bool start(struct client *c, int eal_argc, char **eal_argv)
 		    !ql_stack_open(&c->stack, &net, (uint16_t)port, 0, ql_watch_tracer(&c->watch)))
 			return false;
 	}
+	if (c->perf) {
+		const struct ql_perf_network perf = {
+			.engine = c->stack.engine,
+			.tls = c->tls,
+			.transport = ql_stack_transport(&c->stack, &net),
+			.ip = net.ip,
+		};
+
+		return ql_perf_start(c->perf, &perf, ql_lane_now());
+	}
 	network = (struct ql_fetch_network){
 		.engine = c->stack.engine,
 		.tls = c->tls,
@@ -325,10 +389,23 @@ static void turn(struct client *c)
 		ql_lane_poll(c->server.lane, ql_lane_now());
 }
 
+static bool ended(const struct client *c)
+{
+	return c->perf ? ql_perf_ended(c->perf) : ql_fetch_ended(c->fetch);
+}
+
 static void progress(const struct client *c, uint64_t ns)
 {
-	const struct ql_fetch_stats *s = ql_fetch_stats(c->fetch);
+	const struct ql_fetch_stats *s;
+	uint64_t bytes;
 
+	if (c->perf) {
+		const char *direction = ql_perf_progress(c->perf, &bytes);
+
+		fprintf(stderr, "\r%s: %.1f MB, %.1f s ", direction, bytes / 1e6, ns / 1e9);
+		return;
+	}
+	s = ql_fetch_stats(c->fetch);
 	fprintf(stderr, "\r%u of %u files, %.1f MB, %.0f Mbit/s ", s->done + s->failed, s->files,
 		s->bytes / 1e6, ns ? s->bytes * 8e3 / ns : 0);
 }
@@ -340,7 +417,7 @@ static void run(struct client *c)
 	uint64_t deadline = c->o.timeout ? begin + c->o.timeout * QL_NSEC_PER_SEC : QL_NEVER;
 	const char *why = NULL;
 
-	while (!ql_fetch_ended(c->fetch) && !why) {
+	while (!ended(c) && !why) {
 		for (int i = 0; i < CHECK_TURNS; i++)
 			turn(c);
 		now = ql_lane_now();
@@ -359,10 +436,13 @@ static void run(struct client *c)
 	if (show)
 		fprintf(stderr, "\r%60s\r", "");
 	c->ns = now - begin;
-	if (why)
+	if (why && c->perf)
+		ql_complain("%s", why);
+	else if (why)
 		ql_fetch_give_up(c->fetch, why);
 	end = now + GOODBYE_NS;
-	while (!ql_fetch_close(c->fetch) && ql_lane_now() < end)
+	while (!(c->perf ? ql_perf_close(c->perf) : ql_fetch_close(c->fetch)) &&
+	       ql_lane_now() < end)
 		turn(c);
 }
 
@@ -388,6 +468,49 @@ static void report(const struct client *c)
 		       s->connections == 1 ? "" : "s", s->handshake_ns / 1e6);
 }
 
+static double mbit(const struct ql_perf_figure *f)
+{
+	return f->ns ? f->bytes * 8e3 / f->ns : 0;
+}
+
+/* False if something of it is missing. */
+static bool report_perf(const struct client *c)
+{
+	const struct ql_perf_stats *s = ql_perf_stats(c->perf);
+	const struct ql_perf_figure *figures[] = {&s->up, &s->down};
+	static const char *const names[] = {"up", "down"};
+	const uint64_t sizes[] = {c->o.perf_up, c->o.perf_down};
+	uint64_t streams = (uint64_t)c->o.connections * (c->o.requests ? c->o.requests : 1);
+	bool good = s->failed == 0;
+
+	if (c->o.json)
+		printf("{\"connections\":%u,\"failed\":%u,\"handshake_ms\":%.3f,"
+		       "\"lost_packets\":%" PRIu64,
+		       s->connected, s->failed, s->handshake_ns / 1e6, s->lost_packets);
+	else if (!c->o.quiet)
+		printf("%u connection%s, handshake %.1f ms, %" PRIu64 " packets of ours lost\n\n"
+		       "%-6s %8s %10s %10s %10s\n",
+		       s->connected, s->connected == 1 ? "" : "s", s->handshake_ns / 1e6,
+		       s->lost_packets, "", "streams", "MB", "seconds", "Mbit/s");
+	for (int i = 0; i < 2; i++) {
+		const struct ql_perf_figure *f = figures[i];
+
+		if (sizes[i] == 0)
+			continue;
+		good &= f->streams == streams;
+		if (c->o.json)
+			printf(",\"%s\":{\"streams\":%u,\"bytes\":%" PRIu64
+			       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f}",
+			       names[i], f->streams, f->bytes, f->ns / 1e9, mbit(f));
+		else if (!c->o.quiet)
+			printf("%-6s %8u %10.1f %10.3f %10.0f\n", names[i], f->streams,
+			       f->bytes / 1e6, f->ns / 1e9, mbit(f));
+	}
+	if (c->o.json)
+		printf("}\n");
+	return good;
+}
+
 static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, int n)
 {
 	bool good = true, eal;
@@ -396,7 +519,8 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 		c->sessions = ql_sessions_open(c->o.session);
 		good = c->sessions != NULL;
 	}
-	good = good && make_fetch(c, urls, n) && make_tls(c) && ql_stack_eal(eal_argc, eal_argv);
+	good = good && (c->o.perf ? make_perf(c) : make_fetch(c, urls, n)) && make_tls(c) &&
+	       ql_stack_eal(eal_argc, eal_argv);
 	eal = good;
 	if (good)
 		good = start(c, eal_argc, eal_argv);
@@ -407,7 +531,9 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 		ql_engine_stats(c->stack.engine, &c->engine);
 	ql_stack_close(&c->stack);
 	ql_stack_close(&c->server);
-	if (good) {
+	if (good && c->perf) {
+		good = report_perf(c);
+	} else if (good) {
 		good = ql_fetch_stats(c->fetch)->failed == 0;
 		report(c);
 		if (c->sessions && !ql_sessions_save(c->sessions))
@@ -417,6 +543,8 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 	ql_sessions_free(c->sessions);
 	if (c->fetch)
 		ql_fetch_free(c->fetch);
+	if (c->perf)
+		ql_perf_free(c->perf);
 	if (c->http)
 		ql_http_server_free(c->http);
 	if (c->tls)
@@ -435,7 +563,10 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 
 int main(int argc, char **argv)
 {
-	struct client c = {.o = {.connections = 1, .parallel = 100}};
+	struct client c = {.o = {.connections = 1,
+				 .parallel = 100,
+				 .perf_up = 100000000,
+				 .perf_down = 100000000}};
 	char **urls;
 	bool version;
 	int ours, n, rc = EXIT_FAILURE;
@@ -459,7 +590,7 @@ int main(int argc, char **argv)
 	n = ql_options_read(table, &c.o, "client", argc - ours, argv + ours, urls);
 	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
 	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
-	if (n >= 0 && check(&c.o))
+	if (n >= 0 && check(&c.o, n))
 		rc = fetch(&c, ours - 1, argv, urls, n);
 	free(urls);
 	return rc;

@@ -16,10 +16,11 @@
 
 #include "digest.h"
 #include "outfile.h"
+#include "peer.h"
 #include "url.h"
 
-#define TEXT	   256
-#define FIRST_PORT 49152 /* of the dynamic ports (RFC 6335) */
+#define TEXT	   QL_PEER_TEXT
+#define FIRST_PORT QL_PEER_PORT
 
 struct item {
 	struct ql_url url;
@@ -603,54 +604,6 @@ static void on_available(struct ql_http_conn *conn, void *arg)
 	fill(arg);
 }
 
-/* In words; what a person can do about it goes with it. */
-static void explain(const struct ql_close_info *info, const struct target *t, char why[TEXT])
-{
-	char addr[QL_ADDR_STRLEN];
-	const char *reason = info->reason ? info->reason : "";
-	bool tls = !info->application && info->error >= QL_ERR_CRYPTO_ERROR &&
-		   info->error <= QL_ERR_CRYPTO_ERROR + 0xff;
-	unsigned int alert = tls ? (unsigned int)(info->error & 0xff) : 0;
-
-	ql_addr_format(&t->addr, addr);
-	switch (info->cause) {
-	case QL_CLOSE_HANDSHAKE:
-		snprintf(why, TEXT, "no answer from %s: the handshake timed out", addr);
-		return;
-	case QL_CLOSE_IDLE:
-		snprintf(why, TEXT, "%s does not answer any more: the connection timed out", addr);
-		return;
-	case QL_CLOSE_RESET:
-		snprintf(why, TEXT, "%s does not know the connection any more (stateless reset)",
-			 addr);
-		return;
-	case QL_CLOSE_VERSION:
-		snprintf(why, TEXT, "%s speaks no version of QUIC that we do", addr);
-		return;
-	case QL_CLOSE_PATH:
-		snprintf(why, TEXT, "%s has no address left that answers", addr);
-		return;
-	case QL_CLOSE_ENGINE:
-		snprintf(why, TEXT, "not finished");
-		return;
-	default:
-		break;
-	}
-	if (info->cause == QL_CLOSE_LOCAL && alert >= 42 && alert <= 48 && alert != 47)
-		snprintf(why, TEXT,
-			 "the certificate of %s is not trusted: %s (%s). --ca FILE names its "
-			 "authority, --sni its name, --insecure trusts all",
-			 addr, reason, ql_err_name(info->error));
-	else if (info->application)
-		snprintf(why, TEXT, "connection closed by %s with code 0x%" PRIx64 "%s%s",
-			 info->cause == QL_CLOSE_PEER ? "the server" : "us", info->error,
-			 reason[0] ? ": " : "", reason);
-	else
-		snprintf(why, TEXT, "connection closed by %s: %s%s%s",
-			 info->cause == QL_CLOSE_PEER ? "the server" : "us",
-			 ql_err_name(info->error), reason[0] ? ": " : "", reason);
-}
-
 static void on_closed(struct ql_http_conn *conn, const struct ql_close_info *info, void *arg)
 {
 	struct link *link = arg;
@@ -664,7 +617,7 @@ static void on_closed(struct ql_http_conn *conn, const struct ql_close_info *inf
 	if (link->fetch->why)
 		snprintf(why, TEXT, "%s", link->fetch->why);
 	else
-		explain(info, t, why);
+		ql_peer_explain(info, &t->addr, why);
 	fail_all(link->fetch, &link->lost, why);
 	if (t->links == 0)
 		fail_all(link->fetch, &t->waiting, why);
@@ -699,34 +652,10 @@ static const struct ql_http_client_ops client_ops = {
 	.new_session = on_session,
 };
 
-static unsigned int common_bits(const uint8_t a[16], const uint8_t b[16])
-{
-	unsigned int n = 0;
-
-	while (n < 128 && !((a[n / 8] ^ b[n / 8]) >> (7 - n % 8) & 1))
-		n++;
-	return n;
-}
-
-/* Our address of the server's family that has most in common with it. */
-static const struct ql_addr *nearest(const struct ql_ifaddrs *ours, const struct ql_addr *to)
-{
-	const struct ql_addr *best = NULL;
-
-	for (unsigned int i = 0; i < ours->n; i++) {
-		const struct ql_addr *a = &ours->at[i].addr;
-
-		if (ql_addr_is_ip4(a) == ql_addr_is_ip4(to) &&
-		    (!best || common_bits(a->ip, to->ip) > common_bits(best->ip, to->ip)))
-			best = a;
-	}
-	return best;
-}
-
 static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetch_network *net,
 		      uint16_t port, uint64_t now)
 {
-	const struct ql_addr *local = nearest(&net->ip, &t->addr);
+	const struct ql_addr *local = ql_peer_nearest(&net->ip, &t->addr);
 	struct ql_transport transport = net->transport;
 	struct ql_path path = {.remote = t->addr};
 	struct ql_saved saved = {0};

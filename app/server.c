@@ -13,6 +13,7 @@
 
 #include <qlane/http3.h>
 
+#include "perf.h"
 #include "stack.h"
 #include "watch.h"
 #include "www.h"
@@ -33,7 +34,7 @@ struct options {
 	uint16_t port;
 	uint32_t max_conns, drain;
 	uint64_t upload_max;
-	bool early_data;
+	bool early_data, perf;
 	struct ql_endpoints preferred;
 	struct json_files json;
 };
@@ -45,6 +46,7 @@ struct server {
 	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
+	struct ql_perf_server perf;
 	struct ql_stack stack;
 	unsigned int turns;
 };
@@ -113,6 +115,10 @@ static const struct ql_option table[] = {
 	 "may "
 	 "then be replayed by others;\ndocs/security.md says how far",
 	 ql_option_flag, offsetof(struct options, early_data)},
+	{"perf", NULL,
+	 "speak the performance protocol, too (ALPN perf): anybody\nmay then make us send and take "
+	 "as much as the network bears",
+	 ql_option_flag, offsetof(struct options, perf)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -216,6 +222,18 @@ static bool prepare(struct server *s)
 	return s->tls != NULL;
 }
 
+static int listen_all(struct server *s, const struct ql_transport *transport)
+{
+	struct ql_proto protos[3];
+	int n = ql_http_server_protos(s->http, transport, s->o.alpn, protos);
+
+	if (n < 0)
+		return n;
+	if (s->o.perf)
+		protos[n++] = ql_perf_proto(&s->perf);
+	return ql_listen(s->stack.engine, s->o.port, s->tls, transport, protos, (unsigned int)n);
+}
+
 static bool start(struct server *s, int eal_argc, char **eal_argv)
 {
 	int port = ql_stack_port(eal_argc, eal_argv), rc;
@@ -229,9 +247,7 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	transport.preferred_ip4 = s->o.preferred.ip4;
 	transport.preferred_ip6 = s->o.preferred.ip6;
 	transport.early_data = s->o.early_data;
-	rc = s->http ? ql_http_listen(s->http, s->stack.engine, s->o.port, s->tls, &transport,
-				      s->o.alpn)
-		     : -ENOMEM;
+	rc = s->http ? listen_all(s, &transport) : -ENOMEM;
 	if (rc < 0)
 		ql_complain("cannot serve: %s", strerror(-rc));
 	return rc == 0;
@@ -251,7 +267,8 @@ static void wait_for_end(struct server *s, uint64_t ns, int signals)
 {
 	uint64_t end = ql_lane_now() + ns;
 
-	while (ql_http_server_conns(s->http) > 0 && stop <= signals && ql_lane_now() < end) {
+	while (ql_http_server_conns(s->http) + s->perf.n_conns > 0 && stop <= signals &&
+	       ql_lane_now() < end) {
 		turn(s);
 		if (s->turns % TICK_TURNS == 0)
 			ql_http_server_drain(s->http);
@@ -266,6 +283,7 @@ static void run(struct server *s)
 	ql_http_server_drain(s->http);
 	wait_for_end(s, s->o.drain * QL_NSEC_PER_SEC, 1);
 	ql_http_server_close(s->http);
+	ql_perf_server_close(&s->perf);
 	wait_for_end(s, GOODBYE_NS, INT_MAX);
 }
 
@@ -281,6 +299,11 @@ static bool report(const struct server *s)
 	       (unsigned long long)www->not_modified, (unsigned long long)www->not_found,
 	       (unsigned long long)www->refused, (unsigned long long)www->uploads,
 	       (unsigned long long)www->aborted);
+	if (s->o.perf)
+		printf("qlane-server: %llu streams of the performance protocol, %.1f MB taken, "
+		       "%.1f MB given\n",
+		       (unsigned long long)s->perf.streams, s->perf.received / 1e6,
+		       s->perf.sent / 1e6);
 	ql_report_text(stdout, &what);
 	for (unsigned int i = 0; i < s->o.json.n; i++) {
 		FILE *f = fopen(s->o.json.at[i], "w");

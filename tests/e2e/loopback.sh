@@ -44,6 +44,34 @@ version() { # 1 for version 2, else 0; OPTION...
 	grep -q "\"version_2\":$want," client.log || ql_fail "not the version that was expected"
 }
 
+# The performance protocol; with nothing to measure, and with URLs, it says so.
+perf() { # HOST OPTION...
+	local host=$1 QL_EAL
+	shift
+	ql_eal 0
+	local run=("$QL_CLIENT" "${QL_EAL[@]}" -- --loopback "$WWW" --cert "$CERT/cert.pem"
+		--key "$CERT/key.pem" --ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --ca "$CERT/ca.pem"
+		--perf "$host:$QL_PORT")
+	"${run[@]}" --json "$@" >perf.json 2>client.log || ql_fail "exit code $?"
+	ql_no_report client.log
+	python3 - "$@" <<-'PYTHON'
+	import json, sys
+	j = json.load(open("perf.json"))
+	print(j)
+	assert j["failed"] == 0 and j["connections"] == 2
+	assert j["up"]["streams"] == 60 and j["up"]["bytes"] == 60 * 20000
+	assert j["down"]["streams"] == 60 and j["down"]["bytes"] == 60 * 50000
+	assert j["up"]["goodput_mbit"] > 0 and j["down"]["goodput_mbit"] > 0
+	PYTHON
+	"${run[@]}" --perf-up 0 --perf-down 100k >table || ql_fail "exit code $?"
+	grep -qE '^down +1 +0\.1 ' table || ql_fail "not the table"
+	! grep -q '^up' table || ql_fail "an upload that was not asked for"
+	! "${run[@]}" --perf-up 0 --perf-down 0 2>bad.log || ql_fail "exit code 0"
+	grep -q 'nothing to measure' bad.log || ql_fail "no message"
+	! "${run[@]}" "https://$host:$QL_PORT/one.bin" 2>bad.log || ql_fail "exit code 0"
+	grep -q -- '--perf fetches no URLs' bad.log || ql_fail "no message"
+}
+
 # The simulator's, of both ends; and a folder that is not there.
 simulator() {
 	local sim=$QL_BUILD/tests/sim/qlane-sim
@@ -65,6 +93,8 @@ ql_test loopback-h3-ipv6-100MB 60 fetch h3 "[$QL_OUR6]" big.bin
 ql_test loopback-h3-1000-files 60 fetch h3 "$QL_OUR4" "${SMALL[@]}"
 ql_test loopback-hq-100MB 60 fetch hq-interop "$QL_OUR4" big.bin
 ql_test loopback-qlog-100-files 60 with_qlog h3 "$QL_OUR4" "${SMALL[@]:0:100}"
+ql_test loopback-perf-ipv4 60 perf "$QL_OUR4" --connections 2 --requests 30 --parallel 4 --perf-up 20k --perf-down 50k
+ql_test loopback-perf-ipv6 60 perf "[$QL_OUR6]" --connections 2 --requests 30 --perf-up 20k --perf-down 50k
 ql_test loopback-versions 30 version 0
 ql_test loopback-versions-upgrade 30 version 1 --versions 2,1
 ql_test loopback-versions-only-2 30 version 1 --versions 2

@@ -149,6 +149,37 @@ early() { # ADDRESS
 	done
 }
 
+# The performance protocol, where the server has it.
+perf() { # ADDRESS
+	local QL_EAL option rc to=$1:$QL_PORT
+	[[ $1 != *:* ]] || to=[$1]:$QL_PORT
+	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	ql_eal 1
+	for option in --perf ''; do
+		# shellcheck disable=SC2086 # no argument where there is no option
+		ql_server_start --gateway "$QL_KERNEL4" --gateway "$QL_KERNEL6" $option
+		rc=0
+		"$QL_CLIENT" "${QL_EAL[@]}" --vdev=net_tap1,iface=qlane1 -- --ip 10.9.1.2/24 \
+			--ip fd00:9:1::2/64 --tap-ip 10.9.1.1/24 --tap-ip fd00:9:1::1/64 \
+			--gateway 10.9.1.1 --gateway fd00:9:1::1 --ca "$CERT/ca.pem" --json \
+			--perf "$to" --perf-up 1M --perf-down 1M --requests 3 --timeout 40 >client.log 2>&1 || rc=$?
+		cat client.log
+		ql_no_report client.log
+		ql_server_stop
+		if [ -n "$option" ]; then
+			[ "$rc" -eq 0 ] || ql_fail "exit code $rc"
+			grep -q '"up":{"streams":3,"bytes":3000000,.*"down":{"streams":3,"bytes":3000000,' \
+				client.log || ql_fail "not all of it"
+			grep -q '6 streams of the performance protocol, 3.0 MB taken, 3.0 MB given' \
+				server.log || ql_fail "the server counted something else"
+		else
+			[ "$rc" -eq 1 ] || ql_fail "exit code $rc without the option"
+			grep -qi 'no application protocol\|NO_APPLICATION_PROTOCOL\|closed by the server' \
+				client.log || ql_fail "no message"
+		fi
+	done
+}
+
 # 40 connections one after the other, and some at once.
 connections() {
 	local i pids=()
@@ -228,6 +259,8 @@ ql_test tap-restart 60 restart
 ql_test tap-config-file 60 config_file
 ql_test tap-early-ipv4 60 early "$QL_OUR4"
 ql_test tap-early-ipv6 60 early "$QL_OUR6"
+ql_test tap-perf-ipv4 60 perf "$QL_OUR4"
+ql_test tap-perf-ipv6 60 perf "$QL_OUR6"
 ql_test tap-connections 90 connections
 ql_test tap-client-killed 60 abandoned
 ql_test tap-noise 60 noise
