@@ -26,8 +26,8 @@
 #define HAVE_SNI
 #define HAVE_ALPN
 #define HAVE_SESSION_TICKET
-/* The nonces of others' tickets are of up to 255 bytes (RFC 8446, 4.6.1); rustls has 32. */
-#define TLS13_TICKET_NONCE_STATIC_SZ 255
+/* The nonces of others' tickets are of up to 255 bytes (RFC 8446, 4.6.1), rustls' of 32; ours of 1. */
+#define WOLFSSL_TICKET_NONCE_MALLOC
 #define WOLFSSL_EARLY_DATA
 #define HAVE_SECRET_CALLBACK /* the key log */
 #define HAVE_KEYING_MATERIAL /* exporters, RFC 8446 section 7.5 */

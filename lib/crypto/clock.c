@@ -4,17 +4,15 @@
 #include <pthread.h>
 #include <time.h>
 
-/* Only a wolfSSL that was built with our hook has this header. */
-#if __has_include(<wolfssl/ql_time.h>)
+#include "ql_build.h"
+
+#if QL_HAVE_WOLFSSL_TIME
 #include <wolfssl/ql_time.h>
-#define HAVE_HOOK 1
-#else
-#define HAVE_HOOK 0
 #endif
 
 static __thread int64_t attached;
 
-#if HAVE_HOOK
+#if QL_HAVE_WOLFSSL_TIME
 static int64_t wolfssl_time(void)
 {
 	struct timespec now;
@@ -34,7 +32,7 @@ static void install(void)
 int64_t ql_clock_attach(int64_t ms)
 {
 	int64_t before = attached;
-#if HAVE_HOOK
+#if QL_HAVE_WOLFSSL_TIME
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, install);
@@ -45,5 +43,5 @@ int64_t ql_clock_attach(int64_t ms)
 
 bool ql_clock_attachable(void)
 {
-	return HAVE_HOOK;
+	return QL_HAVE_WOLFSSL_TIME;
 }

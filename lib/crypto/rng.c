@@ -8,12 +8,10 @@
 #include "crypto/chacha.h"
 #include "crypto/secret.h"
 
-/* Only a wolfSSL that was built with our hook has this header. */
-#if __has_include(<wolfssl/ql_rand.h>)
+#include "ql_build.h"
+
+#if QL_HAVE_WOLFSSL_RAND
 #include <wolfssl/ql_rand.h>
-#define HAVE_HOOK 1
-#else
-#define HAVE_HOOK 0
 #endif
 
 void ql_rng_init(struct ql_rng *rng, const uint8_t seed[QL_RNG_SEED])
@@ -62,7 +60,7 @@ void ql_rng_bytes(struct ql_rng *rng, void *out, size_t len)
 
 static __thread struct ql_rng *attached;
 
-#if HAVE_HOOK
+#if QL_HAVE_WOLFSSL_RAND
 static int from_kernel(unsigned char *out, unsigned int len)
 {
 	while (len > 0) {
@@ -95,7 +93,7 @@ static void install(void)
 struct ql_rng *ql_rng_attach(struct ql_rng *rng)
 {
 	struct ql_rng *before = attached;
-#if HAVE_HOOK
+#if QL_HAVE_WOLFSSL_RAND
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, install);

@@ -5,6 +5,7 @@
 #include <wolfssl/ssl.h>
 #include <wolfssl/wolfcrypt/random.h>
 
+#include "ql_build.h"
 #include "crypto/protect.h"
 #include "crypto/rng.h"
 
@@ -96,7 +97,7 @@ START_TEST(looks_random)
 }
 END_TEST
 
-#if __has_include(<wolfssl/ql_rand.h>)
+#if QL_HAVE_WOLFSSL_RAND
 START_TEST(attached_to_wolfssl)
 {
 	struct ql_rng a, b;
@@ -133,7 +134,7 @@ int main(void)
 	tcase_add_test(tc, seeds_differ);
 	tcase_add_test(tc, forgets);
 	tcase_add_test(tc, looks_random);
-#if __has_include(<wolfssl/ql_rand.h>)
+#if QL_HAVE_WOLFSSL_RAND
 	tcase_add_test(tc, attached_to_wolfssl);
 #endif
 	suite_add_tcase(s, tc);

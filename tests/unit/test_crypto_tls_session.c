@@ -3,6 +3,7 @@
 #include <qlane/error.h>
 
 #include "crypto/clock.h"
+#include "wire/bytes.h"
 #include "test_crypto_tls_util.h"
 
 static uint8_t session[QL_TLS_SESSION_MAX];
@@ -506,6 +507,47 @@ START_TEST(many_tickets)
 }
 END_TEST
 
+/* Nonces of others are longer than ours: each is told, and can be shown again. */
+START_TEST(long_nonce)
+{
+	static const uint8_t sizes[] = {1, 8, 9, 32, 255};
+	struct scene s = {.no_tickets = true};
+	uint8_t ticket[512] = {4, 0};
+	size_t len = sizes[_i], all = 4 + 4 + 1 + len + 2 + 4 + 2;
+
+	ql_put_be16(ticket + 2, (uint16_t)all);
+	ql_put_be32(ticket + 4, 256);	     /* lifetime, s */
+	ql_put_be32(ticket + 8, 0x01020304); /* age_add */
+	ticket[12] = (uint8_t)len;
+	memset(ticket + 13, 0xab, len);
+	ql_put_be16(ticket + 13 + len, 4);
+	memcpy(ticket + 15 + len, "tick", 4);
+	ql_put_be16(ticket + 19 + len, 0);
+	begin(&s);
+	ck_assert_int_eq(run(STREAM_MAX), 0);
+	ck_assert_int_eq(ql_tls_recv(client.tls, QL_LEVEL_APP, ticket, 4 + all), 0);
+	ck_assert_uint_eq(client.sessions, 1);
+	session_len = client.session_len;
+	memcpy(session, client.session, session_len);
+	end();
+	ck_assert_int_eq(again(&s), 0);
+	check_resumed(false); /* nobody knows the ticket; it was sent */
+	ck_assert_ptr_nonnull(memmem(client.level[0].out, client.level[0].sent, "tick", 4));
+}
+END_TEST
+
+/* Ours are small: a client whose buffer for a ClientHello has 1 kB can show one. */
+START_TEST(small_ticket)
+{
+	struct scene s = {.server_early = true, .client_early = true};
+
+	first(&s);
+	ck_assert_int_eq(again(&s), 0);
+	check_resumed(true);
+	ck_assert_uint_lt(server.level[QL_LEVEL_APP].sent, 400);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("crypto/tls_session");
@@ -534,6 +576,8 @@ int main(void)
 	tcase_add_test(tc, stolen_ticket);
 	tcase_add_loop_test(tc, early_size, 0, 6);
 	tcase_add_test(tc, many_tickets);
+	tcase_add_loop_test(tc, long_nonce, 0, 5);
+	tcase_add_test(tc, small_ticket);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
