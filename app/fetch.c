@@ -4,23 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include "digest.h"
 #include "outfile.h"
-#include "peer.h"
+#include "reach.h"
 #include "url.h"
 
-#define TEXT	   QL_PEER_TEXT
-#define FIRST_PORT QL_PEER_PORT
+#define TEXT 256
 
 struct item {
 	struct ql_url url;
@@ -240,33 +236,6 @@ static bool names_differ(struct ql_fetch *f)
 	return differ;
 }
 
-static bool resolve(struct target *t)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
-	struct addrinfo *list;
-	int rc;
-
-	if (ql_addr_parse(t->host, t->port, &t->addr) == 0) {
-		t->addr.port = t->port;
-		return true;
-	}
-	rc = getaddrinfo(t->host, NULL, &hints, &list);
-	if (rc != 0) {
-		ql_complain("%s: %s. --connect ADDR:PORT says where it is", t->host,
-			    gai_strerror(rc));
-		return false;
-	}
-	if (list->ai_family == AF_INET6) {
-		memcpy(t->addr.ip, &((struct sockaddr_in6 *)list->ai_addr)->sin6_addr, 16);
-	} else {
-		t->addr.ip[10] = t->addr.ip[11] = 0xff;
-		memcpy(t->addr.ip + 12, &((struct sockaddr_in *)list->ai_addr)->sin_addr, 4);
-	}
-	t->addr.port = t->port;
-	freeaddrinfo(list);
-	return true;
-}
-
 bool ql_fetch_prepare(struct ql_fetch *f)
 {
 	struct target *t;
@@ -284,7 +253,7 @@ bool ql_fetch_prepare(struct ql_fetch *f)
 		}
 		if (f->o.to)
 			t->addr = *f->o.to;
-		else if (!resolve(t))
+		else if (!ql_reach_resolve(t->host, t->port, &t->addr))
 			return false;
 	}
 	return f->root < 0 || names_differ(f);
@@ -360,7 +329,7 @@ static void move(struct link *link)
 			break;
 		}
 	}
-	to.port = f->next_port++ | FIRST_PORT;
+	to.port = f->next_port++ | QL_REACH_PORTS;
 	rc = ql_conn_migrate(conn, &to);
 	if (rc == 0) {
 		link->moving = to;
@@ -617,7 +586,7 @@ static void on_closed(struct ql_http_conn *conn, const struct ql_close_info *inf
 	if (link->fetch->why)
 		snprintf(why, TEXT, "%s", link->fetch->why);
 	else
-		ql_peer_explain(info, &t->addr, why);
+		ql_reach_explain(info, &t->addr, why, sizeof(why));
 	fail_all(link->fetch, &link->lost, why);
 	if (t->links == 0)
 		fail_all(link->fetch, &t->waiting, why);
@@ -655,18 +624,15 @@ static const struct ql_http_client_ops client_ops = {
 static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetch_network *net,
 		      uint16_t port, uint64_t now)
 {
-	const struct ql_addr *local = ql_peer_nearest(&net->ip, &t->addr);
+	const struct ql_addr *local = ql_reach_from(&net->ip, &t->addr, t->host);
 	struct ql_transport transport = net->transport;
 	struct ql_path path = {.remote = t->addr};
 	struct ql_saved saved = {0};
 	struct link *link;
 	int rc;
 
-	if (!local) {
-		ql_complain("%s has an %s address, and none of ours (--ip) is", t->host,
-			    ql_addr_is_ip4(&t->addr) ? "IPv4" : "IPv6");
+	if (!local)
 		return false;
-	}
 	path.local = *local;
 	path.local.port = port;
 	link = calloc(1, sizeof(*link));
@@ -701,14 +667,11 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 bool ql_fetch_start(struct ql_fetch *f, const struct ql_fetch_network *network, uint64_t now)
 {
 	struct target *t;
-	uint16_t port = 0;
+	uint16_t port = ql_reach_port(now); /* from there on one by one */
 
-	/* where it begins is random, so that two runs do not meet; from there on one by one */
-	if (getrandom(&port, sizeof(port), 0) < 0)
-		port = (uint16_t)now;
 	TAILQ_FOREACH (t, &f->targets, next) {
 		for (unsigned int i = 0; i < f->o.connections; i++) {
-			if (!open_link(f, t, network, port | FIRST_PORT, now))
+			if (!open_link(f, t, network, port | QL_REACH_PORTS, now))
 				return false;
 			port++;
 		}

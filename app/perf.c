@@ -4,11 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <qlane/stream.h>
 
-#include "peer.h"
+#include "reach.h"
 
 #define SIZE	  8	    /* bytes in which a stream says what it wants back */
 #define CHUNK	  (1 << 20) /* bytes that are given to a stream at once */
@@ -357,14 +356,14 @@ static void on_lost(struct ql_conn *conn, const struct ql_close_info *info)
 	struct link *link = ql_conn_user(conn);
 	struct ql_perf *p = link->perf;
 	struct ql_conn_stats s;
-	char why[QL_PEER_TEXT];
+	char why[256];
 
 	ql_conn_stats(conn, &s);
 	p->stats.lost_packets += s.lost_packets;
 	link->conn = NULL;
 	if (p->closing)
 		return;
-	ql_peer_explain(info, &p->o.to, why);
+	ql_reach_explain(info, &p->o.to, why, sizeof(why));
 	broken(p, why);
 }
 
@@ -463,18 +462,15 @@ bool ql_perf_start(struct ql_perf *p, const struct ql_perf_network *net, uint64_
 		.streams_available = on_available,
 	};
 	const struct ql_proto proto = {.alpn = QL_PERF_ALPN, .ops = &ops};
-	const struct ql_addr *local = ql_peer_nearest(&net->ip, &p->o.to);
 	struct ql_path path = {.remote = p->o.to};
+	uint16_t port = ql_reach_port(now);
+	const struct ql_addr *local;
 	char addr[QL_ADDR_STRLEN];
-	uint16_t port = 0;
 
 	ql_addr_format(&p->o.to, addr);
-	if (!local) {
-		ql_complain("none of our addresses (--ip) is of the family of %s", addr);
+	local = ql_reach_from(&net->ip, &p->o.to, addr);
+	if (!local)
 		return false;
-	}
-	if (getrandom(&port, sizeof(port), 0) < 0)
-		port = (uint16_t)now;
 	path.local = *local;
 	/* its name, where it has no other */
 	*strrchr(addr, ':') = 0;
@@ -487,7 +483,7 @@ bool ql_perf_start(struct ql_perf *p, const struct ql_perf_network *net, uint64_
 		int rc;
 
 		link->perf = p;
-		path.local.port = port++ | QL_PEER_PORT;
+		path.local.port = port++ | QL_REACH_PORTS;
 		rc = ql_connect(net->engine, &path, net->tls, p->o.sni ? p->o.sni : addr,
 				&net->transport, &proto, 1, link, now, &link->conn);
 		if (rc < 0) {

@@ -13,6 +13,7 @@
 
 #include <qlane/http3.h>
 
+#include "echo.h"
 #include "perf.h"
 #include "stack.h"
 #include "watch.h"
@@ -37,11 +38,13 @@ struct options {
 	bool early_data, perf;
 	struct ql_endpoints preferred;
 	struct json_files json;
+	bool echo;
 };
 
 struct server {
 	struct options o;
 	struct ql_www *www;
+	struct ql_echo *echo; /* --echo; NULL */
 	struct ql_keylog *keylog;
 	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
@@ -119,6 +122,9 @@ static const struct ql_option table[] = {
 	 "speak the performance protocol, too (ALPN perf): anybody\nmay then make us send and take "
 	 "as much as the network bears",
 	 ql_option_flag, offsetof(struct options, perf)},
+	{"echo", NULL,
+	 "also speak the protocol \"echo\", for qlane-ping: datagrams\n(RFC 9221) are sent back",
+	 ql_option_flag, offsetof(struct options, echo)},
 	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
 	 offsetof(struct options, json)},
 	{NULL},
@@ -224,13 +230,15 @@ static bool prepare(struct server *s)
 
 static int listen_all(struct server *s, const struct ql_transport *transport)
 {
-	struct ql_proto protos[3];
+	struct ql_proto protos[4];
 	int n = ql_http_server_protos(s->http, transport, s->o.alpn, protos);
 
 	if (n < 0)
 		return n;
 	if (s->o.perf)
 		protos[n++] = ql_perf_proto(&s->perf);
+	if (s->echo)
+		protos[n++] = ql_echo_proto(s->echo);
 	return ql_listen(s->stack.engine, s->o.port, s->tls, transport, protos, (unsigned int)n);
 }
 
@@ -247,10 +255,19 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	transport.preferred_ip4 = s->o.preferred.ip4;
 	transport.preferred_ip6 = s->o.preferred.ip6;
 	transport.early_data = s->o.early_data;
-	rc = s->http ? listen_all(s, &transport) : -ENOMEM;
+	s->echo = s->o.echo ? ql_echo_create() : NULL;
+	if (s->echo)
+		transport.max_datagram_frame_size = UINT16_MAX;
+	rc = s->http && (s->echo || !s->o.echo) ? listen_all(s, &transport) : -ENOMEM;
 	if (rc < 0)
 		ql_complain("cannot serve: %s", strerror(-rc));
 	return rc == 0;
+}
+
+static unsigned int conns(const struct server *s)
+{
+	return ql_http_server_conns(s->http) + s->perf.n_conns +
+	       (s->echo ? ql_echo_conns(s->echo) : 0);
 }
 
 static void turn(struct server *s)
@@ -267,8 +284,7 @@ static void wait_for_end(struct server *s, uint64_t ns, int signals)
 {
 	uint64_t end = ql_lane_now() + ns;
 
-	while (ql_http_server_conns(s->http) + s->perf.n_conns > 0 && stop <= signals &&
-	       ql_lane_now() < end) {
+	while (conns(s) > 0 && stop <= signals && ql_lane_now() < end) {
 		turn(s);
 		if (s->turns % TICK_TURNS == 0)
 			ql_http_server_drain(s->http);
@@ -281,6 +297,8 @@ static void run(struct server *s)
 		turn(s);
 	ql_listen_stop(s->stack.engine);
 	ql_http_server_drain(s->http);
+	if (s->echo)
+		ql_echo_close(s->echo);
 	wait_for_end(s, s->o.drain * QL_NSEC_PER_SEC, 1);
 	ql_http_server_close(s->http);
 	ql_perf_server_close(&s->perf);
@@ -304,6 +322,12 @@ static bool report(const struct server *s)
 		       "%.1f MB given\n",
 		       (unsigned long long)s->perf.streams, s->perf.received / 1e6,
 		       s->perf.sent / 1e6);
+	if (s->echo)
+		printf("qlane-server: %llu connections for echo: %llu datagrams went back, %llu "
+		       "dropped\n",
+		       (unsigned long long)ql_echo_stats(s->echo)->conns,
+		       (unsigned long long)ql_echo_stats(s->echo)->returned,
+		       (unsigned long long)ql_echo_stats(s->echo)->dropped);
 	ql_report_text(stdout, &what);
 	for (unsigned int i = 0; i < s->o.json.n; i++) {
 		FILE *f = fopen(s->o.json.at[i], "w");
@@ -327,6 +351,8 @@ static bool finish(struct server *s)
 	good = ql_watch_close(&s->watch);
 	if (s->http)
 		ql_http_server_free(s->http);
+	if (s->echo)
+		ql_echo_free(s->echo);
 	if (s->tls)
 		ql_tls_ctx_free(s->tls);
 	if (s->www)
