@@ -27,7 +27,7 @@ refused() { # REGEX... -- COMMAND...
 	[ "$rc" -lt 128 ] || ql_fail "killed by signal $((rc - 128))"
 	ql_no_report refused.log
 	# the program's own words; EAL may say what it likes besides
-	grep -E '^(qlane-server|qlane-client)' refused.log >own.log || true
+	grep -E '^qlane-(server|client|ping)' refused.log >own.log || true
 	for regex in "${want[@]}"; do
 		grep -qiE -- "$regex" own.log || ql_fail "no message of ours that matches '$regex'"
 	done
@@ -51,6 +51,16 @@ client() { # REGEX... -- ARGUMENT...
 	done
 	ql_eal 0
 	refused "${want[@]}" -- "$QL_CLIENT" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" "$@"
+}
+
+pinger() { # REGEX... -- ARGUMENT...
+	local want=() QL_EAL
+	while [ "$1" != -- ]; do
+		want+=("$1")
+		shift
+	done
+	ql_eal 0
+	refused "${want[@]}" -- "$QL_PING" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" "$@"
 }
 
 bad_certificate() {
@@ -105,6 +115,13 @@ bad_arguments() {
 	server 'frobnicate' -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
 	client 'url|scheme|https' 'ftp://' -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
 	client 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"
+	pinger 'HOST' -- "${QL_TAP_ARGS[@]}" --insecure
+	pinger 'HOST' -- "${QL_TAP_ARGS[@]}" --insecure "$QL_KERNEL4" "$QL_KERNEL4"
+	pinger 'expected a host' -- "${QL_TAP_ARGS[@]}" --insecure "$QL_KERNEL4/file"
+	pinger 'size' '7' -- "${QL_TAP_ARGS[@]}" --size 7 --insecure "$QL_KERNEL4"
+	pinger 'connect' 'with a port' -- "${QL_TAP_ARGS[@]}" --connect 10.9.0.1 --insecure "$QL_KERNEL4"
+	pinger 'IPv6' -- --ip "$QL_OUR4/24" --insecure "[$QL_KERNEL6]"
+	pinger 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "$QL_KERNEL4"
 }
 
 no_port() {
@@ -169,18 +186,19 @@ nobody_there() {
 		--out out https://10.9.0.77:4433/file
 	client 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure \
 		--out out "https://$QL_KERNEL4:4433/file"
+	pinger 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure "$QL_KERNEL4:4433"
 }
 
 help_and_version() {
 	local p
-	for p in "$QL_SERVER" "$QL_CLIENT"; do
+	for p in "$QL_SERVER" "$QL_CLIENT" "$QL_PING"; do
 		"$p" --no-huge --no-shconf --no-pci -- --help | tee help.log
 		grep -qi usage help.log || ql_fail "no usage"
 		grep -q -- --ip help.log || ql_fail "--ip is not explained"
 	done
 }
 
-ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT"
+ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT" "$QL_PING"
 ql_isolate "$@"
 ql_begin e2e
 ql_fixtures

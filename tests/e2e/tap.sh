@@ -244,7 +244,45 @@ noise() {
 	ql_server_stop
 }
 
-ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT"
+ping_from_tap() { # ARGUMENT... : qlane-ping behind a TAP of its own
+	local QL_EAL rc=0
+	ql_eal 1
+	"$QL_PING" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane1 -- --ip 10.9.1.2/24 --ip fd00:91::2/64 \
+		--tap-ip 10.9.1.1/24 --tap-ip fd00:91::1/64 --gateway 10.9.1.1 --gateway fd00:91::1 \
+		--ca "$CERT/ca.pem" "$@" >ping.log 2>&1 || rc=$?
+	cat ping.log
+	ql_no_report ping.log
+	return $rc
+}
+
+# qlane-ping's datagrams come back, through a kernel that forwards; from a server that was not told to
+# send them back they do not, and the message says what is missing.
+datagrams() {
+	local address
+	sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	ql_server_start --echo --gateway "$QL_KERNEL4" --gateway "$QL_KERNEL6"
+	for address in "$QL_OUR4" "[$QL_OUR6]"; do
+		ping_from_tap --count 50 --interval 5 --wait 20000 --size 1000 --json "$address:$QL_PORT"
+		grep -qE '^\{"sent":50,"received":50,"lost_there":0,"lost_back":0,"duplicates":0,"damaged":0,"size":1000,"ms":\{"min":[0-9.]+,' ping.log ||
+			ql_fail "not all came back from $address"
+		python3 -c 'import json; ms = json.load(open("ping.log"))["ms"]; assert 0 < ms["min"] <= ms["median"] <= ms["max"]'
+	done
+	ping_from_tap --count 3 --wait 20000 "$QL_OUR4:$QL_PORT"
+	grep -q '3 datagrams of 64 bytes sent, 3 came back, 0.00 % lost' ping.log || ql_fail "no summary"
+	! ping_from_tap --size 9000 "$QL_OUR4:$QL_PORT" || ql_fail "9,000 bytes in a datagram"
+	grep -q -- '--size 9000: at most 1[0-9]* bytes' ping.log || ql_fail "it does not say how much fits"
+	peer_client_fetch curl h3 "$QL_OUR4" "$QL_PORT" "$CERT/ca.pem" out one.bin
+	ql_same "$WWW" out one.bin
+	ql_server_stop
+	grep -q '4 connections for echo: 103 datagrams went back, 0 dropped' server.log ||
+		ql_fail "the server counted otherwise: $(grep echo server.log)"
+	ql_server_start --gateway "$QL_KERNEL4"
+	! ping_from_tap "$QL_OUR4:$QL_PORT" || ql_fail "an answer without --echo"
+	grep -q 'qlane-ping: .*--echo' ping.log || ql_fail "it does not say what is missing"
+	ql_server_stop
+}
+
+ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT" "$QL_PING"
 ql_before peer_install ngtcp2 curl
 ql_isolate "$@"
 ql_begin e2e
@@ -264,4 +302,5 @@ ql_test tap-perf-ipv6 60 perf "$QL_OUR6"
 ql_test tap-connections 90 connections
 ql_test tap-client-killed 60 abandoned
 ql_test tap-noise 60 noise
+ql_test tap-datagrams 60 datagrams
 ql_end

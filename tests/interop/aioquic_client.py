@@ -2,7 +2,8 @@
 """Fetches URLs of one server over HTTP/3 or HTTP/0.9 with aioquic, all on one connection.
 
 Each response goes to a file below --out, named by the path of its URL. The exit code is 0 only
-when every response arrived whole (status 200 and the length it announced).
+when every response arrived whole (status 200 and the length it announced). With --datagrams N it
+sends N datagrams to the URL's server instead, and wants each of them back.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from aioquic.quic.packet import QuicProtocolVersion
 from aioquic.tls import CipherSuite
 from aioquic.quic.events import (
     ConnectionTerminated,
+    DatagramFrameReceived,
     ProtocolNegotiated,
     StreamDataReceived,
     StreamReset,
@@ -53,6 +55,14 @@ class Fetcher(QuicConnectionProtocol):
         super().__init__(*args, **kwargs)
         self.h3 = None
         self.downloads = {}
+        self.datagrams = asyncio.Queue()
+
+    async def echo(self, text):
+        """The error as text, or None when the datagram came back."""
+        self._quic.send_datagram_frame(text)
+        self.transmit()
+        back = await asyncio.wait_for(self.datagrams.get(), 20)
+        return None if back == text else f"{back!r} came back for {text!r}"
 
     async def fetch(self, url, path):
         """The error as text, or None when the whole response is in the file."""
@@ -81,6 +91,8 @@ class Fetcher(QuicConnectionProtocol):
             reason = event.reason_phrase or "closed"
             for download in self.downloads.values():
                 download.finish(f"connection ended: {reason} ({event.error_code:#x})")
+        elif isinstance(event, DatagramFrameReceived):
+            self.datagrams.put_nowait(event.data)
         elif isinstance(event, StreamReset) and event.stream_id in self.downloads:
             self.downloads.pop(event.stream_id).finish(f"reset {event.error_code:#x}")
         if self.h3:
@@ -119,6 +131,7 @@ async def run(args):
         max_stream_data=args.max_stream_data,
         idle_timeout=args.idle_timeout,
         server_name=args.sni or urls[0].hostname,
+        max_datagram_frame_size=65535 if args.datagrams else None,
     )
     if args.ca:
         configuration.load_verify_locations(args.ca)
@@ -153,6 +166,14 @@ async def run(args):
         session_ticket_handler=keep_session if args.session else None,
         wait_connected=not (args.early and configuration.session_ticket),
     ) as client:
+        if args.datagrams:
+            for i in range(args.datagrams):
+                error = await client.echo(f"datagram {i}".encode())
+                if error:
+                    print(error, file=sys.stderr)
+                    return 1
+            print(f"{args.datagrams} datagrams came back")
+            return 0
         limit = asyncio.Semaphore(args.parallel)
 
         async def one(url):
@@ -176,7 +197,7 @@ async def run(args):
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--ca", help="certificates to trust; without it none is checked")
-parser.add_argument("--alpn", choices=["h3", "hq-interop"], default="h3")
+parser.add_argument("--alpn", choices=["h3", "hq-interop", "echo"], default="h3")
 parser.add_argument("--sni", help="server name, when it is not the host of the URL")
 parser.add_argument("--keylog", help="append TLS secrets to this file")
 parser.add_argument("--out", default=".", help="directory for the files")
@@ -189,6 +210,7 @@ parser.add_argument("--key-update", action="store_true", help="update the keys a
 parser.add_argument("--v2", action="store_true", help="begin in version 1, prefer version 2")
 parser.add_argument("--unknown-version", action="store_true", help="begin in a version that nobody has")
 parser.add_argument("--session", help="file of a session to resume; the new one is kept there")
+parser.add_argument("--datagrams", type=int, help="send so many, and fetch nothing")
 parser.add_argument("--early", action="store_true", help="ask in 0-RTT packets when resuming")
 parser.add_argument("urls", metavar="URL", nargs="+")
 sys.exit(asyncio.run(run(parser.parse_args())))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Serves the files of a directory over HTTP/3 and HTTP/0.9 with aioquic."""
+"""Serves the files of a directory over HTTP/3 and HTTP/0.9 with aioquic, and sends datagrams back (ALPN "echo")."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from aioquic.asyncio import QuicConnectionProtocol, serve
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.events import ProtocolNegotiated, StreamDataReceived
+from aioquic.quic.events import DatagramFrameReceived, ProtocolNegotiated, StreamDataReceived
 
 root = "."
 
@@ -34,7 +34,10 @@ class Server(QuicConnectionProtocol):
         if isinstance(event, ProtocolNegotiated):
             if event.alpn_protocol == "h3":
                 self.h3 = H3Connection(self._quic)
-        if self.h3:
+        if isinstance(event, DatagramFrameReceived):
+            self._quic.send_datagram_frame(event.data)
+            self.transmit()
+        elif self.h3:
             for h3_event in self.h3.handle_event(event):
                 if isinstance(h3_event, HeadersReceived):
                     fields = dict(h3_event.headers)
@@ -77,7 +80,11 @@ class Server(QuicConnectionProtocol):
 
 
 async def run(args):
-    configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3", "hq-interop"])
+    configuration = QuicConfiguration(
+        is_client=False,
+        alpn_protocols=["h3", "hq-interop", "echo"],
+        max_datagram_frame_size=65535,
+    )
     configuration.load_cert_chain(args.cert, args.key)
     tickets = {}
     await serve(

@@ -5,7 +5,8 @@
 # They and their limits are those that QUIC implementations test each other by.
 #
 # A case is a row of case_table: its name, how the client runs (once, twice: a session and its
-# resumption, each: a connection for each file), the seconds it may take, its checks, its files, and
+# resumption, each: a connection for each file), the seconds it may take, its checks, its files (-: none,
+# but 100 datagrams, each of which has to come back), and
 # the options of linkem, whose link has 15 ms, 10 Mbit/s and a queue of 25 packets. In every case all
 # files have to arrive as they are. A check is a function check_NAME below; it looks at
 # client.pcap and server.pcap, taken on the two sides of the link (and at those packets of theirs that
@@ -30,7 +31,7 @@ case_table() {
 	rebind-addr         once   90 one,paths          10M            --rebind both --rebind-at 1000:3000
 	migration           once   90 one,moves          5M
 	preferred           once   90 one,preferred      2M
-	datagrams           once   90 datagrams          -
+	datagrams           once   90 one,datagrams      -
 	longrtt             once   90 one                1k             --delay 750
 	blackhole           once   90 one                10M            --blackhole 5000:2000
 	amplification       once   90 one,amplification  5k             --drop-to-server 2-7

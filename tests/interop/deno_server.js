@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Serves the files of a directory over HTTP/0.9 with Deno's QUIC, which is quinn, and sends datagrams
-// back as they come.
+// back as they come (ALPN "echo").
 //
 //   deno run --unstable-net -A deno_server.js --root DIR --cert FILE --key FILE --port N [--preferred ADDR]
 
@@ -33,7 +33,7 @@ const endpoint = new Deno.QuicEndpoint({ hostname: "0.0.0.0", port: Number(optio
 const listener = endpoint.listen({
 	cert: Deno.readTextFileSync(options.cert),
 	key: Deno.readTextFileSync(options.key),
-	alpnProtocols: ["hq-interop"],
+	alpnProtocols: ["hq-interop", "echo"],
 	maxIdleTimeout: 60000,
 	preferredAddressV4: options.preferred,
 });

@@ -71,7 +71,7 @@ client_qlane() {
 	versionnegotiation) PEER_OPTIONS=("--versions=2,1" --first-version 2) ;;
 	resumption) PEER_OPTIONS=(--session session) ;;
 	zerortt) PEER_OPTIONS=(--session session --early-data) ;;
-	datagrams) endpoint_cannot "not yet by qlane-client" ;;
+	datagrams) PEER_OPTIONS=(--count 100 --interval 5 --wait 20000) ;; # of qlane-ping
 	esac
 }
 
@@ -85,7 +85,7 @@ server_qlane() {
 		;;
 	v2) PEER_OPTIONS=("--versions=2,1") ;;
 	zerortt) PEER_OPTIONS=(--early-data) ;;
-	datagrams) endpoint_cannot "not yet by qlane-server" ;;
+	datagrams) PEER_OPTIONS=(--echo) ;;
 	esac
 }
 
@@ -160,6 +160,7 @@ client_aioquic() {
 	zerortt) PEER_OPTIONS=(--session session --early) ;;
 	v2) PEER_OPTIONS=(--v2) ;;
 	versionnegotiation) PEER_OPTIONS=(--unknown-version) ;;
+	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
 	ecn) endpoint_cannot "it does not have that" ;;
 	migration | preferred) endpoint_cannot "its client does not move" ;;
 	esac
@@ -182,7 +183,10 @@ client_quicgo() { # PEER
 	handshakeloss | handshakecorruption | multiconnect) testcase=multiconnect ;;
 	v2) endpoint_cannot "its test program does not begin a version negotiation" ;;
 	migration | preferred) endpoint_cannot "its client does not move" ;;
-	datagrams) endpoint_cannot "its test programs have no datagrams" ;;
+	datagrams)
+		PEER_OPTIONS=(--count 100) # of quicgo-echo
+		return
+		;;
 	ecn) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not do it" ;;
 	esac
 	PEER_OPTIONS=("TESTCASE=$testcase")
@@ -195,7 +199,10 @@ server_quicgo() { # PEER
 	v2) endpoint_cannot "it never changes the version" ;;
 	versionnegotiation) [ "$1" = quicgo ] || endpoint_cannot "it takes every version that our client has" ;;
 	preferred) endpoint_cannot "it does not have that" ;;
-	datagrams) endpoint_cannot "its test programs have no datagrams" ;;
+	datagrams)
+		PEER_OPTIONS=(echo)
+		return
+		;;
 	ecn) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not do it" ;;
 	rebind-*) [ "$1" != quicgo ] || endpoint_cannot "0.29 does not follow its client" ;;
 	migration) endpoint_cannot "it tells clients not to move" ;;

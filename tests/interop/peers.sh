@@ -132,8 +132,17 @@ peer_apt() { # RELEASE ARGUMENT...
 	APT_CONFIG=$apt/conf apt-get -q "$@"
 }
 
+# What a peer is made of: its row, and what of ours is built with it.
+peer_recipe() { # PEER
+	peer_row "$1" || return 1
+	case $1 in
+	quicgo*) cat "$QL_PEERS_HERE"/quicgo/*.go | cksum ;;
+	quinn) cat "$QL_PEERS_HERE"/quinn/Cargo.* "$QL_PEERS_HERE"/quinn/src/*.rs | cksum ;;
+	esac
+}
+
 peer_installed() { # PEER
-	[ -f "$QL_PEERS/$1/packages" ] && [ "$(cat "$QL_PEERS/$1/packages")" = "$(peer_row "$1")" ]
+	[ -f "$QL_PEERS/$1/packages" ] && [ "$(cat "$QL_PEERS/$1/packages")" = "$(peer_recipe "$1")" ]
 }
 
 # Downloads Debian packages with all that they need, and unpacks them.
@@ -162,18 +171,21 @@ peer_unpack_npm() { # DEST PACKAGE@VERSION
 }
 
 # quic-go's programs for tests with other implementations, from its source package. Their paths are
-# those of a container; here they come from the environment.
+# those of a container; here they come from the environment. And quicgo-echo (tests/interop/quicgo).
 peer_build_quicgo() { # DEST
-	local dest=$1 top what go
-	top=$(echo "$dest"/usr/share/gocode/src/github.com/*/quic-go/interop)
+	local dest=$1 top what go tags=
+	# the library's folder, and not its other name, a link
+	top=$(find "$dest/usr/share/gocode/src/github.com" -maxdepth 3 -type d -path '*/quic-go/interop')
 	go=$(echo "$dest"/usr/lib/go-*)
-	for what in client server; do
-		sed -i -e 's,"/logs/log.txt",os.DevNull,' -e 's,"/downloads" +,os.Getenv("DOWNLOADS") +,' \
+	case $top in *lucas-clemente*) tags=old ;; esac
+	mkdir -p "$top/echo" && cp "$QL_PEERS_HERE"/quicgo/*.go "$top/echo" || return 1
+	for what in client server echo; do
+		[ "$what" = echo ] || sed -i -e 's,"/logs/log.txt",os.DevNull,' -e 's,"/downloads" +,os.Getenv("DOWNLOADS") +,' \
 			-e 's,"/certs/cert.pem"\, "/certs/priv.key",os.Getenv("CERT")\, os.Getenv("KEY"),' \
 			-e 's,http.Dir("/www"),http.Dir(os.Getenv("WWW")),' "$top/$what/main.go" || return 1
 		(cd "$top" && env GOROOT="$go" GO111MODULE=off GOPATH="$dest/usr/share/gocode" \
 			GOCACHE="$dest/gocache" GOFLAGS=-p=2 CGO_ENABLED=0 \
-			"$go/bin/go" build -o "$dest/usr/bin/quicgo-$what" "./$what") || return 1
+			"$go/bin/go" build -tags "$tags" -o "$dest/usr/bin/quicgo-$what" "./$what") || return 1
 	done
 	rm -rf "$dest/gocache" "${go:?}" "$dest"/usr/share/go*
 }
@@ -225,7 +237,7 @@ peer_install() { # PEER...
 				peer_die "could not get $packages of $release (all of the log: $log)"
 				return 1
 			fi
-			echo "$row" >"$dest/packages"
+			peer_recipe "$peer" >"$dest/packages"
 			rm -rf "${QL_PEERS:?}/$peer" && mv "$dest" "$QL_PEERS/$peer"
 		fi
 		exec {lock}>&-
@@ -272,7 +284,7 @@ peer_host() { # ADDRESS
 }
 
 # Fetches files of a server with a peer's client, over one connection, into OUT/PATH each.
-# PROTO is h3 or hq-interop (aioquic alone has both). CA - checks no certificate; gtlsclient
+# PROTO is h3 or hq-interop (aioquic alone has both), or echo: datagrams, and no PATH. CA - checks no certificate; gtlsclient
 # never does. With SSLKEYLOGFILE set the secrets go there. Prints what the client prints.
 peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p PEER_CMD
@@ -295,19 +307,23 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 			"${PEER_OPTIONS[@]}" \
 			--parallel --parallel-max 64 --config "$out/.curlrc"
 		;;
-	aioquic/h3 | aioquic/hq-interop)
+	aioquic/*)
 		set -- "${@/#/$base/}"
 		[ "$ca" = - ] || set -- --ca "$ca" "$@"
 		[ -z "${SSLKEYLOGFILE:-}" ] || set -- --keylog "$SSLKEYLOGFILE" "$@"
 		peer_run aioquic 'python3.*' "$QL_PEERS_HERE/aioquic_client.py" --alpn "$proto" --out "$out" \
 			"${PEER_OPTIONS[@]}" "$@"
 		;;
-	deno/hq-interop)
+	deno/hq-interop | deno/echo)
 		NO_COLOR=1 peer_run deno deno run --quiet --no-lock --unstable-net -A \
-			"$QL_PEERS_HERE/deno_client.js" --ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
+			"$QL_PEERS_HERE/deno_client.js" --alpn "$proto" --ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
 		;;
-	quinn/hq-interop)
-		peer_run quinn quinn-peer client --ca "$ca" --out "$out" --to "$host:$port" "${PEER_OPTIONS[@]}" "$@"
+	quinn/hq-interop | quinn/echo)
+		peer_run quinn quinn-peer client --alpn "$proto" --ca "$ca" --out "$out" --to "$host:$port" \
+			"${PEER_OPTIONS[@]}" "$@"
+		;;
+	quicgo*/echo)
+		peer_run "$peer" quicgo-echo client --ca "$ca" --to "$host:$port" "${PEER_OPTIONS[@]}"
 		;;
 	quicgo*/*)
 		# its test cases are by name
@@ -383,6 +399,12 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 			"${PEER_OPTIONS[@]}" >"$log" 2>&1 &
 		;;
 	quicgo*) # on port 443
+		if [ "${PEER_OPTIONS[*]}" = echo ]; then
+			peer_command "$peer" quicgo-echo || return 1
+			"${PEER_CMD[@]}" server --cert "$cert" --key "$key" --port "$port" >"$log" 2>&1 &
+			PEER_PID=$!
+			return
+		fi
 		peer_command "$peer" quicgo-server || return 1
 		mkdir -p "$run"
 		env "WWW=$root" "QLOGDIR=$run" "CERT=$cert" "KEY=$key" "${PEER_OPTIONS[@]}" "${PEER_CMD[@]}" >"$log" 2>&1 &

@@ -134,8 +134,15 @@ fetch() { # PEER PATH...
 		peer_client_fetch "$peer" "$PROTO" "$ADDRESS" "$PORT" "$CERT/ca.pem" out "$@"
 		return
 	fi
-	printf "https://$ADDRESS:$PORT/%s\n" "$@" >urls
 	ql_eal 1
+	if [ "$PROTO" = echo ]; then
+		"${PEER_IN[@]}" "$QL_PING" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane1 -- \
+			--ip 10.1.1.2/24 --gateway 10.1.1.1 --tap-ip 10.1.1.1/24 --ca "$CERT/ca.pem" --json \
+			--keylog keys.log "${PEER_OPTIONS[@]}" "$ADDRESS:$PORT" | tee ping.json
+		grep -q '"received":100,' ping.json || rc=1
+		return "$rc"
+	fi
+	printf "https://$ADDRESS:$PORT/%s\n" "$@" >urls
 	"${PEER_IN[@]}" "$QL_CLIENT" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane1 -- \
 		--ip 10.1.1.2/24 --gateway 10.1.1.1 --tap-ip 10.1.1.1/24 --ca "$CERT/ca.pem" --json \
 		--alpn "$PROTO" --keylog keys.log --out out --urls urls "${PEER_OPTIONS[@]}" || rc=$?
@@ -148,7 +155,7 @@ client_run() { # PEER RUN
 	endpoint_client "$peer"
 	PEER_IN=(ip netns exec left)
 	case $2-$peer in
-	once-* | each-qlane) fetch "$peer" "${FILES[@]}" ;;
+	once-* | each-qlane) fetch "$peer" "${FILES[@]:-}" ;;
 	twice-quicgo* | twice-quinn | twice-deno) # they do both by themselves
 		fetch "$peer" "${FILES[@]}"
 		;;
@@ -196,6 +203,7 @@ cell() { # CLIENT SERVER RUN CHECKS FILES LINK KEEP
 	if [ "$CASE" != http3 ] && [[ $(endpoint_protos "$client") == *hq* && $(endpoint_protos "$SERVER") == *hq* ]]; then
 		PROTO=hq-interop
 	fi
+	[ "$CASE" != datagrams ] || PROTO=echo
 	case_files "$5"
 	[ "$CASE" != amplification ] || CERT=$CERT/chain
 	: >keys.log
@@ -309,7 +317,7 @@ install_peers() {
 	done
 }
 
-ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT" "$LINKEM"
+ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT" "$QL_PING" "$LINKEM"
 ql_before install_peers
 ql_isolate "${arguments[@]}"
 mkdir -p /run/netns && mount -t tmpfs netns /run/netns

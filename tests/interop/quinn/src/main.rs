@@ -7,8 +7,9 @@
 //!
 //! The client asks for all paths on one connection; with --session for the first on a connection of its
 //! own, and for the others on one that resumes it, with --early in 0-RTT. --rebind: after so long it
-//! goes on from another port. --datagrams: it sends so many, and the server sends each back. Both may
-//! be told by --chacha20 to have no other cipher suite, and by --window N to give little credit.
+//! goes on from another port. --datagrams: it sends so many, and the server sends each back (ALPN
+//! "echo"). Both may be told by --chacha20 to have no other cipher suite, and by --window N to give little
+//! credit.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -132,7 +133,7 @@ async fn server(args: Args) -> Result<()> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_no_client_auth()
         .with_single_cert(certificates(args.get("cert")?)?, rustls::PrivateKey(key))?;
-    tls.alpn_protocols = vec![b"hq-interop".to_vec()];
+    tls.alpn_protocols = vec![b"hq-interop".to_vec(), b"echo".to_vec()];
     tls.max_early_data_size = u32::MAX;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     config.transport = transport(&args)?;

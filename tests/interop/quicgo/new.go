@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//go:build !old
+
+package main
+
+import (
+	"context"
+	"crypto/tls"
+
+	"github.com/quic-go/quic-go"
+)
+
+type conn struct{ quic.Connection }
+
+func (c conn) send(data []byte) error { return c.SendDatagram(data) }
+
+func (c conn) receive(ctx context.Context) ([]byte, error) { return c.ReceiveDatagram(ctx) }
+
+func (c conn) close() { c.CloseWithError(0, "") }
+
+func dial(ctx context.Context, to string, c *tls.Config) (connection, error) {
+	q, err := quic.DialAddr(ctx, to, c, &quic.Config{EnableDatagrams: true})
+	return conn{q}, err
+}
+
+func listen(address string, c *tls.Config) (func() (connection, error), error) {
+	l, err := quic.ListenAddr(address, c, &quic.Config{EnableDatagrams: true})
+	return func() (connection, error) {
+		q, err := l.Accept(context.Background())
+		return conn{q}, err
+	}, err
+}
