@@ -252,7 +252,7 @@ ping_from_tap() { # ARGUMENT... : qlane-ping behind a TAP of its own
 		--ca "$CERT/ca.pem" "$@" >ping.log 2>&1 || rc=$?
 	cat ping.log
 	ql_no_report ping.log
-	return $rc
+	return "$rc"
 }
 
 # qlane-ping's datagrams come back, through a kernel that forwards; from a server that was not told to

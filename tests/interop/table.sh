@@ -203,7 +203,7 @@ cell() { # CLIENT SERVER RUN CHECKS FILES LINK KEEP
 	if [ "$CASE" != http3 ] && [[ $(endpoint_protos "$client") == *hq* && $(endpoint_protos "$SERVER") == *hq* ]]; then
 		PROTO=hq-interop
 	fi
-	[ "$CASE" != datagrams ] || PROTO=echo
+	[ "$CASE" != datagrams ] || PROTO="echo"
 	case_files "$5"
 	[ "$CASE" != amplification ] || CERT=$CERT/chain
 	: >keys.log
