@@ -358,6 +358,15 @@ static uint64_t next_pn(struct ql_conn *conn, enum ql_space_id id)
 	return pn + (pn > 0); /* none before there was anything to acknowledge */
 }
 
+/*
+ * The second of two probes has what the first one had, when there is no more: if the first is lost, a
+ * PING alone tells a peer nothing that does not know the connection yet, and some close it.
+ */
+static bool repeat_crypto(struct ql_conn *conn, enum ql_space_id id)
+{
+	return conn->hs && ql_rec_probe_frames(&conn->rec, id);
+}
+
 static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
 			 enum ql_space_id id, bool data)
 {
@@ -385,6 +394,8 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	acked = p;
 	if (!bare && (probe || window_open(conn, id, data))) {
 		if (conn->hs)
+			p = put_crypto(conn, id, p, end);
+		if (probe && p == acked && id != QL_SPACE_APP && repeat_crypto(conn, id))
 			p = put_crypto(conn, id, p, end);
 		if (p > acked)
 			flags |= QL_SENT_HAS_CRYPTO;
