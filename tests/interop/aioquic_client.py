@@ -123,7 +123,25 @@ class Fetcher(QuicConnectionProtocol):
 
 
 async def run(args):
+    """The exit code."""
     urls = [urlparse(u) for u in args.urls]
+    if not args.each:
+        return await run_one(args, urls)
+    limit = asyncio.Semaphore(args.each)
+
+    async def one(url):
+        async with limit:
+            try:
+                return await run_one(args, [url])
+            except ConnectionError as error:
+                print(f"{url.geturl()}: {error!r}", file=sys.stderr)
+                return 1
+
+    return max(await asyncio.gather(*map(one, urls)))
+
+
+async def run_one(args, urls):
+    """The same, over one connection."""
     configuration = QuicConfiguration(
         is_client=True,
         alpn_protocols=[args.alpn],
@@ -210,6 +228,7 @@ parser.add_argument("--key-update", action="store_true", help="update the keys a
 parser.add_argument("--v2", action="store_true", help="begin in version 1, prefer version 2")
 parser.add_argument("--unknown-version", action="store_true", help="begin in a version that nobody has")
 parser.add_argument("--session", help="file of a session to resume; the new one is kept there")
+parser.add_argument("--each", type=int, help="a connection for each URL, so many at a time")
 parser.add_argument("--datagrams", type=int, help="send so many, and fetch nothing")
 parser.add_argument("--early", action="store_true", help="ask in 0-RTT packets when resuming")
 parser.add_argument("urls", metavar="URL", nargs="+")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fetches URLs of one server over HTTP/0.9 with Deno's QUIC, which is quinn.
 //
-//   deno run --unstable-net -A deno_client.js --ca FILE --out DIR [--session] [--datagrams N] URL...
+//   deno run --unstable-net -A deno_client.js --ca FILE --out DIR [--session] [--each N] [--datagrams N] URL...
 //
-// All URLs go over one connection. With --session the first one goes over a connection of its own,
+// All URLs go over one connection, or --each over its own, N at a time. With --session the first one goes over a connection of its own,
 // and the others over one that resumes it in 0-RTT. --datagrams N sends N datagrams instead and waits
 // for as many to come back. The exit code is 0 only when all went well.
 
@@ -56,19 +56,37 @@ async function datagrams(conn, n) {
 	console.log(`${n} datagrams came back`);
 }
 
-const bye = { closeCode: 0, reason: "" };
-let conn = await connect(false);
-if (options.datagrams) {
-	await datagrams(conn, Number(options.datagrams));
-} else if (options.session) {
-	await fetchAll(conn, urls.slice(0, 1));
-	conn.close(bye);
-	conn = await connect(true);
-	await fetchAll(conn, urls.slice(1));
-} else {
-	await fetchAll(conn, urls);
+async function end(conn) {
+	conn.close({ closeCode: 0, reason: "" });
+	await conn.closed;
 }
-conn.close(bye);
-await conn.closed;
+
+async function fetchEach() {
+	const left = urls.slice();
+	await Promise.all(Array.from({ length: Number(options.each) }, async () => {
+		for (let url = left.shift(); url; url = left.shift()) {
+			const conn = await connect(false);
+			await fetchOne(conn, url);
+			await end(conn);
+		}
+	}));
+}
+
+async function all() {
+	let conn = await connect(false);
+	if (options.datagrams) {
+		await datagrams(conn, Number(options.datagrams));
+	} else if (options.session) {
+		await fetchAll(conn, urls.slice(0, 1));
+		await end(conn);
+		conn = await connect(true);
+		await fetchAll(conn, urls.slice(1));
+	} else {
+		await fetchAll(conn, urls);
+	}
+	await end(conn);
+}
+
+await (options.each ? fetchEach() : all());
 await new Promise((done) => setTimeout(done, 200)); // for the CONNECTION_CLOSE to leave
 Deno.exit(0);

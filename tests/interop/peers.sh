@@ -287,7 +287,7 @@ peer_host() { # ADDRESS
 # PROTO is h3 or hq-interop (aioquic alone has both), or echo: datagrams, and no PATH. CA - checks no certificate; gtlsclient
 # never does. With SSLKEYLOGFILE set the secrets go there. Prints what the client prints.
 peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
-	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p PEER_CMD
+	local peer=$1 proto=$2 host port=$4 ca=$5 out=$6 base p config rc=0 PEER_CMD
 	host=$(peer_host "$3")
 	base=https://$host:$port
 	shift 6
@@ -299,13 +299,16 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 			"${PEER_OPTIONS[@]}" "$(echo "$host" | tr -d '[]')" "$port" "${@/#/$base/}"
 		;;
 	curl/h3)
+		config=$(mktemp) # several of them may run at once
 		for p; do
 			printf 'url = "%s/%s"\noutput = "%s/%s"\n' "$base" "$p" "$out" "$p"
-		done >"$out/.curlrc"
+		done >"$config"
 		if [ "$ca" = - ]; then set -- --insecure; else set -- --cacert "$ca"; fi
 		peer_run curl curl --http3-only --fail --silent --show-error --create-dirs "$@" \
 			"${PEER_OPTIONS[@]}" \
-			--parallel --parallel-max 64 --config "$out/.curlrc"
+			--parallel --parallel-max 64 --config "$config" || rc=$?
+		rm "$config"
+		return $rc
 		;;
 	aioquic/*)
 		set -- "${@/#/$base/}"

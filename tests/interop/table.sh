@@ -155,7 +155,7 @@ client_run() { # PEER RUN
 	endpoint_client "$peer"
 	PEER_IN=(ip netns exec left)
 	case $2-$peer in
-	once-* | each-qlane) fetch "$peer" "${FILES[@]:-}" ;;
+	once-* | each-qlane | each-aioquic | each-deno) fetch "$peer" "${FILES[@]:-}" ;;
 	twice-quicgo* | twice-quinn | twice-deno) # they do both by themselves
 		fetch "$peer" "${FILES[@]}"
 		;;
