@@ -12,6 +12,7 @@ QL_KERNEL4=10.9.0.1 QL_KERNEL6=fd00:9::1
 QL_CERT_NAMES=(qlane.test "$QL_OUR4" "$QL_OUR6" "$QL_KERNEL4" "$QL_KERNEL6")
 QL_SERVER=$QL_BUILD/app/qlane-server
 QL_CLIENT=$QL_BUILD/app/qlane-client
+# shellcheck disable=SC2034 # for scripts that measure
 QL_PING=$QL_BUILD/app/qlane-ping
 QL_TAP_ARGS=(--ip "$QL_OUR4/24" --ip "$QL_OUR6/64" --tap-ip "$QL_KERNEL4/24" --tap-ip "$QL_KERNEL6/64")
 
