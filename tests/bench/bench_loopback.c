@@ -326,8 +326,8 @@ static bool start(struct ql_tls_ctx **tls)
 		return false;
 	}
 	if (ql_rings_create(ports) < 0 ||
-	    !ql_stack_open(&bench.server, &bench.o.net, ports[0], 0) ||
-	    !ql_stack_open(&bench.client, &net, ports[1], 0))
+	    !ql_stack_open(&bench.server, &bench.o.net, ports[0], 0, NULL) ||
+	    !ql_stack_open(&bench.client, &net, ports[1], 0, NULL))
 		return false;
 	transport = ql_stack_transport(&bench.server, &bench.o.net);
 	transport.max_streams_bidi = bench.o.streams;

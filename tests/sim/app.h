@@ -57,12 +57,12 @@ struct sim_app {
 	uint64_t reset, stopped;    /* streams */
 	unsigned int moved;	    /* path_changed() without error, and with */
 	unsigned int not_moved;
-	unsigned int causes[8]; /* connections closed, by ql_close_info.cause */
-	unsigned int faults;	/* of these, with an error of QUIC's: ours or the peer's */
-	uint64_t fault;		/* the first such error */
-	unsigned int misled;	/* not among faults: closed with VERSION_NEGOTIATION_ERROR */
-	unsigned int tokens;	/* that came */
-	uint8_t token[256];	/* the latest */
+	unsigned int causes[8];	     /* connections closed, by ql_close_info.cause */
+	unsigned int faults;	     /* of these, with an error of QUIC's: ours or the peer's */
+	uint64_t fault;		     /* the first such error */
+	unsigned int misled;	     /* not among faults: closed with VERSION_NEGOTIATION_ERROR */
+	unsigned int tokens;	     /* that came */
+	uint8_t token[QL_TOKEN_MAX]; /* the latest */
 	size_t token_len;
 	unsigned int sessions;
 	uint8_t session[QL_SESSION_MAX]; /* the latest */
