@@ -31,7 +31,7 @@
 #define QL_ACK_EVERY_MAX   1024 /* at most, whatever a peer asks for */
 #define QL_ACK_ASK_MAX	   64	/* that we ask for */
 
-#define QL_ACKS_PER_RTT	    16				 /* where that leaves QL_ACK_EVERY an ACK */
+#define QL_ACKS_PER_RTT	    8				 /* where that leaves QL_ACK_EVERY an ACK */
 #define QL_ACK_ASK_SHARE    8				 /* of a round trip that an ACK may wait */
 #define QL_ACK_ASK_DELAY    (25 * QL_NSEC_PER_MSEC)	 /* and no longer than so */
 #define QL_ACK_MIN_DELAY    UINT64_C(100000)		 /* our min_ack_delay */

@@ -268,6 +268,8 @@ START_TEST(test_asks)
 	server = conn_of(&p, SIM_SERVER);
 	ck_assert_uint_eq(server->ack_ask.min_delay, QL_ACK_MIN_DELAY);
 	sim_run(p.sim, 500 * MS, NULL, NULL);
+	for (unsigned int i = 0; i < 20 && server->ack_ask.in_flight; i++)
+		sim_run(p.sim, 5 * MS, NULL, NULL);
 	ck_assert_uint_ge(server->ack_ask.every, 8);
 	ck_assert_uint_eq(conn_of(&p, SIM_CLIENT)->ack_rule.every, server->ack_ask.every);
 	ck_assert_uint_eq(conn_of(&p, SIM_CLIENT)->ack_rule.reorder, 3);
