@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * Transfers between our client and our server, joined by rings, both on the one lcore that runs
- * this: goodput, and what a packet costs at both ends together. No kernel, no loss, no delay but
- * the time that the two take.
+ * this: goodput, requests a second, and what a packet costs at both ends together; by HTTP, or by
+ * the performance protocol in both directions. No kernel, no loss, no delay but the time that the
+ * two take.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 
 #include <qlane/http3.h>
 
+#include "perf.h"
 #include "rings.h"
 #include "stack.h"
 
@@ -27,15 +29,15 @@ struct options {
 	struct ql_net_options net;
 	const char *cert, *key, *alpn;
 	uint64_t bytes;
-	uint32_t streams, connections, repeat;
-	bool json, verify;
+	uint32_t streams, connections, requests, repeat;
+	bool json, verify, perf;
 };
 
 /* One transfer's figures. */
 struct result {
 	uint64_t cycles, ns, bytes;
 	uint64_t packets, frames; /* QUIC's, of both directions; on the rings */
-	uint64_t lost, turns;
+	uint64_t lost, turns, requests;
 	uint64_t handshake_ns;
 };
 
@@ -45,6 +47,7 @@ static struct bench {
 	uint64_t size; /* of a response */
 	struct ql_stack server, client;
 	struct ql_http_server *http;
+	struct ql_perf_server perf;
 	/* of the transfer that runs */
 	unsigned int connected, closed, done, failed;
 	uint64_t got;
@@ -65,6 +68,10 @@ static const struct ql_option table[] = {
 	 offsetof(struct options, streams), 1, 10000},
 	{"connections", "N", "that share the bytes [1]", ql_option_u32,
 	 offsetof(struct options, connections), 1, 10000},
+	{"perf", NULL, "by the performance protocol, down and then up, instead of HTTP",
+	 ql_option_flag, offsetof(struct options, perf)},
+	{"requests", "N", "with --perf: on each connection in all [as many as --streams]",
+	 ql_option_u32, offsetof(struct options, requests), 1, 100000000},
 	{"repeat", "N", "transfers; the best and the median count [5]", ql_option_u32,
 	 offsetof(struct options, repeat), 1, MAX_REPEAT},
 	{"alpn", "NAME", "h3 or hq-interop [h3]", ql_option_alpns, offsetof(struct options, alpn)},
@@ -243,12 +250,64 @@ static bool transfer(struct ql_tls_ctx *tls, struct result *r)
 	r->ns = ql_lane_now() - start_ns;
 	count(r, 1);
 	r->bytes = bench.got;
+	r->requests = bench.done;
 	r->handshake_ns = bench.handshake_ns / bench.o.connections;
 	for (unsigned int i = 0; i < bench.o.connections; i++) {
 		if (bench.conns[i])
 			ql_http_close(bench.conns[i]);
 	}
 	return good && wait_for(&bench.closed, bench.o.connections);
+}
+
+/* By the performance protocol, in one direction. */
+static bool perf_transfer(struct ql_tls_ctx *tls, bool up, struct result *r)
+{
+	const struct ql_net_options net = ql_rings_neighbour(&bench.o.net);
+	const struct ql_perf_network network = {
+		.engine = bench.client.engine,
+		.tls = tls,
+		.transport = ql_stack_transport(&bench.client, &net),
+		.ip = net.ip,
+	};
+	struct ql_perf_options options = {
+		.to = bench.o.net.ip.at[0].addr,
+		.sni = "bench",
+		.upload = up ? bench.size : 0,
+		.download = up ? 0 : bench.size,
+		.connections = bench.o.connections,
+		.streams = bench.o.requests,
+		.parallel = bench.o.streams,
+	};
+	uint64_t end = ql_lane_now() + TIMEOUT_NS, start = rte_rdtsc();
+	const struct ql_perf_figure *figure;
+	const struct ql_perf_stats *stats;
+	struct ql_perf *perf;
+	bool good;
+
+	memset(r, 0, sizeof(*r));
+	options.to.port = PORT;
+	perf = ql_perf_new(&options);
+	if (!perf)
+		return false;
+	count(r, -1);
+	good = ql_perf_start(perf, &network, ql_lane_now());
+	while (good && !ql_perf_ended(perf) && ql_lane_now() < end)
+		turn();
+	r->cycles = rte_rdtsc() - start;
+	count(r, 1);
+	stats = ql_perf_stats(perf);
+	figure = up ? &stats->up : &stats->down;
+	r->ns = figure->ns;
+	r->bytes = figure->bytes;
+	r->requests = figure->streams;
+	r->handshake_ns = stats->handshake_ns;
+	good = good && ql_perf_ended(perf) && stats->failed == 0;
+	if (!good)
+		ql_complain("a transfer failed or hangs");
+	while (!ql_perf_close(perf) && ql_lane_now() < end)
+		turn();
+	ql_perf_free(perf);
+	return good;
 }
 
 static double mbit(const struct result *r)
@@ -265,47 +324,63 @@ static int by_rate(const void *a, const void *b)
 
 static void print_row(const char *name, const struct result *r)
 {
-	printf("%-8s %9.0f %9.3f %10" PRIu64 " %10.0f %10.1f %8" PRIu64 " %10.0f\n", name, mbit(r),
-	       r->ns / 1e9, r->packets, (double)r->cycles / r->packets, (double)r->ns / r->packets,
-	       r->lost, r->handshake_ns / 1e3);
+	printf("%-12s %9.0f %9.3f %12.0f %10" PRIu64 " %10.0f %10.1f %8" PRIu64 " %10.0f\n", name,
+	       mbit(r), r->ns / 1e9, r->requests * 1e9 / r->ns, r->packets,
+	       (double)r->cycles / r->packets, (double)r->ns / r->packets, r->lost,
+	       r->handshake_ns / 1e3);
 }
 
-static void print_json(const struct result *r)
+static void print_json(const char *what, const struct result *r)
 {
-	printf("{\"bench\":\"loopback\",\"alpn\":\"%s\",\"bytes\":%" PRIu64
-	       ",\"streams\":%u,\"connections\":%u,\"goodput_mbit\":%.1f,\"seconds\":%.6f,"
+	printf("{\"bench\":\"loopback\",\"what\":\"%s\",\"bytes\":%" PRIu64
+	       ",\"streams\":%u,\"connections\":%u,\"requests\":%" PRIu64
+	       ",\"goodput_mbit\":%.1f,\"seconds\":%.6f,"
 	       "\"packets\":%" PRIu64 ",\"frames\":%" PRIu64
 	       ",\"cycles_per_packet\":%.1f,\"ns_per_packet\":%.1f,\"lost\":%" PRIu64
 	       ",\"turns\":%" PRIu64 ",\"handshake_us\":%.1f}\n",
-	       bench.o.alpn, r->bytes, bench.o.streams, bench.o.connections, mbit(r), r->ns / 1e9,
-	       r->packets, r->frames, (double)r->cycles / r->packets, (double)r->ns / r->packets,
-	       r->lost, r->turns, r->handshake_ns / 1e3);
+	       what, r->bytes, bench.o.streams, bench.o.connections, r->requests, mbit(r),
+	       r->ns / 1e9, r->packets, r->frames, (double)r->cycles / r->packets,
+	       (double)r->ns / r->packets, r->lost, r->turns, r->handshake_ns / 1e3);
 }
 
-static bool run(struct ql_tls_ctx *client_tls)
+/* One kind of transfer: direction, or -1 for HTTP's only one. */
+static bool series(struct ql_tls_ctx *tls, const char *what, int up)
 {
 	struct result results[MAX_REPEAT];
 	unsigned int n = bench.o.repeat;
+	char name[16];
 
 	for (unsigned int i = 0; i < n; i++) {
-		if (!transfer(client_tls, &results[i]))
+		if (!(up < 0 ? transfer(tls, &results[i]) : perf_transfer(tls, up, &results[i])))
 			return false;
 		if (bench.o.json)
-			print_json(&results[i]);
+			print_json(what, &results[i]);
 	}
 	if (bench.o.json)
 		return true;
 	qsort(results, n, sizeof(results[0]), by_rate);
-	printf("%.1f MB over %s, %u connection(s) of %u stream(s), %u transfers, both ends on "
-	       "lcore "
-	       "%u at %.2f GHz\n\n",
-	       bench.size * bench.o.streams * bench.o.connections / 1e6, bench.o.alpn,
-	       bench.o.connections, bench.o.streams, n, bench.client.lcore, rte_get_tsc_hz() / 1e9);
-	printf("%-8s %9s %9s %10s %10s %10s %8s %10s\n", "", "Mbit/s", "seconds", "packets",
-	       "cycles/pkt", "ns/pkt", "lost", "hshake us");
-	print_row("best", &results[0]);
-	print_row("median", &results[n / 2]);
+	snprintf(name, sizeof(name), "%s best", what);
+	print_row(name, &results[0]);
+	snprintf(name, sizeof(name), "%s median", what);
+	print_row(name, &results[n / 2]);
 	return true;
+}
+
+static bool run(struct ql_tls_ctx *tls)
+{
+	const struct options *o = &bench.o;
+
+	if (!o->json) {
+		printf("%u connection(s) of %u stream(s) at a time, %" PRIu64
+		       " bytes each, %u transfers, both ends on lcore %u at %.2f GHz\n\n",
+		       o->connections, o->streams, bench.size, o->repeat, bench.client.lcore,
+		       rte_get_tsc_hz() / 1e9);
+		printf("%-12s %9s %9s %12s %10s %10s %10s %8s %10s\n", "", "Mbit/s", "seconds",
+		       "requests/s", "packets", "cycles/pkt", "ns/pkt", "lost", "hshake us");
+	}
+	if (!o->perf)
+		return series(tls, "http", -1);
+	return series(tls, "down", false) && series(tls, "up", true);
 }
 
 static bool start(struct ql_tls_ctx **tls)
@@ -331,6 +406,11 @@ static bool start(struct ql_tls_ctx **tls)
 		return false;
 	transport = ql_stack_transport(&bench.server, &bench.o.net);
 	transport.max_streams_bidi = bench.o.streams;
+	if (bench.o.perf) {
+		const struct ql_proto proto = ql_perf_proto(&bench.perf);
+
+		return ql_listen(bench.server.engine, PORT, tls[0], &transport, &proto, 1) == 0;
+	}
 	bench.http = ql_http_server_create(&server_ops, NULL, NULL);
 	return bench.http &&
 	       ql_http_listen(bench.http, bench.server.engine, PORT, tls[0], &transport, NULL) == 0;
@@ -340,7 +420,7 @@ static bool make_data(void)
 {
 	struct options *o = &bench.o;
 
-	bench.size = o->bytes / (o->streams * o->connections);
+	bench.size = o->bytes / ((uint64_t)(o->perf ? o->requests : o->streams) * o->connections);
 	bench.data = malloc(bench.size);
 	bench.conns = calloc(o->connections, sizeof(*bench.conns));
 	if (!bench.data || !bench.conns || bench.size == 0) {
@@ -377,6 +457,8 @@ int main(int argc, char **argv)
 		ql_ifaddr_parse("10.9.0.2/24", &o->net.ip.at[0]);
 		o->net.ip.n = 1;
 	}
+	if (o->requests == 0)
+		o->requests = o->streams;
 	eal = make_data() && ql_stack_eal(ours < argc ? ours - 1 : argc, argv);
 	good = eal && start(tls) && run(tls[1]);
 	ql_stack_close(&bench.client);
