@@ -568,22 +568,12 @@ int main(int argc, char **argv)
 				 .perf_up = 100000000,
 				 .perf_down = 100000000}};
 	char **urls;
-	bool version;
 	int ours, n, rc = EXIT_FAILURE;
 
 	ql_program = "qlane-client";
-	if (ql_args_split(argc, argv, &ours, &version)) {
-		if (version)
-			printf("qlane-client %s\n", ql_version());
-		else
-			help();
-		return EXIT_SUCCESS;
-	}
-	if (ours == argc) {
-		ql_complain("usage: qlane-client EAL-ARGUMENTS -- --ip ADDR/PREFIX URL...; --help "
-			    "says more");
-		return EXIT_FAILURE;
-	}
+	ours = ql_args_begin(argc, argv, "EAL-ARGUMENTS -- --ip ADDR/PREFIX URL...", help);
+	if (ours <= 0)
+		return ours == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	urls = calloc((size_t)argc, sizeof(*urls));
 	if (!urls)
 		return EXIT_FAILURE;

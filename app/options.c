@@ -275,19 +275,28 @@ const char *ql_option_alpns(const struct ql_option *option, void *to, const char
 
 /* Reading. */
 
-bool ql_args_split(int argc, char **argv, int *ours, bool *version)
+int ql_args_begin(int argc, char **argv, const char *usage, void (*help)(void))
 {
-	bool help = false;
+	bool helps = false, version = false;
+	int ours = argc;
 
-	*ours = argc;
-	*version = false;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--") == 0 && *ours == argc)
-			*ours = i + 1;
-		help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
-		*version = *version || strcmp(argv[i], "--version") == 0;
+		if (strcmp(argv[i], "--") == 0 && ours == argc)
+			ours = i + 1;
+		helps = helps || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
+		version = version || strcmp(argv[i], "--version") == 0;
 	}
-	return help || *version;
+	if (version)
+		printf("%s %s\n", ql_program, ql_version());
+	else if (helps)
+		help();
+	if (version || helps)
+		return 0;
+	if (ours == argc && usage) {
+		ql_complain("usage: %s %s; --help says more", ql_program, usage);
+		return -1;
+	}
+	return ours;
 }
 
 static const struct ql_option *find(const struct ql_option *table, const char *name, size_t len)

@@ -78,10 +78,12 @@ extern const char *ql_program;
 void ql_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * A command line "EAL arguments -- our arguments": *ours is the index of the first of ours, argc
- * when there is no "--". True when --help or --version stands anywhere; version tells which.
+ * The start of a program with the command line "EAL arguments -- our arguments": the index of the
+ * first of ours. 0 when --help or --version stands anywhere, and has been answered; -1 after a
+ * message, when there is no "--". usage is what that says behind the program's name; NULL: all of
+ * ours may be missing, and argc is returned then.
  */
-bool ql_args_split(int argc, char **argv, int *ours, bool *version);
+int ql_args_begin(int argc, char **argv, const char *usage, void (*help)(void));
 
 /*
  * Read our arguments, from argv[0] on. "--config FILE" reads the section of that INI file in its

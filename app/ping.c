@@ -239,22 +239,12 @@ int main(int argc, char **argv)
 {
 	struct ping p = {.o = {.count = 10, .interval_ms = 100, .size = 64, .wait_ms = 1000}};
 	char **targets;
-	bool version;
 	int ours, n, rc = EXIT_FAILURE;
 
 	ql_program = "qlane-ping";
-	if (ql_args_split(argc, argv, &ours, &version)) {
-		if (version)
-			printf("qlane-ping %s\n", ql_version());
-		else
-			help();
-		return EXIT_SUCCESS;
-	}
-	if (ours == argc) {
-		ql_complain("usage: qlane-ping EAL-ARGUMENTS -- --ip ADDR/PREFIX HOST[:PORT]; "
-			    "--help says more");
-		return EXIT_FAILURE;
-	}
+	ours = ql_args_begin(argc, argv, "EAL-ARGUMENTS -- --ip ADDR/PREFIX HOST[:PORT]", help);
+	if (ours <= 0)
+		return ours == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	targets = calloc((size_t)argc, sizeof(*targets));
 	if (!targets)
 		return EXIT_FAILURE;

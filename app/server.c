@@ -387,22 +387,14 @@ static int serve(struct server *s, int eal_argc, char **eal_argv)
 int main(int argc, char **argv)
 {
 	struct server s = {.o = {.port = 4433, .drain = DRAIN}};
-	bool version;
 	int ours;
 
 	ql_program = "qlane-server";
-	if (ql_args_split(argc, argv, &ours, &version)) {
-		if (version)
-			printf("qlane-server %s\n", ql_version());
-		else
-			help();
-		return EXIT_SUCCESS;
-	}
-	if (ours == argc) {
-		ql_complain("usage: qlane-server EAL-ARGUMENTS -- --root DIR --cert FILE --key "
-			    "FILE --ip ADDR/PREFIX; --help says more");
-		return EXIT_FAILURE;
-	}
+	ours = ql_args_begin(argc, argv,
+			     "EAL-ARGUMENTS -- --root DIR --cert FILE --key FILE --ip ADDR/PREFIX",
+			     help);
+	if (ours <= 0)
+		return ours == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	if (ql_options_read(table, &s.o, "server", argc - ours, argv + ours, NULL) < 0 ||
 	    !check(&s.o))
 		return EXIT_FAILURE;

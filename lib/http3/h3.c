@@ -104,8 +104,8 @@ static void update_priority(struct ql_http_conn *hc, struct ql_http_request *req
 static void refuse(struct ql_http_request *req, unsigned int status, bool fin)
 {
 	ql_http_respond(req, status, NULL, 0, NULL);
-	req->code = QL_H3_NO_ERROR;
-	ql_http_request_due(req, fin ? 0 : QL_HTTP_DUE_STOP);
+	if (!fin)
+		ql_http_stop(req);
 }
 
 static int on_end_headers(nghttp3_conn *h3, int64_t id, int fin, void *conn_arg, void *stream_arg)

@@ -437,16 +437,15 @@ int main(int argc, char **argv)
 {
 	struct options *o = &bench.o;
 	struct ql_tls_ctx *tls[2] = {NULL, NULL};
-	bool good, eal, version;
+	bool good, eal;
 	int ours;
 
 	ql_program = "bench_loopback";
 	*o = (struct options){
 		.bytes = 100000000, .streams = 1, .connections = 1, .repeat = 5, .alpn = "h3"};
-	if (ql_args_split(argc, argv, &ours, &version)) {
-		help();
+	ours = ql_args_begin(argc, argv, NULL, help);
+	if (ours == 0)
 		return EXIT_SUCCESS;
-	}
 	if (ql_options_read(table, o, "bench", argc - ours, argv + ours, NULL) < 0)
 		return EXIT_FAILURE;
 	if (!o->cert || !o->key) {
