@@ -600,7 +600,7 @@ static int open_streams(struct ql_http_conn *hc)
 			return QL_H3_GENERAL_PROTOCOL_ERROR;
 		if (rc < 0)
 			return rc;
-		ql_stream_set_priority(hc->out[i], 0, false);
+		ql_stream_set_control(hc->out[i]);
 	}
 	if (nghttp3_conn_bind_control_stream(hc->h3, ql_stream_id(hc->out[0])) != 0 ||
 	    nghttp3_conn_bind_qpack_streams(hc->h3, ql_stream_id(hc->out[1]),

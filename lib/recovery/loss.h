@@ -150,7 +150,7 @@ static inline uint64_t ql_rec_next_pn(const struct ql_recovery *r, unsigned int 
 	return ql_sent_next(&r->space[space].sent);
 }
 
-/* The largest number the peer has acknowledged, or QL_PN_NONE; for ql_pn_len(). */
+/* The largest number the peer has acknowledged, or QL_PN_NONE. */
 static inline uint64_t ql_rec_largest_acked(const struct ql_recovery *r, unsigned int space)
 {
 	return r->space[space].largest_acked;

@@ -152,12 +152,6 @@ static inline uint64_t ql_sent_next(const struct ql_sent *s)
 	return s->next;
 }
 
-/* Records there are, of whatever state. */
-static inline uint64_t ql_sent_records(const struct ql_sent *s)
-{
-	return s->next - s->base;
-}
-
 /*
  * Start packet pn, at least ql_sent_next().
  * 0; -EINVAL for a pn too low or more than QL_SENT_SKIP_MAX too high; -ENOBUFS when max records are

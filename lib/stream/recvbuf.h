@@ -70,12 +70,6 @@ size_t ql_recvbuf_next(const struct ql_recvbuf *rb, uint64_t offset, const uint8
 /* The n bytes that ql_recvbuf_next() has just returned, or fewer, have been used. */
 void ql_recvbuf_consume(struct ql_recvbuf *rb, struct ql_mem *mem, size_t n);
 
-/* All bytes up to the final size have been handed on. */
-static inline bool ql_recvbuf_done(const struct ql_recvbuf *rb)
-{
-	return rb->offset == rb->final_size;
-}
-
 /* Bytes of memory that are held, with the index. */
 size_t ql_recvbuf_memory(const struct ql_recvbuf *rb);
 

@@ -121,7 +121,7 @@ void ql_stream_set_priority(struct ql_stream *s, unsigned int urgency, bool incr
 	set_level(s, QL_SCHED_URGENCY(urgency), incremental);
 }
 
-void ql_streams_set_control(struct ql_stream *s)
+void ql_stream_set_control(struct ql_stream *s)
 {
 	set_level(s, QL_SCHED_CONTROL, false);
 }

@@ -137,9 +137,6 @@ int ql_streams_open(struct ql_streams *ss, bool bidi, struct ql_stream **stream)
 /* An open stream, or NULL. */
 struct ql_stream *ql_streams_find(struct ql_streams *ss, uint64_t id);
 
-/* A stream's data goes before all urgencies: control streams of the application protocol. */
-void ql_streams_set_control(struct ql_stream *stream);
-
 /*
  * Handle one of the frames STREAM, RESET_STREAM, STOP_SENDING, MAX_DATA, MAX_STREAM_DATA,
  * MAX_STREAMS, DATA_BLOCKED, STREAM_DATA_BLOCKED, STREAMS_BLOCKED.
@@ -197,11 +194,5 @@ void ql_streams_lost(struct ql_streams *ss, const struct ql_sent_frame *f);
 
 /* Free the streams that have ended. Call it in the turn after wake(). */
 void ql_streams_reap(struct ql_streams *ss);
-
-/* Open streams, of both sides. */
-static inline uint32_t ql_streams_count(const struct ql_streams *ss)
-{
-	return ss->map.count;
-}
 
 #endif

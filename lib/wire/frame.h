@@ -289,24 +289,6 @@ static inline size_t ql_frame_stream_hdr_size(uint64_t id, uint64_t offset, size
 }
 
 /*
- * How much of want bytes of stream data fits with its header in room bytes: in *len, maybe 0, which
- * is a frame worth sending only with FIN. False when not even the header fits.
- */
-static inline bool ql_frame_stream_fit(size_t room, uint64_t id, uint64_t offset, bool with_len,
-				       size_t want, size_t *len)
-{
-	size_t hdr = ql_frame_stream_hdr_size(id, offset, 0, false);
-
-	if (room < hdr)
-		return false;
-	room -= hdr;
-	if (with_len)
-		return ql_frame_fit(room, want, len);
-	*len = want < room ? want : room;
-	return true;
-}
-
-/*
  * Writes a STREAM header; the caller has checked the room and appends len bytes of data. Without
  * with_len the data must end the packet. offset + len is at most QL_VARINT_MAX.
  */
@@ -322,12 +304,10 @@ static inline uint8_t *ql_frame_put_stream_hdr(uint8_t *p, uint64_t id, uint64_t
 	return with_len ? ql_varint_put(p, len) : p;
 }
 
-static inline size_t ql_frame_crypto_hdr_size(uint64_t offset, size_t len)
-{
-	return 1 + ql_varint_len(offset) + ql_varint_len(len);
-}
-
-/* As for STREAM; a CRYPTO frame always has its length. */
+/*
+ * How much of want bytes of CRYPTO data fits with its header in room bytes: in *len, maybe 0. False
+ * when not even the header fits.
+ */
 static inline bool ql_frame_crypto_fit(size_t room, uint64_t offset, size_t want, size_t *len)
 {
 	size_t hdr = 1 + ql_varint_len(offset);

@@ -26,12 +26,11 @@
 #define QL_PKT_RESERVED_SHORT 0x18
 #define QL_PKT_PN_LEN(first)  (((first)&0x03u) + 1)
 
-#define QL_PN_MAX	QL_VARINT_MAX
-#define QL_PN_NONE	UINT64_MAX /* "nothing acknowledged yet" */
-#define QL_PN_MAX_LEN	4
-#define QL_RETRY_TAG	16   /* bytes of the Retry Integrity Tag */
-#define QL_INITIAL_MIN	1200 /* bytes of a datagram with an ack-eliciting Initial */
-#define QL_PKT_MAX_SIZE 65527
+#define QL_PN_MAX      QL_VARINT_MAX
+#define QL_PN_NONE     UINT64_MAX /* "nothing acknowledged yet" */
+#define QL_PN_MAX_LEN  4
+#define QL_RETRY_TAG   16   /* bytes of the Retry Integrity Tag */
+#define QL_INITIAL_MIN 1200 /* bytes of a datagram with an ack-eliciting Initial */
 
 enum ql_pkt_type {
 	QL_PKT_INITIAL,
@@ -140,11 +139,6 @@ static inline void ql_pkt_put_length(uint8_t *length, size_t len)
 
 /* Bytes that must be writable where ql_pkt_put_short() writes. */
 #define QL_PKT_SHORT_ROOM (1 + QL_CID_MAX + QL_PN_MAX_LEN)
-
-static inline size_t ql_pkt_short_size(size_t dcid_len, unsigned int pn_len)
-{
-	return 1 + dcid_len + pn_len;
-}
 
 /*
  * Writes a short header up to the packet number and returns where that goes. Does not check:

@@ -43,7 +43,7 @@ struct ql_stream {
 	uint64_t reset_code, stop_code;
 	uint64_t received, credited;
 	unsigned int urgency;
-	bool incremental;
+	bool incremental, control;
 };
 
 struct ql_conn {
@@ -284,6 +284,11 @@ void ql_stream_credit(struct ql_stream *s, size_t bytes)
 {
 	s->credited += bytes;
 	ck_assert_uint_le(s->credited, s->received);
+}
+
+void ql_stream_set_control(struct ql_stream *s)
+{
+	s->control = true;
 }
 
 void ql_stream_set_priority(struct ql_stream *s, unsigned int urgency, bool incremental)

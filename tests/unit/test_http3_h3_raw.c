@@ -13,7 +13,7 @@ START_TEST(our_control_streams)
 		types |= 1u << raw[i].data[0];
 		if (raw[i].data[0] == 0)
 			ck_assert_uint_eq(raw[i].data[1], 4);
-		ck_assert_uint_eq(fake_find(rig.peer, raw[i].id)->urgency, 0);
+		ck_assert(fake_find(rig.peer, raw[i].id)->control);
 	}
 	ck_assert_uint_eq(types, 1u << 0 | 1u << 2 | 1u << 3);
 }

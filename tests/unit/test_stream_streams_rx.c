@@ -41,7 +41,7 @@ START_TEST(recv_data)
 	ck_assert_uint_eq(t->got, 30);
 	ck_assert_uint_eq(t->fin, 1);
 	ck_assert_uint_eq(t->closed, 1); /* nothing else to this one */
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 0);
+	ck_assert_uint_eq(c->ss.map.count, 0);
 	/* frames for a stream that is closed and gone mean nothing, not even as errors */
 	ck_assert_int_eq(rx_stream(c, 2, 5, 15, false), 0);
 	ck_assert_int_eq(rx_reset(c, 2, 1, 30), 0);
@@ -246,7 +246,7 @@ START_TEST(state_errors)
 	ck_assert_int_eq(rx_max_stream_data(c, 7, 9), QL_ERR_STREAM_STATE_ERROR);
 	ck_assert_int_eq(rx_blocked(c, 5, 9), QL_ERR_STREAM_STATE_ERROR);
 	ck_assert_uint_eq(c->callbacks, 0);
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 2);
+	ck_assert_uint_eq(c->ss.map.count, 2);
 }
 END_TEST
 
@@ -265,7 +265,7 @@ START_TEST(implicit_open)
 	ck_assert(c->told[20].opened);
 	ck_assert_int_eq(rx_reset(c, 24, 0, 0), 0);
 	ck_assert(c->told[24].opened && c->told[24].reset);
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 7);
+	ck_assert_uint_eq(c->ss.map.count, 7);
 }
 END_TEST
 
@@ -278,7 +278,7 @@ START_TEST(stream_limit)
 	ck_assert_uint_eq(c->callbacks, 0);
 	ck_assert_int_eq(rx_stream(c, 76, 0, 1, false), 0);
 	ck_assert_int_eq(rx_stream(c, 38, 0, 1, false), 0);
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 30);
+	ck_assert_uint_eq(c->ss.map.count, 30);
 }
 END_TEST
 
@@ -731,7 +731,7 @@ START_TEST(conn_close_in_opened)
 	c->on_opened = close_in_opened;
 	ck_assert_int_eq(rx_stream(c, 8, 0, 100, false), 0);
 	ck_assert_uint_eq(c->callbacks, 1);
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 1);
+	ck_assert_uint_eq(c->ss.map.count, 1);
 }
 END_TEST
 
@@ -754,7 +754,7 @@ START_TEST(open_in_closed)
 	c->keep_credit = true;
 	ck_assert_int_eq(rx_stream(c, 2, 0, 100, true), 0);
 	ck_assert_uint_eq(c->told[2].closed, 1);
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 1);
+	ck_assert_uint_eq(c->ss.map.count, 1);
 	ck_assert_uint_eq(c->ss.rx.consumed, 100);
 	ck_assert(ql_streams_pending(&c->ss));
 	c->on_closed = NULL;
@@ -771,7 +771,7 @@ START_TEST(no_application)
 	ck_assert_int_eq(rx_reset(c, 0, 0, 200), 0);
 	ck_assert_uint_eq(c->ss.rx.consumed, 200);
 	all_sent_and_acked();
-	ck_assert_uint_eq(ql_streams_count(&c->ss), 0);
+	ck_assert_uint_eq(c->ss.map.count, 0);
 }
 END_TEST
 

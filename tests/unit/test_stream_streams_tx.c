@@ -232,7 +232,7 @@ START_TEST(priority)
 	ql_stream_set_priority(s[2], 2, false);
 	ck_assert(build(c, &pkt, 1200));
 	ck_assert_uint_eq(pkt.frames[0].id, 8);
-	ql_streams_set_control(s[1]);
+	ql_stream_set_control(s[1]);
 	ql_stream_set_priority(s[0], 0, false);
 	ck_assert(build(c, &pkt, 1200));
 	ck_assert_uint_eq(pkt.frames[0].id, 4);

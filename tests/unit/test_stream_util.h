@@ -263,7 +263,7 @@ static UNUSED struct ql_conn *side_open(bool is_server, const struct ql_streams_
 
 static UNUSED void side_close(struct ql_conn *c)
 {
-	uint32_t open = ql_streams_count(&c->ss);
+	uint32_t open = c->ss.map.count;
 	unsigned int closed = c->closed;
 
 	ql_streams_fini(&c->ss);

@@ -139,7 +139,7 @@ CHECK(stop_sending)
 	EQ(stop_sending.code, 5);
 }
 
-DATA_FRAME(crypto, ql_frame_crypto_hdr_size(1200, 5), ql_frame_put_crypto_hdr(p, 1200, 5), "hello")
+DATA_FRAME(crypto, 1 + 2 + 1, ql_frame_put_crypto_hdr(p, 1200, 5), "hello")
 CHECK(crypto)
 {
 	EQ(type, QL_FRAME_CRYPTO);

@@ -291,7 +291,7 @@ START_TEST(test_short)
 			uint8_t *out = exact_alloc(QL_PKT_SHORT_ROOM), *pn;
 			struct ql_cid cid = {.len = cid_len};
 			struct ql_pkt_hdr h;
-			size_t n = ql_pkt_short_size(cid_len, pn_len);
+			size_t n = 1u + cid_len + pn_len;
 
 			memset(cid.id, 0xc0 + cid_len, cid_len);
 			pn = ql_pkt_put_short(out, &cid, spin, key_phase, pn_len);

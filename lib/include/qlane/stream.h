@@ -75,6 +75,12 @@ QL_PUBLIC void ql_stream_credit(struct ql_stream *stream, size_t bytes);
 QL_PUBLIC void ql_stream_set_priority(struct ql_stream *stream, unsigned int urgency,
 				      bool incremental);
 
+/**
+ * A stream whose data goes before all urgencies: for what the application protocol itself has to
+ * say, such as the control streams of HTTP/3. ql_stream_set_priority() ends that.
+ */
+QL_PUBLIC void ql_stream_set_control(struct ql_stream *stream);
+
 QL_PUBLIC uint64_t ql_stream_id(const struct ql_stream *stream);
 QL_PUBLIC struct ql_conn *ql_stream_conn(const struct ql_stream *stream);
 /** One pointer of the application's; NULL at first. */
