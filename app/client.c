@@ -26,6 +26,8 @@
 
 struct options {
 	struct ql_net_options net;
+	struct ql_ask ask;
+	struct ql_ask_priority later;
 	const char *ca, *alpn, *out, *sni, *connect, *urls, *upload;
 	const char *loopback, *cert, *key, *session, *perf;
 	uint64_t perf_up, perf_down;
@@ -73,6 +75,24 @@ static const struct ql_option table[] = {
 	 ql_option_flag, offsetof(struct options, digest)},
 	{"discard", NULL, "throw the contents away", ql_option_flag,
 	 offsetof(struct options, discard)},
+	{"continue", NULL,
+	 "keep what has come of a file when it is cut off, and go\non from there the next time, if "
+	 "the server has it still",
+	 ql_option_flag, offsetof(struct options, ask.resume)},
+	{"newer", NULL,
+	 "only files that the server has changed since they were\nfetched with this option",
+	 ql_option_flag, offsetof(struct options, ask.newer)},
+	{"range", "FIRST-LAST",
+	 "only these bytes of each file, such as 0-99; 1000- for\nall behind, -500 for the last",
+	 ql_option_range, offsetof(struct options, ask.range)},
+	{"priority", "P",
+	 "how urgent, from u=0 to u=7, with ,i for files whose parts\nare of use: asked of the "
+	 "server,\nand for uploads (RFC 9218) [u=3]",
+	 ql_option_priority, offsetof(struct options, ask.priority)},
+	{"priority-then", "P", "and this from a response's header on (PRIORITY_UPDATE)",
+	 ql_option_priority, offsetof(struct options, later)},
+	{"header", "'NAME: VALUE'", "a field of each request; may be repeated", ql_option_header,
+	 offsetof(struct options, ask.headers)},
 	{"urls", "FILE", "read more URLs from a file, one a line", ql_option_string,
 	 offsetof(struct options, urls)},
 	{"sni", "NAME", "name of the server for TLS [the URL's host]", ql_option_string,
@@ -191,6 +211,8 @@ static bool make_fetch(struct client *c, char **urls, int n)
 	const struct ql_fetch_options options = {
 		.upload = o->upload,
 		.digest = o->digest,
+		.ask = o->ask,
+		.later = o->later,
 		.out = o->discard || o->upload ? NULL
 		       : o->out		       ? o->out
 					       : ".",
@@ -292,6 +314,20 @@ static bool check(const struct options *o, int n_urls)
 	if (o->early_data && !o->session) {
 		ql_complain("--early-data needs --session FILE: early data goes on from an earlier "
 			    "connection");
+		return false;
+	}
+	if (o->upload && (o->ask.resume || o->ask.newer || o->ask.range || o->ask.headers.n)) {
+		ql_complain("--upload sends all of a file: --continue, --newer, --range and "
+			    "--header are for fetching");
+		return false;
+	}
+	if (o->ask.range && (o->ask.resume || o->ask.newer)) {
+		ql_complain("--range fetches a part that is told: --continue and --newer would "
+			    "fetch another one");
+		return false;
+	}
+	if (o->discard && (o->ask.resume || o->ask.newer)) {
+		ql_complain("--discard leaves no files for --continue or --newer");
 		return false;
 	}
 	if (o->perf && (n_urls > 0 || o->urls || o->upload || o->session)) {
@@ -450,21 +486,25 @@ static void report(const struct client *c)
 {
 	const struct ql_fetch_stats *s = ql_fetch_stats(c->fetch);
 	double seconds = c->ns / 1e9, rate = c->ns ? s->bytes * 8e3 / c->ns : 0;
+	char same[48] = "";
 
+	if (s->same)
+		snprintf(same, sizeof(same), " (%u unchanged)", s->same);
 	if (c->o.json)
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
-		       "\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"early\":%u,"
+		       "\"same\":%u,\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"early\":%u,"
 		       "\"early_refused\":%u,\"version_2\":%u,"
 		       "\"ecn_capable\":%" PRIu64 ",\"ecn_failed\":%" PRIu64 ",\"handshake_"
 		       "ms\":%.3f}\n",
 		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->moves, s->retries, s->resumed, s->early, s->early_refused, s->version_2,
-		       c->engine.ecn_capable, c->engine.ecn_failed, s->handshake_ns / 1e6);
+		       s->same, s->moves, s->retries, s->resumed, s->early, s->early_refused,
+		       s->version_2, c->engine.ecn_capable, c->engine.ecn_failed,
+		       s->handshake_ns / 1e6);
 	else if (!c->o.quiet)
-		printf("%u of %u files, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
+		printf("%u of %u files%s, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",
-		       s->done, s->files, s->bytes / 1e6, seconds, rate, s->connections,
+		       s->done, s->files, same, s->bytes / 1e6, seconds, rate, s->connections,
 		       s->connections == 1 ? "" : "s", s->handshake_ns / 1e6);
 }
 

@@ -23,7 +23,9 @@ struct item {
 	struct target *target;
 	struct link *link;
 	char *name; /* of its file, below the folder */
+	struct ql_have have;
 	struct ql_outfile file;
+	bool taken;		     /* what comes is the content that is wanted */
 	struct ql_http_request *req; /* while it runs */
 	bool open;		     /* the file is */
 	off_t sent;		     /* bytes of the upload that HTTP has */
@@ -268,7 +270,9 @@ uint16_t ql_fetch_port(const struct ql_fetch *f)
 
 static void end(struct ql_fetch *f, struct item *item, const char *why)
 {
-	if (item->open && why)
+	if (item->open && why && f->o.ask.resume)
+		ql_outfile_keep(&item->file);
+	else if (item->open && why)
 		ql_outfile_abort(&item->file);
 	item->open = false;
 	TAILQ_INSERT_TAIL(&f->ended, item, next);
@@ -290,19 +294,52 @@ static void fail_all(struct ql_fetch *f, struct items *items, const char *why)
 	}
 }
 
+static int open_file(struct item *item, const struct ql_http_request *req, enum ql_answer answer)
+{
+	const char *length = ql_http_header(req, "content-length");
+	const char *modified = ql_http_header(req, "last-modified");
+	const struct ql_fetch *f = item->link->fetch;
+	int rc;
+
+	switch (answer) {
+	case QL_ANSWER_ALL:
+		/* the part is of another file */
+		if (item->have.part > 0 && ql_outfile_reopen(&item->file, f->root, item->name) == 0)
+			ql_outfile_abort(&item->file);
+		rc = ql_outfile_open(&item->file, f->root, item->name,
+				     length ? strtoull(length, NULL, 10) : 0);
+		break;
+	case QL_ANSWER_REST:
+	case QL_ANSWER_DONE:
+		rc = ql_outfile_reopen(&item->file, f->root, item->name);
+		break;
+	default:
+		return 0;
+	}
+	item->open = rc == 0;
+	if (item->open && modified && (f->o.ask.resume || f->o.ask.newer))
+		ql_http_date_parse(modified, time(NULL), &item->file.modified);
+	return rc;
+}
+
 static void on_headers(struct ql_http_request *req, unsigned int status)
 {
 	struct item *item = ql_http_user(req);
 	struct ql_fetch *f = item->link->fetch;
-	const char *length = ql_http_header(req, "content-length");
-	int rc;
+	enum ql_answer answer;
+	int rc = 0;
 
 	item->status = status;
-	if (status != 200 || f->root < 0 || f->upload >= 0)
+	if (f->upload >= 0)
 		return;
-	rc = ql_outfile_open(&item->file, f->root, item->name,
-			     length ? strtoull(length, NULL, 10) : 0);
-	item->open = rc == 0;
+	answer =
+		ql_ask_answer(&f->o.ask, &item->have, status, ql_http_header(req, "content-range"));
+	item->taken = answer != QL_ANSWER_NO;
+	f->stats.same += answer == QL_ANSWER_SAME;
+	if (f->o.later.given)
+		ql_http_set_priority(req, &f->o.later.p); /* over HTTP/0.9 there is none */
+	if (f->root >= 0)
+		rc = open_file(item, req, answer);
 	if (rc < 0) {
 		snprintf(item->why, TEXT, "cannot write %s/%.100s: %s", f->o.out, item->name,
 			 strerror(-rc));
@@ -374,7 +411,7 @@ static void on_data(struct ql_http_request *req, const uint8_t *data, size_t len
 	int rc;
 
 	ql_http_credit(req, len);
-	if (item->status != 200 || item->why[0] || f->upload >= 0)
+	if (!item->taken || item->status == 416 || item->why[0])
 		return;
 	count_bytes(item->link, len);
 	rc = item->open ? ql_outfile_write(&item->file, data, len) : 0;
@@ -398,6 +435,7 @@ static void on_done(struct ql_http_request *req, int error)
 	if (!error && item->status == 425 && !item->again) { /* RFC 8470, 5.2 */
 		item->again = true;
 		item->status = 0;
+		item->taken = false;
 		TAILQ_INSERT_HEAD(&link->target->waiting, item, next);
 		fill(link);
 		return;
@@ -415,7 +453,8 @@ static void on_done(struct ql_http_request *req, int error)
 			 error == -EMSGSIZE ? "the response's header is too large"
 			 : error == -EPROTO ? "the response is malformed"
 					    : strerror(-error));
-	} else if (item->status < 200 || item->status > (link->fetch->upload < 0 ? 200 : 299)) {
+	} else if (link->fetch->upload < 0 ? !item->taken
+					   : item->status < 200 || item->status > 299) {
 		snprintf(why, TEXT, "status %u", item->status);
 	} else if (item->open) {
 		rc = ql_outfile_commit(&item->file);
@@ -477,6 +516,29 @@ static void end_upload(void *arg)
 	item->digest = NULL;
 }
 
+static const struct ql_http_priority *priority_of(const struct ql_fetch *f)
+{
+	return f->o.ask.priority.given ? &f->o.ask.priority.p : NULL;
+}
+
+static int get(struct link *link, struct item *item)
+{
+	struct ql_fetch *f = link->fetch;
+	struct ql_asked asked;
+	struct ql_http_submit submit = {
+		.authority = item->url.authority,
+		.path = item->url.path,
+		.priority = priority_of(f),
+	};
+
+	if (f->root >= 0 && (f->o.ask.resume || f->o.ask.newer))
+		ql_outfile_look(f->root, item->name, &item->have);
+	ql_ask(&f->o.ask, &item->have, &asked);
+	submit.fields = asked.fields;
+	submit.n_fields = asked.n;
+	return ql_http_submit(link->http, &submit, &response_ops, item, &item->req);
+}
+
 static int put(struct link *link, struct item *item)
 {
 	const bool digest = link->fetch->o.digest;
@@ -494,6 +556,7 @@ static int put(struct link *link, struct item *item)
 		.fields = fields,
 		.n_fields = digest ? 2 : 1,
 		.body = &body,
+		.priority = priority_of(link->fetch),
 	};
 	int rc;
 
@@ -527,10 +590,7 @@ static void fill(struct link *link)
 	while (link->running < o->parallel && (!o->requests || link->begun < o->requests) &&
 	       !link->closing && (item = TAILQ_FIRST(waiting)) != NULL) {
 		item->link = link;
-		rc = link->fetch->upload >= 0
-			     ? put(link, item)
-			     : ql_http_get(link->http, item->url.authority, item->url.path,
-					   &response_ops, item, &item->req);
+		rc = link->fetch->upload >= 0 ? put(link, item) : get(link, item);
 		if (rc == -EAGAIN || rc == -ENOTCONN)
 			return;
 		TAILQ_REMOVE(waiting, item, next);

@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * Fetching many URLs to files, or sending a file to them, over one or more connections to each server, with as many requests
- * at a time as the servers allow. Set up first, before EAL; then one thread runs it. Each failure
- * is told by one line on standard error when it happens.
+ * Fetching many URLs to files, or sending a file to them, over one or more connections to each
+ * server, with as many requests at a time as the servers allow. Set up first, before EAL; then one
+ * thread runs it. Each failure is told by one line on standard error when it happens.
  */
 #ifndef QL_APP_FETCH_H
 #define QL_APP_FETCH_H
 
 #include <qlane/http3.h>
 
+#include "ask.h"
 #include "options.h"
 #include "session.h"
 
 struct ql_fetch;
 
 struct ql_fetch_options {
-	const char *upload;	  /* a file to send to each URL by PUT; NULL to fetch them */
-	bool digest;		  /* and what its digest is, behind it */
+	const char *upload;	      /* a file to send to each URL by PUT; NULL to fetch them */
+	bool digest;		      /* and what its digest is, behind it */
+	struct ql_ask ask;	      /* of them; the priority counts for uploads as well */
+	struct ql_ask_priority later; /* a priority from a response's first bytes on */
 	const char *out;	  /* folder, made if it is missing; NULL to throw contents away */
 	const char *sni;	  /* instead of the URLs' hosts */
 	const struct ql_addr *to; /* connect there instead of to the URLs' hosts; NULL */
@@ -30,6 +33,7 @@ struct ql_fetch_options {
 
 struct ql_fetch_stats {
 	unsigned int files, done, failed; /* done: with status 200, and written; or taken */
+	unsigned int same;		  /* of these, that were there already */
 	uint64_t bytes;			  /* of content, so far */
 	unsigned int connections;	  /* that were made */
 	unsigned int retries;		  /* of these, that a Retry delayed */

@@ -7,6 +7,7 @@
  */
 #include "http3/http.h"
 #include "http3/uni.h"
+#include "ql_build.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -446,16 +447,51 @@ static int h3_respond(struct ql_http_request *req, unsigned int status,
 	return error_of(nghttp3_conn_submit_response(req->hc->h3, req->id, nv, 1 + n, reader(req)));
 }
 
+/* As a value of the Priority field (RFC 9218, 4). */
+static const char *write_priority(const struct ql_http_priority *p, char out[QL_HTTP_PRIORITY])
+{
+	snprintf(out, QL_HTTP_PRIORITY, "u=%u%s", p->urgency & 7u, p->incremental ? ",i" : "");
+	return out;
+}
+
 static int h3_submit(struct ql_http_request *req, const struct ql_http_submit *s)
 {
-	nghttp3_nv nv[4 + QL_HTTP_MAX_FIELDS];
+	nghttp3_nv nv[5 + QL_HTTP_MAX_FIELDS];
+	char priority[QL_HTTP_PRIORITY];
+	size_t n = 4;
 
 	if (!s->authority || !set_nv(&nv[0], ":method", s->method ? s->method : "GET") ||
 	    !set_nv(&nv[1], ":scheme", "https") || !set_nv(&nv[2], ":authority", s->authority) ||
-	    !set_nv(&nv[3], ":path", s->path) || !set_fields(nv + 4, s->fields, s->n_fields))
+	    !set_nv(&nv[3], ":path", s->path))
 		return -EINVAL;
-	return error_of(nghttp3_conn_submit_request(req->hc->h3, req->id, nv, 4 + s->n_fields,
+	if (s->priority)
+		set_nv(&nv[n++], "priority", write_priority(s->priority, priority));
+	if (!set_fields(nv + n, s->fields, s->n_fields))
+		return -EINVAL;
+	return error_of(nghttp3_conn_submit_request(req->hc->h3, req->id, nv, n + s->n_fields,
 						    reader(req), req));
+}
+
+static int h3_set_priority(struct ql_http_request *req, const struct ql_http_priority *priority)
+{
+	const nghttp3_pri pri = {.urgency = priority->urgency, .inc = priority->incremental};
+	nghttp3_conn *h3 = req->hc->h3;
+	int rc;
+
+#if QL_HAVE_NGHTTP3_PRIORITIES
+	char text[QL_HTTP_PRIORITY];
+
+	if (req->hc->server) {
+		rc = nghttp3_conn_set_server_stream_priority(h3, req->id, &pri);
+	} else {
+		write_priority(priority, text);
+		rc = nghttp3_conn_set_client_stream_priority(h3, req->id, (uint8_t *)text,
+							     strlen(text));
+	}
+#else
+	rc = nghttp3_conn_set_stream_priority(h3, req->id, &pri);
+#endif
+	return error_of(rc);
 }
 
 static void h3_resume(struct ql_http_request *req)
@@ -664,6 +700,7 @@ const struct ql_http_version ql_http_h3 = {
 	.submit = h3_submit,
 	.respond = h3_respond,
 	.resume = h3_resume,
+	.set_priority = h3_set_priority,
 	.pump = h3_pump,
 	.drain = h3_drain,
 	.promise = h3_promise,

@@ -194,6 +194,12 @@ static void hq_data(struct ql_http_conn *hc, struct ql_stream *stream, const uin
 		client_data(req, data, len, fin);
 }
 
+static int hq_set_priority(struct ql_http_request *req, const struct ql_http_priority *priority)
+{
+	(void)priority;
+	return req->hc->server ? 0 : -ENOTSUP;
+}
+
 const struct ql_http_version ql_http_hq = {
 	.alpn = "hq-interop",
 	.start = hq_start,
@@ -206,5 +212,6 @@ const struct ql_http_version ql_http_hq = {
 	.submit = hq_submit,
 	.respond = hq_respond,
 	.resume = hq_resume,
+	.set_priority = hq_set_priority,
 	.pump = hq_pump,
 };

@@ -30,6 +30,7 @@
 
 #define QL_HTTP_BUCKETS	   64	 /* of the table from stream ID to request, a power of two */
 #define QL_HTTP_MAX_FIELDS 64	 /* that can be sent in one message */
+#define QL_HTTP_PRIORITY   8	 /* bytes of a Priority field's value, with its zero byte */
 #define QL_HTTP_PIECE	   16384 /* most that a body's read() is asked for at once, bytes */
 
 /* A part of a body on its way: all of it by reference, or what one read() gave. */
@@ -115,6 +116,8 @@ struct ql_http_version {
 	int (*respond)(struct ql_http_request *req, unsigned int status,
 		       const struct ql_http_field *fields, size_t n);
 	void (*resume)(struct ql_http_request *req);
+	/* Our stream has the priority already. 0 or a negative errno. */
+	int (*set_priority)(struct ql_http_request *req, const struct ql_http_priority *priority);
 	void (*pump)(struct ql_http_conn *hc); /* give QUIC what there is to send */
 	/* Tell the client that no more requests are taken; true when it knows. NULL: it cannot. */
 	bool (*drain)(struct ql_http_conn *hc);

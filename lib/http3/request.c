@@ -404,6 +404,31 @@ void ql_http_set_user(struct ql_http_request *req, void *user)
 	req->user = user;
 }
 
+static void set_stream_priority(struct ql_http_request *req, const struct ql_http_priority *p)
+{
+	req->pri = (nghttp3_pri){.urgency = p->urgency, .inc = p->incremental};
+	if (req->stream)
+		ql_stream_set_priority(req->stream, p->urgency, p->incremental);
+}
+
+int ql_http_set_priority(struct ql_http_request *req, const struct ql_http_priority *priority)
+{
+	struct ql_http_conn *hc = req->hc;
+	int rc;
+
+	if (priority->urgency > QL_URGENCY_LAST)
+		return -EINVAL;
+	if (hc->closing || !req->stream || req->due & (QL_HTTP_DUE_DONE | QL_HTTP_DUE_RESET))
+		return -EPIPE;
+	ql_http_enter(hc);
+	rc = hc->version->set_priority(req, priority);
+	if (rc == 0)
+		set_stream_priority(req, priority);
+	hc->dirty = true;
+	ql_http_leave(hc);
+	return rc;
+}
+
 static void set_body(struct ql_http_request *req, const struct ql_http_body *body)
 {
 	if (!body)
@@ -450,7 +475,8 @@ int ql_http_submit(struct ql_http_conn *conn, const struct ql_http_submit *submi
 	struct ql_stream *stream;
 	int rc;
 
-	if (!ops || !ops->done || !submit->path || submit->n_fields > QL_HTTP_MAX_FIELDS)
+	if (!ops || !ops->done || !submit->path || submit->n_fields > QL_HTTP_MAX_FIELDS ||
+	    (submit->priority && submit->priority->urgency > QL_URGENCY_LAST))
 		return -EINVAL;
 	if (conn->server || conn->closing || conn->goaway || !conn->version)
 		return -ENOTCONN;
@@ -468,6 +494,8 @@ int ql_http_submit(struct ql_http_conn *conn, const struct ql_http_submit *submi
 		req->ops = ops;
 		req->user = user;
 		set_body(req, submit->body);
+		if (submit->priority)
+			set_stream_priority(req, submit->priority);
 		req->submitted = true;
 		rc = conn->version->submit(req, submit);
 		if (rc < 0) {

@@ -201,6 +201,78 @@ ours() {
 	ql_server_stop
 }
 
+# Begins a download and cuts it off: "client" and "url" are the caller's.
+cut_off() {
+	local pid
+	"${client[@]}" --continue --out out "$url/big.bin" >cut.json 2>cut.log &
+	pid=$!
+	ql_wait_for 20 begun || ql_fail "no download has begun"
+	kill -INT "$pid"
+	! wait "$pid" || ql_fail "exit code 0 for a download that was cut off"
+	grep 'big.bin: not finished: interrupted' cut.log || ql_fail "$(cat cut.log)"
+	[ ! -e out/big.bin ] || ql_fail "a part has the name of the whole"
+	have_bytes 5000000 out/.big.bin.part || ql_fail "$(ls -la out)"
+}
+
+begun() {
+	local files=(out/.big.bin.*-*.part)
+	have_bytes 5000000 "${files[0]}"
+}
+
+# What our client asks for beside the URL: parts, what is missing, what is new, fields, priorities.
+parts() {
+	local QL_EAL url=https://$QL_OUR4:$QL_PORT client
+	mkdir site && cp "$WWW"/{big,one}.bin site
+	sysctl -qw net.ipv4.ip_forward=1
+	ql_eal 1
+	client=("$QL_CLIENT" "${QL_EAL[@]}" "--vdev=net_tap1,iface=qlane1" -- --ip 10.9.1.2/24
+		--tap-ip 10.9.1.1/24 --gateway 10.9.1.1 --ca "$CERT/ca.pem" --json)
+	WWW=$PWD/site ql_server_start --gateway "$QL_KERNEL4"
+	# cut off, and gone on with
+	cut_off
+	"${client[@]}" --continue --out out "$url/big.bin" >rest.json
+	cmp out/big.bin site/big.bin
+	[ "$(json bytes rest.json)" -le 95000000 ] || ql_fail "all of it again: $(cat rest.json)"
+	[ ! -e out/.big.bin.part ] || ql_fail "the part was left behind"
+	# not of another file
+	rm out/big.bin
+	cut_off
+	tac site/big.bin >new && mv new site/big.bin
+	sleep 1.1 # what the server knows is good for a second
+	"${client[@]}" --continue --out out "$url/big.bin" >rest.json
+	cmp out/big.bin site/big.bin
+	[ ! -e out/.big.bin.part ] || ql_fail "the part of the other file was left behind"
+
+	touch -d '2020-02-02 02:02:02 UTC' site/one.bin
+	sleep 1.1
+	"${client[@]}" --newer --out new "$url/one.bin" >new.json
+	[ "$(stat -c %Y new/one.bin)" = 1580608922 ] || ql_fail "another time than the server's"
+	"${client[@]}" --newer --out new "$url/one.bin" >new.json
+	[ "$(json same new.json) $(json "done" new.json) $(json bytes new.json)" = '1 1 0' ] || ql_fail "$(cat new.json)"
+	touch -d '2021-02-02 02:02:02 UTC' site/one.bin
+	sleep 1.1
+	"${client[@]}" --newer --out new "$url/one.bin" >new.json
+	[ "$(json same new.json)" = 0 ] || ql_fail "$(cat new.json)"
+	cmp new/one.bin site/one.bin
+
+	"${client[@]}" --range 100-199 --out range --priority u=1,i --priority-then u=6 "$url/one.bin" >range.json
+	cp range/one.bin body && same_bytes 100 100
+	! "${client[@]}" --header 'If-Match: "another"' --out range "$url/big.bin" 2>refused ||
+		ql_fail "a condition that does not hold"
+	grep 'status 412' refused || ql_fail "$(cat refused)"
+	! "${client[@]}" --priority u=9 "$url/one.bin" 2>refused || ql_fail "u=9 is no urgency"
+	grep -- '--priority.*urgency from 0' refused || ql_fail "$(cat refused)"
+	ql_server_stop
+}
+
+have_bytes() { # LEAST FILE
+	[ "$(stat -c %s "$2" 2>/dev/null || echo 0)" -ge "$1" ]
+}
+
+json() { # NAME FILE
+	python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$@"
+}
+
 # At SIGTERM what runs is finished, and nothing is begun; with --drain 0 it is not finished.
 drain() {
 	local fetch pid
@@ -235,5 +307,6 @@ ql_test http-conditions 60 conditions
 ql_test http-types 60 types
 ql_test http-upload 90 upload
 ql_test http-upload-ours 60 ours
+ql_test http-parts 90 parts
 ql_test http-drain 90 drain
 ql_end

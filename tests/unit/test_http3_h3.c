@@ -661,6 +661,47 @@ START_TEST(priority_of_a_header)
 }
 END_TEST
 
+static void check_priority(struct ql_stream *s, unsigned int urgency, bool incremental)
+{
+	ck_assert_uint_eq(s->urgency, urgency);
+	ck_assert_uint_eq(s->incremental, incremental);
+}
+
+/* Given with the request, changed while it runs; on a server its own word is the last. */
+START_TEST(priority_of_a_request)
+{
+	const struct ql_http_priority first = {.urgency = 5, .incremental = true},
+				      then = {1, false}, last = {6, true}, none = {.urgency = 8};
+	struct ql_http_submit s = {.authority = "a", .path = "/", .priority = &none};
+	struct ql_http_request *req;
+
+	rig.wait = true;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response_ops, &rig.at_client[0], &req),
+			 -EINVAL);
+	s.priority = &first;
+	ck_assert_int_eq(ql_http_submit(rig.http, &s, &response_ops, &rig.at_client[0], &req), 0);
+	fake_run(rig.client);
+	ck_assert_str_eq(ql_http_header(rig.at_server[0].req, "priority"), "u=5,i");
+	check_priority(rig_stream(rig.client, 0), 5, true);
+	check_priority(rig_stream(rig.peer, 0), 5, true);
+
+	ck_assert_int_eq(ql_http_set_priority(req, &none), -EINVAL);
+	ck_assert_int_eq(ql_http_set_priority(req, &then), 0);
+	fake_run(rig.client);
+	check_priority(rig_stream(rig.client, 0), 1, false);
+	check_priority(rig_stream(rig.peer, 0), 1, false);
+
+	ck_assert_int_eq(ql_http_set_priority(rig.at_server[0].req, &last), 0);
+	check_priority(rig_stream(rig.peer, 0), 6, true);
+	ck_assert_int_eq(ql_http_set_priority(req, &first), 0);
+	fake_run(rig.client);
+	check_priority(rig_stream(rig.peer, 0), 6, true);
+	rig_respond(rig.at_server[0].req);
+	fake_run(rig.client);
+	ck_assert_int_eq(rig.at_client[0].error, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("http3/h3");
@@ -689,6 +730,7 @@ int main(void)
 	tcase_add_test(t, request_header_limit);
 	tcase_add_test(t, response_header_limit);
 	tcase_add_loop_test(t, priority_of_a_header, 0, 5);
+	tcase_add_test(t, priority_of_a_request);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

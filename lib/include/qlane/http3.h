@@ -137,6 +137,25 @@ QL_PUBLIC const char *ql_http_trailer(const struct ql_http_request *req, const c
 QL_PUBLIC bool ql_http_next_trailer(const struct ql_http_request *req, size_t *at,
 				    struct ql_http_field *field);
 
+/**
+ * How a response is to be sent beside others (RFC 9218): what is more urgent goes first; of equally
+ * urgent ones, incremental ones share, others are sent one after another.
+ */
+struct ql_http_priority {
+	uint8_t urgency;  /**< 0, most urgent, to 7 */
+	bool incremental; /**< parts of it are of use */
+};
+
+/**
+ * Another priority for a request that runs. A client tells the server, by a PRIORITY_UPDATE frame,
+ * and sends its own body accordingly; on a server it is for the response, and what the client asks
+ * for does not count any more.
+ * @return 0; -EINVAL for an urgency above 7; -EPIPE when the request has ended; -ENOTSUP on a client
+ * over HTTP/0.9; -ENOMEM
+ */
+QL_PUBLIC int ql_http_set_priority(struct ql_http_request *req,
+				   const struct ql_http_priority *priority);
+
 /** Give received body bytes back to flow control: the application is done with them. */
 QL_PUBLIC void ql_http_credit(struct ql_http_request *req, size_t bytes);
 
@@ -321,6 +340,11 @@ struct ql_http_submit {
 	const struct ql_http_field *fields;
 	size_t n_fields;
 	const struct ql_http_body *body; /**< or NULL */
+	/**
+	 * Of the response, told by the Priority field, and of our own body; NULL for urgency 3, not
+	 * incremental, which is not told.
+	 */
+	const struct ql_http_priority *priority;
 };
 
 /**
