@@ -9,13 +9,9 @@
 
 /* Where things are in an ID of ours. */
 enum {
-	AT_WORD = 1,
 	AT_SLOT = 3,
 	AT_NONCE = 6,
 };
-
-/* No configuration (0b111), and in the other bits the length less one. */
-#define FIRST_OCTET (0xe0 | (QL_LOCAL_CID_LEN - 1))
 
 void ql_cid_key_init(struct ql_cid_key *key, struct ql_rng *rng)
 {
@@ -26,7 +22,7 @@ static uint32_t slot_mask(const struct ql_cid_key *key, const uint8_t *id)
 {
 	uint8_t seen[8];
 
-	memcpy(seen, id + AT_WORD, 2);
+	memcpy(seen, id + QL_CID_AT_WORD, 2);
 	memcpy(seen + 2, id + AT_NONCE, 6);
 	return (uint32_t)ql_siphash(&key->mask, seen, sizeof(seen)) & (QL_CID_SLOTS - 1);
 }
@@ -39,11 +35,11 @@ void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_
 	memset(cid, 0, sizeof(*cid));
 	cid->len = QL_LOCAL_CID_LEN;
 	ql_rng_bytes(rng, cid->id, QL_LOCAL_CID_LEN);
-	cid->id[0] = FIRST_OCTET;
-	word = ql_get_be16(cid->id + AT_WORD);
+	cid->id[0] = QL_CID_FIRST_OCTET;
+	word = ql_get_be16(cid->id + QL_CID_AT_WORD);
 	word = (uint16_t)((word & ~((1u << QL_CID_LCORE_BITS) - 1)) |
 			  (lcore & ((1u << QL_CID_LCORE_BITS) - 1)));
-	ql_put_be16(cid->id + AT_WORD, word);
+	ql_put_be16(cid->id + QL_CID_AT_WORD, word);
 	slot ^= slot_mask(key, cid->id);
 	cid->id[AT_SLOT] = (uint8_t)(slot >> 16);
 	cid->id[AT_SLOT + 1] = (uint8_t)(slot >> 8);
@@ -56,13 +52,6 @@ uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id)
 		(uint32_t)id[AT_SLOT] << 16 | (uint32_t)id[AT_SLOT + 1] << 8 | id[AT_SLOT + 2];
 
 	return slot ^ slot_mask(key, id);
-}
-
-bool ql_local_cid_plausible(const uint8_t *id, uint16_t lcore)
-{
-	const uint16_t bits = (1u << QL_CID_LCORE_BITS) - 1;
-
-	return id[0] == FIRST_OCTET && (ql_get_be16(id + AT_WORD) & bits) == (lcore & bits);
 }
 
 void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,

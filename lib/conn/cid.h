@@ -29,6 +29,9 @@
 #define QL_CID_LCORE_BITS 8
 #define QL_CID_SLOTS	  (1u << 24)
 
+#define QL_CID_AT_WORD	   1
+#define QL_CID_FIRST_OCTET (0xe0 | (QL_LOCAL_CID_LEN - 1))
+
 struct ql_cid_key {
 	struct ql_sipkey mask;
 	struct ql_sipkey reset[2]; /* stateless reset tokens, 10.3 */
@@ -43,11 +46,17 @@ void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_
 /* The slot that the QL_LOCAL_CID_LEN bytes at id name; anything if they are not of our making. */
 uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id);
 
-/*
- * Whether the QL_LOCAL_CID_LEN bytes at id have the form of an ID that this lcore's engine may have
- * made, now or before a restart.
- */
-bool ql_local_cid_plausible(const uint8_t *id, uint16_t lcore);
+/* Whether the QL_LOCAL_CID_LEN bytes at id have the form of an ID of ours. */
+static inline bool ql_local_cid_form(const uint8_t *id)
+{
+	return id[0] == QL_CID_FIRST_OCTET;
+}
+
+/* The low bits of the index of the lcore that such an ID names. */
+static inline uint16_t ql_local_cid_lcore(const uint8_t *id)
+{
+	return ql_get_be16(id + QL_CID_AT_WORD) & ((1u << QL_CID_LCORE_BITS) - 1);
+}
 
 void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
 		    uint8_t token[QL_RESET_TOKEN_LEN]);

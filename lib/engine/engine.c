@@ -118,6 +118,8 @@ static int take_tables(struct ql_engine *e, const struct ql_engine_config *confi
 /* Everything that creation took, or the part of it that it got to. */
 static void give(struct ql_engine *e)
 {
+	if (e->mesh)
+		ql_mesh_leave(e->mesh, e->host.lcore_index);
 	ql_tokens_fini(&e->tokens);
 	ql_tickets_fini(&e->tickets);
 	if (e->early)
@@ -137,7 +139,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 {
 	struct ql_engine *e;
 	uint32_t room;
-	int rc;
+	int rc = 0;
 
 	if (!config->tx_pool) {
 		errno = EINVAL;
@@ -145,7 +147,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	}
 	room = rte_pktmbuf_data_room_size(config->tx_pool);
 	if (room < RTE_PKTMBUF_HEADROOM + UDP_PAYLOAD_MIN || RTE_PKTMBUF_HEADROOM < HEADERS_ROOM ||
-	    config->limits.connections > QL_CID_SLOTS) {
+	    config->limits.connections > QL_CID_SLOTS || config->lcore_index >= QL_ENGINES_MAX) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -179,8 +181,14 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 		(struct ql_rate){.interval = QL_REPLY_INTERVAL, .burst = QL_REPLY_BURST};
 
 	e->socket_id = config->socket_id;
+	e->host.lcore_index = config->lcore_index;
 	ql_rng_init(&e->rng, config->seed);
-	rc = take_region(e, config->socket_id);
+	if (config->mesh)
+		rc = ql_mesh_join(config->mesh, config->lcore_index);
+	if (rc == 0)
+		e->mesh = config->mesh;
+	if (rc == 0)
+		rc = take_region(e, config->socket_id);
 	if (rc == 0)
 		rc = take_tables(e, config);
 	if (rc < 0) {
@@ -196,7 +204,6 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 	e->host.stats = &e->stats;
 	e->host.tracer = config->tracer;
 	e->host.windows.limit = e->limits.windows;
-	e->host.lcore_index = config->lcore_index;
 	room -= RTE_PKTMBUF_HEADROOM;
 	e->host.tx_room = (uint16_t)(room < UDP_PAYLOAD_MAX ? room : UDP_PAYLOAD_MAX);
 	e->host.tokens = &e->tokens;
@@ -393,6 +400,7 @@ const char *ql_drop_name(enum ql_drop reason)
 		[QL_DROP_DUPLICATE] = "duplicate",   [QL_DROP_PATH] = "path",
 		[QL_DROP_CLOSING] = "closing",	     [QL_DROP_COALESCED_CID] = "coalesced_cid",
 		[QL_DROP_TOKEN] = "token",	     [QL_DROP_EARLY] = "early",
+		[QL_DROP_CROSSING] = "crossing",     [QL_DROP_STRAY] = "stray",
 	};
 
 	return (unsigned int)reason < QL_DROP_MAX ? names[reason] : "unknown";

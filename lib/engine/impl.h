@@ -4,6 +4,8 @@
  *
  *	engine.c	life, listening, connecting, figures
  *	rx.c		a burst of datagrams to their connections
+ *	steer.c		which engine of several a datagram is for
+ *	mesh.c		the way to it
  *	tx.c		connections that are ready to a burst of datagrams; timers; the end of
  *			connections
  *	reply.c		answers that belong to no connection
@@ -24,14 +26,16 @@
 #include "conn/conn.h"
 #include "engine/conntable.h"
 #include "engine/held.h"
+#include "engine/mesh.h"
 #include "engine/resets.h"
 #include "engine/wheel.h"
 #include "ql_build.h"
 
-#define QL_RX_BURST 32 /* packets opened together */
-#define QL_TX_BURST 64 /* datagrams sealed together */
-#define QL_TX_SHARE 8  /* of these for one connection's turn while others wait */
-#define QL_REPLIES  32 /* stateless answers that may wait */
+#define QL_RX_BURST 32	/* packets opened together */
+#define QL_TX_BURST 64	/* datagrams sealed together */
+#define QL_TX_SHARE 8	/* of these for one connection's turn while others wait */
+#define QL_REPLIES  32	/* stateless answers that may wait */
+#define QL_CROSSED  128 /* datagrams of others taken in one turn */
 
 /* Stateless resets, and refusals of Initials, each: so many at once, and one an interval. */
 #define QL_REPLY_BURST	  64
@@ -81,6 +85,7 @@ struct ql_engine {
 	bool region_mapped; /* by mmap, else from DPDK's heap */
 	struct ql_tokens tokens;
 	struct ql_tickets tickets;
+	struct ql_mesh *mesh;	       /* NULL: it is alone */
 	struct ql_engine_early *early; /* NULL: the listener takes no early data */
 	char name[32];
 	int socket_id;
@@ -106,6 +111,16 @@ static inline struct ql_engine_conn *ql_engine_conn_of(struct ql_conn *conn)
 struct ql_engine_conn *ql_engine_conn_new(struct ql_engine *e, uint32_t *slot);
 /* Give those back. The connection itself is finished, or was never begun. */
 void ql_engine_conn_free(struct ql_engine *e, struct ql_engine_conn *ec, uint32_t slot);
+
+/*
+ * steer.c: of at most QL_RX_BURST datagrams that came from a port, those that are this engine's move
+ * to the front, in their order; the others leave for their owners. Returns how many stay.
+ */
+unsigned int ql_steer(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
+/* The same for what came from others: the others are dropped, so that nothing crosses twice. */
+unsigned int ql_steer_in(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
+/* Whether an ID of our form names this engine, or one that is not there, whose heir it is. */
+bool ql_steer_is_mine(const struct ql_engine *e, const uint8_t *id);
 
 /* tx.c: finish and free a connection. */
 void ql_engine_reap(struct ql_engine *e, struct ql_engine_conn *ec);

@@ -153,8 +153,8 @@ void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
 	struct ql_cid cid;
 	uint8_t *p;
 
-	if (len < QL_RESET_TRIGGER || !ql_local_cid_plausible(pkt + 1, e->host.lcore_index) ||
-	    !ql_rate_allow(&e->reset_rate, e->host.now))
+	if (len < QL_RESET_TRIGGER || !ql_local_cid_form(pkt + 1) ||
+	    !ql_steer_is_mine(e, pkt + 1) || !ql_rate_allow(&e->reset_rate, e->host.now))
 		return;
 	m = begin(e);
 	if (!m)

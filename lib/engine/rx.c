@@ -440,6 +440,29 @@ void ql_engine_rx(struct ql_engine *e, struct ql_datagram *in, unsigned int n, u
 {
 	ql_engine_check_thread(e);
 	e->host.now = now;
-	for (unsigned int done = 0; done < n; done += QL_RX_BURST)
-		recv_burst(e, in + done, n - done < QL_RX_BURST ? n - done : QL_RX_BURST);
+	for (unsigned int done = 0; done < n; done += QL_RX_BURST) {
+		unsigned int burst = n - done < QL_RX_BURST ? n - done : QL_RX_BURST;
+
+		if (e->mesh)
+			burst = ql_steer(e, in + done, burst);
+		recv_burst(e, in + done, burst);
+	}
+}
+
+unsigned int ql_engine_rx_crossed(struct ql_engine *e, uint64_t now)
+{
+	struct ql_datagram in[QL_RX_BURST];
+	unsigned int total = 0, n;
+
+	ql_engine_check_thread(e);
+	if (!e->mesh || !ql_mesh_pending(e->mesh, e->host.lcore_index))
+		return 0;
+	e->host.now = now;
+	while (total < QL_CROSSED &&
+	       (n = ql_mesh_take(e->mesh, e->host.lcore_index, in, QL_RX_BURST)) > 0) {
+		total += n;
+		e->stats.crossed_in += n;
+		recv_burst(e, in, ql_steer_in(e, in, n));
+	}
+	return total;
 }

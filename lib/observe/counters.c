@@ -22,6 +22,8 @@ static void walk_engine(const struct ql_engine *engine, ql_counter_fn fn, void *
 	fn(arg, group, "rx_datagrams", s.rx_datagrams);
 	fn(arg, group, "rx_packets", s.rx_packets);
 	fn(arg, group, "rx_bytes", s.rx_bytes);
+	fn(arg, group, "crossed_out", s.crossed_out);
+	fn(arg, group, "crossed_in", s.crossed_in);
 	fn(arg, group, "tx_datagrams", s.tx_datagrams);
 	fn(arg, group, "tx_packets", s.tx_packets);
 	fn(arg, group, "tx_bytes", s.tx_bytes);

@@ -381,7 +381,8 @@ START_TEST(test_tokens)
 				ql_reset_token(&sim_engine(p.sim, side)->host.cid_key,
 					       &own->e[i].cid, token);
 				ck_assert_mem_eq(token, peer->e[k].token, sizeof(token));
-				ck_assert(ql_local_cid_plausible(own->e[i].cid.id, (uint16_t)side));
+				ck_assert(ql_local_cid_form(own->e[i].cid.id));
+				ck_assert_uint_eq(ql_local_cid_lcore(own->e[i].cid.id), side);
 				n++;
 			}
 		}

@@ -38,9 +38,10 @@ const char *ql_drop_name(enum ql_drop reason)
 
 T_UNUSED static void t_fill(void)
 {
-	t_engine_stats = (struct ql_engine_stats){
-		1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014,
-		1015, 1016, 1017, 1018, 1019, 1020, 1021, 1022, 1023, 1024, 1025, 1026, 1027};
+	t_engine_stats =
+		(struct ql_engine_stats){1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010,
+					 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1018, 1019, 1020,
+					 1021, 1022, 1023, 1024, 1025, 1026, 1027, 1028, 1029};
 	for (unsigned int i = 0; i < QL_DROP_MAX; i++)
 		t_engine_stats.drops[i] = 1100 + i;
 	t_lane_stats = (struct ql_lane_stats){2001, 2002, 2003, 2004, 2005};

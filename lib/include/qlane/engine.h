@@ -7,6 +7,7 @@
  * (qlane/net.h) is one caller, a simulator on a virtual clock another; both do, every turn:
  *
  *	ql_engine_rx(engine, in, n, now);	every datagram that arrived
+ *	ql_engine_rx_crossed(engine, now);	and came to another engine first
  *	ql_engine_tick(engine, now);		every deadline that passed
  *	n = ql_engine_tx(engine, out, MAX, now);	until it returns less than MAX
  *	... sleep at most until ql_engine_deadline(engine) if nothing arrives
@@ -152,10 +153,11 @@ enum ql_retry {
 };
 
 struct ql_engine_config {
-	const char *name;     /**< for logs and metrics; "engine" if NULL */
-	uint16_t lcore_index; /**< 0-based index of the engine among its process's, in connection
-				 IDs */
-	int socket_id;	      /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
+	const char *name; /**< for logs and metrics; "engine" if NULL */
+	/** 0-based index of the engine among its process's, in connection IDs; below QL_ENGINES_MAX
+	 * (qlane/steer.h) */
+	uint16_t lcore_index;
+	int socket_id; /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
 	/** Transmit mbufs: one segment each, data room for headroom + udp_payload_max bytes.
 	 */
 	struct rte_mempool *tx_pool;
@@ -187,6 +189,8 @@ struct ql_engine_config {
 	 * lcore_index: what else may answer them ends the connection (21.11).
 	 */
 	uint8_t reset_key[32];
+	/** The other engines of the process, qlane/steer.h. It must outlive the engine. [alone] */
+	struct ql_mesh *mesh;
 	/** Told what connections do: see qlane/observe.h. It must outlive the engine. [nobody] */
 	struct ql_tracer *tracer;
 };
@@ -208,12 +212,15 @@ enum ql_drop {
 	QL_DROP_PATH,	       /**< from an address that the connection does not use */
 	QL_DROP_CLOSING,       /**< connection is closing or draining */
 	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
-	QL_DROP_TOKEN, /**< Initial with a Retry token that is invalid, or was used before */
-	QL_DROP_EARLY, /**< 0-RTT that is not taken, or came too long before its Initial */
+	QL_DROP_TOKEN,	  /**< Initial with a Retry token that is invalid, or was used before */
+	QL_DROP_EARLY,	  /**< 0-RTT that is not taken, or came too long before its Initial */
+	QL_DROP_CROSSING, /**< for another engine, and the ring to it was full */
+	QL_DROP_STRAY,	  /**< from another engine, and not ours */
 	QL_DROP_MAX,
 };
 
 struct ql_engine_stats {
+	/** Handled here, or dropped: each datagram counts at one engine, and once. */
 	uint64_t rx_datagrams, rx_bytes;
 	uint64_t tx_datagrams, tx_bytes;
 	uint64_t rx_packets, tx_packets; /**< QUIC packets */
@@ -233,13 +240,15 @@ struct ql_engine_stats {
 	uint64_t ecn_capable, ecn_failed; /**< paths by how their ECN validation ended */
 	uint64_t early_accepted;	  /**< connections with early data that was taken */
 	uint64_t early_rejected;	  /**< clients' connections with early data that was not */
+	/** Datagrams that came here and went to the engines they are for; came here by that. */
+	uint64_t crossed_out, crossed_in;
 	uint64_t early_replays; /**< tickets whose early data a server refused: used before */
 	uint64_t drops[QL_DROP_MAX];
 };
 
 /**
- * @return an engine, or NULL with errno set: EINVAL (no tx_pool, or its mbufs are too small),
- * ENOMEM. Needs an initialised EAL.
+ * @return an engine, or NULL with errno set: EINVAL (no tx_pool, or its mbufs are too small;
+ * no place of this lcore_index in the mesh, or not free), ENOMEM. Needs an initialised EAL.
  */
 QL_PUBLIC struct ql_engine *ql_engine_create(const struct ql_engine_config *config);
 
@@ -280,6 +289,13 @@ QL_PUBLIC int ql_connect(struct ql_engine *engine, const struct ql_path *path,
 /** Take @p n datagrams, and with them their mbufs. */
 QL_PUBLIC void ql_engine_rx(struct ql_engine *engine, struct ql_datagram *in, unsigned int n,
 			    uint64_t now);
+
+/**
+ * Take what other engines of the mesh have handed over, not all of it if that is very much. Costs
+ * next to nothing when there is nothing.
+ * @return how many datagrams; 0 without a mesh
+ */
+QL_PUBLIC unsigned int ql_engine_rx_crossed(struct ql_engine *engine, uint64_t now);
 
 /** Handle the deadlines that are not after @p now. */
 QL_PUBLIC void ql_engine_tick(struct ql_engine *engine, uint64_t now);

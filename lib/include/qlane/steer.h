@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/**
+ * @file
+ * How a packet finds its engine, when a process has several.
+ *
+ * Every connection ID that an engine gives out names the engine: by a 16-bit word that a NIC, or
+ * whatever else brings packets to queues, can match without keys. struct ql_cid_word says where it
+ * is. What comes to another engine all the same crosses over the mesh that they share, once.
+ *
+ * IDs that clients choose for their first packets name nobody: who receives one has the connection,
+ * and the client's repeats have to come there as well, as they do when queues are chosen by
+ * addresses and ports (RSS). Where they are not, ql_mesh_config.spread lets a hash of the ID decide.
+ */
+#ifndef QLANE_STEER_H
+#define QLANE_STEER_H
+
+#include <qlane/common.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Engines of one process at most: an ID has so much room for the index. */
+#define QL_ENGINES_MAX 256
+
+/**
+ * What names the engine in a datagram with a short header (the first octet's top bit is 0). The
+ * engine with index i owns those for which
+ *
+ *	(payload[1] & first_mask) == first_value and
+ *	((payload[offset] << 8 | payload[offset + 1]) & mask) == i
+ *
+ * What fails the first line is none of our connection IDs, and may go anywhere; who cannot match it
+ * as well leaves it out. Offsets are in bytes of UDP payload.
+ */
+struct ql_cid_word {
+	uint16_t offset;     /**< even, unless a load balancer's server ID has an odd length */
+	uint16_t mask;	     /**< of the word in network order: its low bits */
+	uint8_t first_mask;  /**< of the connection ID's first octet, at offset 1 */
+	uint8_t first_value; /**< the same */
+};
+
+/** Where it is. */
+QL_PUBLIC void ql_cid_word_of(struct ql_cid_word *word);
+
+/**
+ * The rings by which the engines of a process hand datagrams to their owners: one of a single
+ * producer and a single consumer for each pair, so that nobody waits and nothing is locked. A ring
+ * carries struct ql_datagram, which an lcore has in its hand when it finds that the packet is not
+ * its own, and its mbuf with it: who handles it frees it, on another lcore than took it from the
+ * pool, which is what the pools' caches are for.
+ */
+struct ql_mesh;
+
+struct ql_mesh_config {
+	unsigned int engines; /**< 1 to QL_ENGINES_MAX */
+	/** Datagrams that one ring holds, rounded up to a power of two. What finds it full is
+	 * dropped. [16384 / engines, at least 128 and at most 2048] */
+	unsigned int ring_size;
+	int socket_id; /**< NUMA node for its memory, or -1 (SOCKET_ID_ANY) */
+	/**
+	 * Ports bring packets to engines without regard to addresses: for IDs of clients' choice a
+	 * hash names the engine. [false]
+	 */
+	bool spread;
+	uint8_t seed[32]; /**< random, and secret */
+};
+
+/**
+ * Set-up only: before the engines, which take it by ql_engine_config.mesh.
+ * @return NULL with errno set: EINVAL, ENOMEM. Needs an initialised EAL.
+ */
+QL_PUBLIC struct ql_mesh *ql_mesh_create(const struct ql_mesh_config *config);
+
+/** After the engines. Frees the datagrams that are still in it. NULL: does nothing. */
+QL_PUBLIC void ql_mesh_free(struct ql_mesh *mesh);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* QLANE_STEER_H */
