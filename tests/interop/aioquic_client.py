@@ -202,8 +202,19 @@ async def run_one(args, urls):
             await asyncio.sleep(0.3)
             client.request_key_update()
 
+        async def move():
+            await asyncio.sleep(0.5)
+            client._quic.change_connection_id()
+            before = client._transport
+            await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: client, local_addr=("::", 0)
+            )
+            before.close()
+
         if args.key_update:
             update = asyncio.ensure_future(update_key())
+        if args.move:
+            moving = asyncio.ensure_future(move())
 
         for url, error in zip(urls, await asyncio.gather(*map(one, urls))):
             if error:
@@ -225,6 +236,7 @@ parser.add_argument("--max-stream-data", type=int, default=8 << 20, help="window
 parser.add_argument("--idle-timeout", type=float, default=60, help="seconds")
 parser.add_argument("--cipher", help="offer only this cipher suite, by aioquic's name")
 parser.add_argument("--key-update", action="store_true", help="update the keys after 0.3 s")
+parser.add_argument("--move", action="store_true", help="go on from another port after 0.5 s")
 parser.add_argument("--v2", action="store_true", help="begin in version 1, prefer version 2")
 parser.add_argument("--unknown-version", action="store_true", help="begin in a version that nobody has")
 parser.add_argument("--session", help="file of a session to resume; the new one is kept there")

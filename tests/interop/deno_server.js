@@ -2,7 +2,7 @@
 // Serves the files of a directory over HTTP/0.9 with Deno's QUIC, which is quinn, and sends datagrams
 // back as they come (ALPN "echo").
 //
-//   deno run --unstable-net -A deno_server.js --root DIR --cert FILE --key FILE --port N [--preferred ADDR]
+//   deno run --unstable-net -A deno_server.js --root DIR --cert FILE --key FILE --port N
 
 const options = {};
 for (let i = 0; i < Deno.args.length; i += 2) options[Deno.args[i].slice(2)] = Deno.args[i + 1];
@@ -35,7 +35,6 @@ const listener = endpoint.listen({
 	key: Deno.readTextFileSync(options.key),
 	alpnProtocols: ["hq-interop", "echo"],
 	maxIdleTimeout: 60000,
-	preferredAddressV4: options.preferred,
 });
 console.log("ready");
 for await (const incoming of listener) serve(incoming).catch((error) => console.log(error.message));

@@ -3,13 +3,16 @@
 #
 # Who plays which role in which case of the interop table, and how: qlane and the peers of peers.sh.
 #
+# Where one of the two has to insist on something (a cipher suite, say), the other one need not have an option for it.
+#
 # endpoint_client PEER and endpoint_server PEER set the array PEER_OPTIONS to what the case CASE takes
 # beyond the plain fetching and serving of files, or end the test as one that the peer has no part in,
 # with the reason. endpoint_protos PEER tells the protocols that it speaks.
 
 # Peers by role, in the order of the table.
-ENDPOINT_CLIENTS=(ngtcp2 ngtcp2-1.11 curl aioquic quicgo quicgo-0.50 quinn deno)
-ENDPOINT_SERVERS=(ngtcp2 ngtcp2-1.11 nginx aioquic quicgo quicgo-0.50 quinn deno)
+ENDPOINT_CLIENTS=(ngtcp2 ngtcp2-1.11 curl aioquic quicgo quicgo-0.50 quinn deno impit matrixai
+	chromium firefox)
+ENDPOINT_SERVERS=(ngtcp2 ngtcp2-1.11 nginx haproxy aioquic quicgo quicgo-0.50 caddy caddy-2.11 quinn deno matrixai)
 
 GNUTLS_CHACHA20=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305
 
@@ -21,13 +24,18 @@ endpoint_cannot() { # REASON
 endpoint_protos() { # PEER
 	case $1 in
 	qlane | nginx | aioquic | quicgo*) echo "hq-interop h3" ;;
-	deno | quinn) echo hq-interop ;;
+	deno | quinn | matrixai) echo hq-interop ;;
 	*) echo h3 ;;
 	esac
 }
 
 endpoint_client() { # PEER
 	PEER_OPTIONS=()
+	case $CASE-$1 in
+	ackfreq-qlane | ackfreq-deno | ackfreq-impit) ;;
+	ackfreq-firefox) endpoint_cannot "its ACK_FREQUENCY is that of an earlier draft" ;;
+	ackfreq-*) endpoint_cannot "it does not have that" ;;
+	esac
 	case $1 in
 	qlane) client_qlane ;;
 	ngtcp2*) client_ngtcp2 "$1" ;;
@@ -36,20 +44,32 @@ endpoint_client() { # PEER
 	quicgo*) client_quicgo "$1" ;;
 	quinn) client_quinn ;;
 	deno) client_deno ;;
+	impit) client_impit ;;
+	matrixai) client_matrixai ;;
+	chromium) client_chromium ;;
+	firefox) client_firefox ;;
 	*) endpoint_cannot "not a client" ;;
 	esac
 }
 
 endpoint_server() { # PEER
 	PEER_OPTIONS=()
+	case $CASE-$1 in
+	ackfreq-qlane) ;;
+	ackfreq-deno) endpoint_cannot "it asks for nothing, and takes no files for us to ask" ;;
+	ackfreq-*) endpoint_cannot "it does not have that" ;;
+	esac
 	case $1 in
 	qlane) server_qlane ;;
 	ngtcp2*) server_ngtcp2 "$1" ;;
 	nginx) server_nginx ;;
+	haproxy) server_haproxy ;;
+	caddy*) server_caddy "$1" ;;
 	aioquic) server_aioquic ;;
 	quicgo*) server_quicgo "$1" ;;
 	quinn) server_quinn ;;
 	deno) server_deno ;;
+	matrixai) server_matrixai ;;
 	*) endpoint_cannot "not a server" ;;
 	esac
 }
@@ -86,6 +106,15 @@ server_qlane() {
 	v2) PEER_OPTIONS=("--versions=2,1") ;;
 	zerortt) PEER_OPTIONS=(--early-data) ;;
 	datagrams) PEER_OPTIONS=(--echo) ;;
+	esac
+	case ${client:-}-$CASE in # they have their second connection when the first one is over
+	chromium-resumption | chromium-zerortt | firefox-resumption | firefox-zerortt)
+		PEER_OPTIONS+=(--idle-timeout 2)
+		;;
+	chromium-versionnegotiation) PEER_OPTIONS+=(--versions 1) ;;
+	esac
+	case ${client:-} in
+	chromium | firefox) PEER_OPTIONS+=(--upload out) ;; # it gives back what it got
 	esac
 }
 
@@ -129,10 +158,9 @@ server_ngtcp2() { # PEER
 client_curl() {
 	case $CASE in
 	chacha20) PEER_OPTIONS=(--tls13-ciphers TLS_CHACHA20_POLY1305_SHA256) ;;
-	keyupdate | resumption | zerortt | v2 | versionnegotiation | datagrams)
-		endpoint_cannot "it has no option for it"
-		;;
-	ecn) endpoint_cannot "its QUIC (OpenSSL's) does not do it" ;;
+	resumption) endpoint_cannot "it offers no session again over its QUIC (OpenSSL's)" ;;
+	keyupdate | versionnegotiation | datagrams) endpoint_cannot "it has no option for it" ;;
+	zerortt | ecn | v2) endpoint_cannot "its QUIC (OpenSSL's) does not do it" ;;
 	migration | preferred) endpoint_cannot "its QUIC (OpenSSL's) does not migrate" ;;
 	# what is lost of a ClientHello it sends again only when an ACK tells of the loss
 	handshakeloss | handshakecorruption)
@@ -155,6 +183,30 @@ server_nginx() {
 	esac
 }
 
+server_haproxy() {
+	case $CASE in
+	chacha20) PEER_OPTIONS=(ciphersuites TLS_CHACHA20_POLY1305_SHA256) ;;
+	retry) PEER_OPTIONS=(quic-force-retry) ;;
+	zerortt) endpoint_cannot "its QUIC on Debian's OpenSSL has no early data" ;;
+	rebind-* | migration) endpoint_cannot "it does not follow its client" ;;
+	versionnegotiation) endpoint_cannot "it takes every version that our client has" ;;
+	ecn | preferred | datagrams) endpoint_cannot "it does not have that" ;;
+	esac
+}
+
+# quic-go, as Caddy lets one use it.
+server_caddy() { # PEER
+	case $CASE in
+	retry) endpoint_cannot "its configuration has no way to ask for that" ;;
+	v2) endpoint_cannot "it never changes the version" ;;
+	versionnegotiation) [ "$1" = caddy ] || endpoint_cannot "it takes every version that our client has" ;;
+	ecn) [ "$1" != caddy ] || endpoint_cannot "2.6 does not do it" ;;
+	rebind-*) [ "$1" != caddy ] || endpoint_cannot "2.6 does not follow its client" ;;
+	migration) endpoint_cannot "it tells clients not to move" ;;
+	preferred | datagrams) endpoint_cannot "it does not have that" ;;
+	esac
+}
+
 client_aioquic() {
 	case $CASE in
 	transfer) PEER_OPTIONS=(--max-data 65536 --max-stream-data 32768) ;;
@@ -166,8 +218,9 @@ client_aioquic() {
 	versionnegotiation) PEER_OPTIONS=(--unknown-version) ;;
 	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
 	handshakeloss | handshakecorruption | multiconnect) PEER_OPTIONS=(--each 16) ;;
+	migration) PEER_OPTIONS=(--move) ;;
 	ecn) endpoint_cannot "it does not have that" ;;
-	migration | preferred) endpoint_cannot "its client does not move" ;;
+	preferred) endpoint_cannot "its client does not go there" ;;
 	esac
 }
 
@@ -186,7 +239,7 @@ client_quicgo() { # PEER
 	case $CASE in
 	http3 | chacha20 | keyupdate | resumption | zerortt | versionnegotiation) testcase=$CASE ;;
 	handshakeloss | handshakecorruption | multiconnect) testcase=multiconnect ;;
-	v2) endpoint_cannot "its test program does not begin a version negotiation" ;;
+	v2) endpoint_cannot "it never changes the version" ;;
 	migration | preferred) endpoint_cannot "its client does not move" ;;
 	datagrams)
 		PEER_OPTIONS=(--count 100) # of quicgo-echo
@@ -224,7 +277,9 @@ client_quinn() {
 	zerortt) PEER_OPTIONS=(--session --early) ;;
 	migration) PEER_OPTIONS=(--rebind 500) ;;
 	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
-	keyupdate | v2 | versionnegotiation) endpoint_cannot "its interface has no way to ask for that" ;;
+	versionnegotiation) PEER_OPTIONS=(--version 4278190109) ;; # that of a draft
+	v2) endpoint_cannot "it does not have that" ;;
+	keyupdate) endpoint_cannot "its interface has no way to ask for that" ;;
 	preferred) endpoint_cannot "its client does not move" ;;
 	esac
 }
@@ -244,7 +299,18 @@ client_deno() {
 	zerortt) endpoint_cannot "it keeps no session for the next connection" ;;
 	datagrams) PEER_OPTIONS=(--datagrams 100) ;;
 	handshakeloss | handshakecorruption | multiconnect) PEER_OPTIONS=(--each 16) ;;
-	chacha20 | keyupdate | resumption | v2 | versionnegotiation | migration)
+	v2) endpoint_cannot "it does not have that" ;;
+	keyupdate | resumption | versionnegotiation | migration)
+		endpoint_cannot "its interface has no way to ask for that"
+		;;
+	preferred) endpoint_cannot "its client does not move" ;;
+	esac
+}
+
+client_impit() {
+	case $CASE in
+	v2) endpoint_cannot "it does not have that" ;;
+	keyupdate | resumption | zerortt | versionnegotiation | migration | datagrams)
 		endpoint_cannot "its interface has no way to ask for that"
 		;;
 	preferred) endpoint_cannot "its client does not move" ;;
@@ -254,8 +320,61 @@ client_deno() {
 server_deno() {
 	case $CASE in
 	http3) endpoint_cannot "it has no HTTP/3 server" ;;
-	retry | chacha20) endpoint_cannot "its interface has no way to ask for that" ;;
+	retry) endpoint_cannot "its interface has no way to ask for that" ;;
 	v2) endpoint_cannot "it does not have that" ;;
-	preferred) PEER_OPTIONS=(--preferred "$PREFERRED:$PORT") ;;
+	# it answers from the address that it was reached at first, and goes on there
+	preferred) endpoint_cannot "its server announces another address, but never sends from it" ;;
+	esac
+}
+
+client_matrixai() {
+	case $CASE in
+	http3) endpoint_cannot "it has no HTTP/3" ;;
+	transfer) PEER_OPTIONS=(--max-data 65536 --max-stream-data 32768) ;;
+	ecn | v2) endpoint_cannot "it does not have that" ;;
+	keyupdate | resumption | zerortt | versionnegotiation | migration | datagrams)
+		endpoint_cannot "its interface has no way to ask for that"
+		;;
+	preferred) endpoint_cannot "its client does not move" ;;
+	esac
+}
+
+server_matrixai() {
+	case $CASE in
+	handshake) endpoint_cannot "it answers every client with a Retry" ;;
+	http3) endpoint_cannot "it has no HTTP/3" ;;
+	v2 | ecn | preferred) endpoint_cannot "it does not have that" ;;
+	datagrams) endpoint_cannot "its interface has no way to ask for that" ;;
+	esac
+}
+
+client_chromium() {
+	case $CASE in
+	v2) PEER_OPTIONS=(--quic-version=RFCv2) ;;
+	versionnegotiation) PEER_OPTIONS=(--quic-version=RFCv2) BROWSE_SECONDS=15 ;; # it ends there
+	ecn) endpoint_cannot "its packets are not ECN-capable" ;;
+	*) client_browser ;;
+	esac
+}
+
+client_firefox() {
+	case $CASE in
+	transfer)
+		PEER_OPTIONS=('"network.http.http3.max_data", 65536' '"network.http.http3.max_stream_data", 32768')
+		;;
+	v2) PEER_OPTIONS=('"network.http.http3.version_negotiation.enabled", true') ;;
+	ecn) PEER_OPTIONS=('"network.http.http3.ecn_mark", true' '"network.http.http3.ecn_report", true') ;;
+	*) client_browser ;;
+	esac
+}
+
+client_browser() {
+	case $CASE in
+	keyupdate | versionnegotiation) endpoint_cannot "it has no option for it" ;;
+	datagrams) endpoint_cannot "it has them for WebTransport only" ;;
+	migration | preferred) endpoint_cannot "it has no option for it" ;;
+	handshakeloss | handshakecorruption | multiconnect)
+		endpoint_cannot "each connection would need a browser of its own"
+		;;
 	esac
 }

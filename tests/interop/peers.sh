@@ -10,11 +10,15 @@
 #
 # PEER_IN       words in front of every command of a peer: (ip netns exec NAME)
 # PEER_OPTIONS  options that peer_client_fetch and peer_server_start add to the program's own; for
-#               nginx lines of its configuration
+#               nginx lines of its configuration, for haproxy words of its "bind" line, for Firefox
+#               preferences
 PEER_IN=() PEER_OPTIONS=()
 
 QL_PEERS_HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 QL_PEERS=${QLANE_CACHE:-/var/cache/qlane}/peers
+
+# shellcheck source=tests/interop/browse.sh
+. "$QL_PEERS_HERE/browse.sh"
 
 # peer, Debian release, packages; or npm, a package of its registry
 peer_table() {
@@ -31,6 +35,8 @@ peer_table() {
 	chromium    bookworm chromium
 	firefox     bookworm firefox-esr
 	deno        npm      @deno/linux-x64-glibc@2.9.5
+	impit       npm      impit@0.14.5
+	matrixai    npm      @matrixai/quic@2.0.9
 	quicgo      bookworm golang-go golang-github-lucas-clemente-quic-go-dev
 	quicgo-0.50 trixie   golang-go golang-github-lucas-clemente-quic-go-dev
 	quinn       bookworm cargo librust-quinn-dev
@@ -98,7 +104,7 @@ peer_apt_list() { # RELEASE
 		}'
 }
 
-# apt-get with a configuration, lists and an (empty) installed state of its own.
+# apt-get with a configuration, lists and an (empty) installed state of its own. A mirror may be behind.
 peer_apt() { # RELEASE ARGUMENT...
 	local apt=$QL_PEERS/apt/$1 release=$1
 	shift
@@ -126,6 +132,7 @@ peer_apt() { # RELEASE ARGUMENT...
 		APT::Default-Release "";
 		Acquire::Languages "none";
 		Acquire::Retries "3";
+		Acquire::Check-Valid-Until "false";
 		CONF
 		mv "$apt/conf.new" "$apt/conf"
 	fi
@@ -168,6 +175,11 @@ peer_unpack_npm() { # DEST PACKAGE@VERSION
 		(cd "$dest" && npm pack --silent "$2") &&
 		tar -x -C "$dest/usr/bin" --strip-components=1 -f "$dest"/*.tgz && rm "$dest"/*.tgz &&
 		chmod +x "$dest"/usr/bin/deno && echo "$2" >"$dest/debs"
+}
+
+# One that is a library for Node.js, which is the system's.
+peer_unpack_module() { # DEST PACKAGE@VERSION
+	npm install --prefix "$1" --ignore-scripts --no-audit --no-fund "$2" && echo "$2" >"$1/debs"
 }
 
 # quic-go's programs for tests with other implementations, from its source package. Their paths are
@@ -228,6 +240,7 @@ peer_install() { # PEER...
 			# shellcheck disable=SC2086 # a list of packages
 			if ! case $peer in
 			deno) peer_unpack_npm "$dest" $packages ;;
+			impit | matrixai) peer_unpack_module "$dest" $packages ;;
 			quicgo*) peer_unpack_debs "$release" "$dest" $packages && peer_build_quicgo "$dest" ;;
 			quinn) peer_unpack_debs "$release" "$dest" $packages && peer_build_quinn "$dest" ;;
 			*) peer_unpack_debs "$release" "$dest" $packages ;;
@@ -321,6 +334,17 @@ peer_client_fetch() { # PEER PROTO HOST PORT CA OUT PATH...
 		NO_COLOR=1 peer_run deno deno run --quiet --no-lock --unstable-net -A \
 			"$QL_PEERS_HERE/deno_client.js" --alpn "$proto" --ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
 		;;
+	chromium/h3 | firefox/h3)
+		browse "$peer" "$host" "$port" "$ca" "$out" "$@"
+		;;
+	matrixai/hq-interop)
+		"${PEER_IN[@]}" node "$QL_PEERS_HERE/matrixai_client.mjs" --module "$QL_PEERS/matrixai/node_modules/@matrixai/quic" \
+			--ca "$ca" --out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
+		;;
+	impit/h3)
+		"${PEER_IN[@]}" node "$QL_PEERS_HERE/impit_client.cjs" --module "$QL_PEERS/impit/node_modules/impit" \
+			--out "$out" "${PEER_OPTIONS[@]}" "${@/#/$base/}"
+		;;
 	quinn/hq-interop | quinn/echo)
 		peer_run quinn quinn-peer client --alpn "$proto" --ca "$ca" --out "$out" --to "$host:$port" \
 			"${PEER_OPTIONS[@]}" "$@"
@@ -411,6 +435,52 @@ peer_server_start() { # PEER ROOT CERT KEY PORT LOG [retry]
 		peer_command "$peer" quicgo-server || return 1
 		mkdir -p "$run"
 		env "WWW=$root" "QLOGDIR=$run" "CERT=$cert" "KEY=$key" "${PEER_OPTIONS[@]}" "${PEER_CMD[@]}" >"$log" 2>&1 &
+		;;
+	matrixai)
+		"${PEER_IN[@]}" node "$QL_PEERS_HERE/matrixai_server.mjs" --module "$QL_PEERS/matrixai/node_modules/@matrixai/quic" \
+			--root "$root" --cert "$cert" --key "$key" --port "$port" "${PEER_OPTIONS[@]}" >"$log" 2>&1 &
+		;;
+	haproxy) # it has no files: what it serves comes from Python's server behind it
+		mkdir -p "$run"
+		cat "$cert" "$key" >"$run/both.pem"
+		cat >"$run/haproxy.cfg" <<-CONF
+		global
+			limited-quic
+			nbthread 1
+		defaults
+			mode http
+			timeout connect 5s
+			timeout client 60s
+			timeout server 60s
+		frontend quic
+			bind quic4@:$port,quic6@:$port ssl crt $run/both.pem alpn h3 ${retry:+quic-force-retry} ${PEER_OPTIONS[*]}
+			default_backend files
+		backend files
+			server files 127.0.0.1:8443 maxconn 4
+		CONF
+		"${PEER_IN[@]}" python3 -m http.server --bind 127.0.0.1 --directory "$root" 8443 >"$run/files.log" 2>&1 &
+		peer_command haproxy haproxy || return 1
+		"${PEER_CMD[@]}" -db -f "$run/haproxy.cfg" >"$log" 2>&1 &
+		;;
+	caddy*) # by JSON: with a Caddyfile it would install an authority into the system
+		mkdir -p "$run"
+		cat >"$run/caddy.json" <<-CONF
+		{
+			"admin": { "disabled": true, "config": { "persist": false } },
+			"apps": {
+				"tls": { "certificates": { "load_files": [{ "certificate": "$cert", "key": "$key" }] } },
+				"http": { "servers": { "files": {
+					"listen": [":$port"],
+					"protocols": ["h3"],
+					"automatic_https": { "disable": true },
+					"tls_connection_policies": [{ "default_sni": "qlane.test" }],
+					"routes": [{ "handle": [{ "handler": "file_server", "root": "$root" }] }]
+				} } }
+			}
+		}
+		CONF
+		peer_command "$peer" caddy || return 1
+		env "HOME=$run" "${PEER_CMD[@]}" run --config "$run/caddy.json" >"$log" 2>&1 &
 		;;
 	*)
 		peer_die "no server of peer $peer"

@@ -104,6 +104,7 @@ server_up() { # PEER
 	local QL_EAL
 	endpoint_server "$1"
 	PEER_IN=(ip netns exec right)
+	mkdir -p out
 	if [ "$1" = qlane ]; then
 		ql_eal 0
 		"${PEER_IN[@]}" "$QL_SERVER" "${QL_EAL[@]}" --vdev=net_tap0,iface=qlane0 -- \
@@ -158,6 +159,9 @@ client_run() { # PEER RUN
 	once-* | each-qlane | each-aioquic | each-deno) fetch "$peer" "${FILES[@]:-}" ;;
 	twice-quicgo* | twice-quinn | twice-deno) # they do both by themselves
 		fetch "$peer" "${FILES[@]}"
+		;;
+	twice-chromium | twice-firefox)
+		fetch "$peer" "${FILES[0]}" ";${FILES[1]}" "${FILES[@]:2}"
 		;;
 	twice-*)
 		fetch "$peer" "${FILES[0]}" && fetch "$peer" "${FILES[@]:1}"
@@ -324,7 +328,7 @@ mkdir -p /run/netns && mount -t tmpfs netns /run/netns
 ql_begin interop-all
 
 WWW=${QL_DATA:-$QL_BUILD/test-data}/interop CERT=$QL_TMP/cert
-case_make_www "$WWW" || ql_die "cannot make the files in $WWW"
+{ case_make_www "$WWW" && cp "$QL_TOP/tests/interop/fetch.html" "$WWW"; } || ql_die "cannot make the files in $WWW"
 ql_make_cert "$CERT" qlane.test 10.2.0.2 10.2.1.2 10.2.0.3 10.2.1.3 || ql_die "openssl cannot make a certificate"
 ql_make_chain "$CERT" "$CERT/chain" || ql_die "openssl cannot make a chain of certificates"
 mkdir -p "$(dirname "$RESULTS")"

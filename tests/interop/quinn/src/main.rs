@@ -3,13 +3,13 @@
 //!
 //!     quinn-peer server --root DIR --cert FILE --key FILE --port N [--retry]
 //!     quinn-peer client --ca FILE --out DIR --to ADDR:PORT [--alpn NAME] [--session] [--early]
-//!                       [--rebind MS] [--datagrams N] PATH...
+//!                       [--rebind MS] [--datagrams N] [--version N] PATH...
 //!
 //! The client asks for all paths on one connection; with --session for the first on a connection of its
 //! own, and for the others on one that resumes it, with --early in 0-RTT. --rebind: after so long it
 //! goes on from another port. --datagrams: it sends so many, and the server sends each back (ALPN
-//! "echo"). Both may be told by --chacha20 to have no other cipher suite, and by --window N to give little
-//! credit.
+//! "echo"). --version: of QUIC, to begin with. Both may be told by --chacha20 to have no other cipher
+//! suite, and by --window N to give little credit.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -203,6 +203,9 @@ async fn client(args: Args) -> Result<()> {
     tls.enable_early_data = args.has("early");
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(transport(&args)?);
+    if let Some(version) = args.number("version")? {
+        config.version(version as u32);
+    }
     let mut endpoint = Endpoint::client(SocketAddr::from(([0, 0, 0, 0], 0)))?;
     endpoint.set_default_client_config(config);
 
