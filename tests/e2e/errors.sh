@@ -182,11 +182,12 @@ no_huge_works() {
 
 # The client alone: nobody has the address; nobody has the port.
 nobody_there() {
+	local soon=(--handshake-timeout 2)
 	client 'time|answer|reach|resol' '10\.9\.0\.77' -- "${QL_TAP_ARGS[@]}" --insecure \
-		--out out https://10.9.0.77:4433/file
+		--out out "${soon[@]}" https://10.9.0.77:4433/file
 	client 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure \
-		--out out "https://$QL_KERNEL4:4433/file"
-	pinger 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure "$QL_KERNEL4:4433"
+		--out out "${soon[@]}" "https://$QL_KERNEL4:4433/file"
+	pinger 'time|answer|reach|refused' -- "${QL_TAP_ARGS[@]}" --insecure "${soon[@]}" "$QL_KERNEL4:4433"
 }
 
 help_and_version() {

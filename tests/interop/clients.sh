@@ -194,7 +194,7 @@ for client in ngtcp2 curl aioquic; do
 	files=(one.bin five.bin)
 	[ $client != curl ] || files=(five.bin)
 	ql_test server-$client-retry-ipv4 60 retry $client h3 "$QL_OUR4" "${files[@]}"
-	ql_test server-$client-retry-ipv6-100MB 120 retry $client h3 "$QL_OUR6" big.bin
+	ql_test server-$client-retry-ipv6 60 retry $client h3 "$QL_OUR6" five.bin
 done
 ql_test server-aioquic-hq-100MB 120 fetch aioquic hq-interop "$QL_OUR4" big.bin
 ql_test server-aioquic-hq-1000-files 120 fetch aioquic hq-interop "$QL_OUR6" "${SMALL[@]}"

@@ -165,7 +165,7 @@ for server in ngtcp2 nginx aioquic; do
 done
 for server in ngtcp2 nginx aioquic; do
 	ql_test client-$server-retry-ipv4 60 retry $server "$QL_KERNEL4" one.bin five.bin
-	ql_test client-$server-retry-ipv6-100MB 120 retry $server "$QL_KERNEL6" big.bin
+	ql_test client-$server-retry-ipv6 60 retry $server "$QL_KERNEL6" five.bin
 done
 for server in nginx aioquic; do
 	ql_test client-$server-hq-100MB 120 fetch $server hq-interop "$QL_KERNEL4" big.bin

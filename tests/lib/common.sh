@@ -11,6 +11,7 @@
 # QL_LOGS     where logs go (QL_BUILD/test-logs)
 # QL_RESULTS  file that gets a line 'ok|fail|skip NAME' for each test; set by tests/run.sh
 # QL_ONLY     run only the tests whose name matches this extended regular expression
+# QL_EXCEPT   and not those that match this one
 # QL_PREFIX   put before the names of tests: 'sanitize/'
 # QL_SLOW     factor for the time that a test may take (1)
 
@@ -110,6 +111,7 @@ ql_seconds() { # MICROSECONDS
 ql_test() { # NAME SECONDS FUNCTION ARGUMENT...
 	local name=${QL_PREFIX:-}$QL_GROUP/$1 seconds=$(($2 * ${QL_SLOW:-1})) log dir pid watch rc start took
 	[[ -z ${QL_ONLY:-} || $name =~ $QL_ONLY ]] || return 0
+	[[ -z ${QL_EXCEPT:-} || ! $name =~ $QL_EXCEPT ]] || return 0
 	log=$QL_LOGS/$name.log
 	dir=$QL_TMP/$(echo "$1" | tr -c 'a-zA-Z0-9\n' _)
 	shift 2
