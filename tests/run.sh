@@ -9,7 +9,7 @@
 . "$QL_TOP/tests/lib/files.sh"
 
 SELF=$QL_TOP/tests/run.sh
-ALL=(static unit sim conformance e2e interop sanitize)
+ALL=(static unit drivers sim conformance e2e interop sanitize)
 
 usage() {
 	cat <<-USAGE
@@ -19,6 +19,7 @@ usage() {
 
 	  static       formatting, shell scripts, cppcheck
 	  unit         the unit tests (Check), built with gcc; the build with clang
+	  drivers      the scripts of drivers-cfg/ on machines made of files; a minute
 	  sim          engines on a virtual clock: scenarios by seed, see qlane-sim --help
 	  conformance  whether each MUST of RFC 9000, 9001 and 9002 has its tests
 	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
@@ -123,6 +124,10 @@ group_static() {
 group_unit() {
 	unit "$QL_TOP/build" unit/
 	step unit/build-clang 900 env CC=clang "$SELF" --build "$QL_TOP/build-clang"
+}
+
+group_drivers() {
+	scripts "$QL_TOP"/tests/drivers/{bind,hugepages,check,nics}.sh
 }
 
 group_conformance() {
