@@ -27,6 +27,19 @@ static void ip4_of(uint8_t ip[16], const void *be32)
 	memcpy(ip + 12, be32, 4);
 }
 
+/* Somebody says that this is the MAC of an address: to us, and to all who may have asked. */
+static void answer(struct ql_neigh *t, const uint8_t ip[16], const struct rte_ether_addr *mac,
+		   bool override, uint64_t now)
+{
+	struct ql_neigh_news news = {.mac = *mac, .override = override};
+
+	ql_neigh_answer(t, ip, mac, override, now);
+	if (!t->news)
+		return;
+	memcpy(news.ip, ip, sizeof(news.ip));
+	ql_news_tell(t->news, t->queue, &news);
+}
+
 void ql_arp_rx(struct ql_neigh *t, struct ql_datagram *d, const struct ql_frame_meta *meta,
 	       uint64_t now)
 {
@@ -49,7 +62,7 @@ void ql_arp_rx(struct ql_neigh *t, struct ql_datagram *d, const struct ql_frame_
 
 	if (op == RTE_ARP_OP_REPLY || (op == RTE_ARP_OP_REQUEST && ql_ip_eq(sender, target))) {
 		/* an answer, or an announcement */
-		ql_neigh_answer(t, sender, &asker, !meta->group, now);
+		answer(t, sender, &asker, !meta->group, now);
 		rte_pktmbuf_free(d->mbuf);
 		return;
 	}
@@ -176,8 +189,7 @@ void ql_ndp_rx(struct ql_neigh *t, struct ql_datagram *d, const struct ql_frame_
 
 		if (dad || (solicited && meta->group) || ql_ip_is4(target))
 			goto drop;
-		ql_neigh_answer(t, target, option ? option : &meta->src_mac,
-				p[ND_FLAGS] & ND_OVERRIDE, now);
+		answer(t, target, option ? option : &meta->src_mac, p[ND_FLAGS] & ND_OVERRIDE, now);
 		rte_pktmbuf_free(d->mbuf);
 		return;
 	}

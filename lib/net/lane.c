@@ -3,17 +3,21 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
+#include <rte_random.h>
 
 #include "net/discovery.h"
 #include "net/frame.h"
 #include "net/icmp.h"
+#include "net/idle.h"
 #include "net/neigh.h"
 #include "net/port.h"
 #include "net/txq.h"
@@ -21,8 +25,9 @@
 #define LANE_PORTS 8
 #define RX_BURST   32
 #define TX_BURST   32
-#define TX_BURSTS  4 /* a turn, so that receiving is never far away */
-#define PREFETCH   4 /* frames ahead */
+#define TX_BURSTS  4	/* a turn, so that receiving is never far away */
+#define PREFETCH   4	/* frames ahead */
+#define SHORT_NS   5000 /* not worth to be slept */
 
 /* One queue pair of a port, and what it takes to use it. */
 struct lane_port {
@@ -46,6 +51,12 @@ struct ql_lane {
 	unsigned int n_ports;
 	struct lane_port *ports[LANE_PORTS];
 	struct route route;
+	uint16_t next_source;
+	enum ql_idle idle;
+	int epfd;	  /* of QL_IDLE_SLEEP, else -1 */
+	bool wakes;	  /* all queues tell it what arrives */
+	uint64_t now;	  /* of the last turn */
+	uint64_t at_work; /* the last one that had something to do */
 	struct ql_lane_stats stats;
 };
 
@@ -60,6 +71,8 @@ struct ql_lane *ql_lane_create(struct ql_engine *engine, int socket_id)
 	}
 	lane->engine = engine;
 	lane->socket_id = socket_id;
+	lane->epfd = -1;
+	lane->next_source = (uint16_t)rte_rand();
 	return lane;
 }
 
@@ -85,6 +98,8 @@ int ql_lane_add_port(struct ql_lane *lane, struct ql_port *port, uint16_t queue)
 	lp->icmp_rate = (struct ql_rate){.interval = QL_ICMP_INTERVAL_NS, .burst = QL_ICMP_BURST};
 	ql_txq_init(&lp->txq, port->id, queue, port->tx_prepare, &lane->stats);
 	ql_neigh_init(&lp->neigh, &port->nif, &lp->txq, port->pool, &key);
+	lp->neigh.news = port->news;
+	lp->neigh.queue = queue;
 	lane->ports[lane->n_ports++] = lp;
 	lane->route.port = NULL;
 	return 0;
@@ -94,6 +109,7 @@ void ql_lane_free(struct ql_lane *lane)
 {
 	if (!lane)
 		return;
+	ql_lane_set_idle(lane, QL_IDLE_POLL);
 	for (unsigned int i = 0; i < lane->n_ports; i++) {
 		ql_neigh_clear(&lane->ports[i]->neigh);
 		ql_txq_clear(&lane->ports[i]->txq);
@@ -219,23 +235,38 @@ static unsigned int transmit(struct ql_lane *lane, uint64_t now)
 	return total;
 }
 
+/* What other lanes of the port have heard from neighbours, and deadlines. */
+static void mind_neighbours(struct lane_port *lp, uint64_t now)
+{
+	struct ql_neigh_news news;
+
+	while (lp->neigh.news && ql_news_take(lp->neigh.news, lp->queue, &news))
+		ql_neigh_answer(&lp->neigh, news.ip, &news.mac, news.override, now);
+	if (ql_neigh_deadline(&lp->neigh) <= now)
+		ql_neigh_tick(&lp->neigh, now);
+}
+
 bool ql_lane_poll(struct ql_lane *lane, uint64_t now)
 {
 	unsigned int work = 0;
 
 	for (unsigned int i = 0; i < lane->n_ports; i++) {
 		work += receive(lane, lane->ports[i], now);
-		if (ql_neigh_deadline(&lane->ports[i]->neigh) <= now)
-			ql_neigh_tick(&lane->ports[i]->neigh, now);
+		mind_neighbours(lane->ports[i], now);
 	}
+	work += ql_engine_rx_crossed(lane->engine, now);
 	if (ql_engine_deadline(lane->engine) <= now) {
 		ql_engine_tick(lane->engine, now);
 		work += transmit(lane, now);
 	}
 	flush(lane, now);
+	lane->now = now;
 	lane->stats.turns++;
-	lane->stats.busy_turns += work > 0;
-	return work > 0;
+	if (work == 0)
+		return false;
+	lane->at_work = now;
+	lane->stats.busy_turns++;
+	return true;
 }
 
 /* ns = cycles * scale / 2^32; off by about a second in 50 years. */
@@ -256,11 +287,104 @@ uint64_t ql_lane_now(void)
 	return (uint64_t)(((__uint128_t)rte_rdtsc() * tsc_scale()) >> 32);
 }
 
+int ql_lane_set_idle(struct ql_lane *lane, enum ql_idle idle)
+{
+	if (idle != QL_IDLE_POLL && idle != QL_IDLE_PAUSE && idle != QL_IDLE_SLEEP)
+		return -EINVAL;
+	for (unsigned int i = 0; lane->epfd >= 0 && i < lane->n_ports; i++)
+		if (lane->ports[i]->port->rx_interrupts)
+			ql_idle_unwatch(lane->epfd, lane->ports[i]->port->id,
+					lane->ports[i]->queue);
+	if (lane->epfd >= 0)
+		close(lane->epfd);
+	lane->epfd = -1;
+	lane->idle = idle;
+	if (idle != QL_IDLE_SLEEP)
+		return 0;
+	lane->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (lane->epfd < 0)
+		return -errno;
+	lane->wakes = true;
+	for (unsigned int i = 0; i < lane->n_ports; i++)
+		if (!lane->ports[i]->port->rx_interrupts ||
+		    !ql_idle_watch(lane->epfd, lane->ports[i]->port->id, lane->ports[i]->queue))
+			lane->wakes = false;
+	return 0;
+}
+
+static void arm(const struct ql_lane *lane, bool on)
+{
+	for (unsigned int i = 0; lane->wakes && i < lane->n_ports; i++)
+		ql_idle_arm(lane->ports[i]->port->id, lane->ports[i]->queue, on);
+}
+
+/* Nothing to do before: how long, in ns. */
+static uint64_t time_left(const struct ql_lane *lane, uint64_t most)
+{
+	uint64_t now = ql_lane_now(), until = ql_engine_deadline(lane->engine), due;
+
+	for (unsigned int i = 0; i < lane->n_ports; i++) {
+		due = ql_neigh_deadline(&lane->ports[i]->neigh);
+		until = due < until ? due : until;
+		if (lane->ports[i]->txq.n > 0)
+			return 0;
+	}
+	return until <= now ? 0 : until - now < most ? until - now : most;
+}
+
+void ql_lane_rest(struct ql_lane *lane)
+{
+	uint64_t ns;
+
+	if (lane->idle == QL_IDLE_POLL ||
+	    (lane->idle == QL_IDLE_SLEEP && lane->now - lane->at_work < QL_IDLE_BEFORE_NS)) {
+		rte_pause();
+		return;
+	}
+	if (lane->idle == QL_IDLE_PAUSE) {
+		ql_idle_pause(time_left(lane, QL_IDLE_PAUSE_NS));
+		return;
+	}
+	ns = time_left(lane, lane->wakes ? QL_IDLE_SLEEP_NS : QL_IDLE_NAP_NS);
+	if (ns < SHORT_NS) {
+		rte_pause();
+		return;
+	}
+	lane->stats.sleeps++;
+	arm(lane, true);
+	ql_idle_sleep(lane->epfd, ns);
+	arm(lane, false);
+}
+
 void ql_lane_run(struct ql_lane *lane, const volatile bool *stop)
 {
 	while (!*stop)
 		if (!ql_lane_poll(lane, ql_lane_now()))
-			rte_pause();
+			ql_lane_rest(lane);
+}
+
+uint16_t ql_lane_source_port(struct ql_lane *lane, const struct ql_addr *local,
+			     const struct ql_addr *remote)
+{
+	struct ql_path path = {.local = *local, .remote = *remote};
+	const struct lane_port *lp = NULL;
+
+	for (unsigned int i = 0; i < lane->n_ports && !lp; i++)
+		if (ql_netif_owns(&lane->ports[i]->port->nif, local->ip))
+			lp = lane->ports[i];
+	for (unsigned int tries = 0; tries < QL_SOURCE_PORTS; tries++) {
+		int queue;
+
+		path.local.port = lane->next_source++ | QL_SOURCE_PORTS;
+		if (!lp)
+			break;
+		queue = ql_rss_queue(&lp->port->rss, &path);
+		if (queue < 0)
+			queue = path.local.port % lp->port->queues;
+		if (queue == lp->queue)
+			break;
+	}
+	return path.local.port;
 }
 
 void ql_lane_stats(const struct ql_lane *lane, struct ql_lane_stats *stats)

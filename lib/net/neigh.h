@@ -19,6 +19,7 @@
 #include "base/siphash.h"
 #include "net/frame.h"
 #include "base/rate.h"
+#include "net/news.h"
 #include "net/txq.h"
 
 #include <sys/queue.h>
@@ -64,6 +65,8 @@ struct ql_neigh {
 	const struct ql_netif *nif;
 	struct ql_txq *txq;
 	struct rte_mempool *pool; /* for questions */
+	struct ql_news *news;	  /* who else is told of answers, or NULL */
+	uint16_t queue;		  /* of ours, in there */
 	struct ql_sipkey key;
 	struct ql_rate ask_rate;
 	TAILQ_HEAD(, ql_neigh_entry)

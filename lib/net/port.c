@@ -18,6 +18,7 @@
 #include <rte_udp.h>
 
 #include "net/frame.h"
+#include "net/news.h"
 #include "net/tap.h"
 
 RTE_LOG_REGISTER(ql_logtype_net, qlane.net, NOTICE)
@@ -141,17 +142,12 @@ static int configure(struct set_up *s)
 	port->nif.tx_ip4_cksum = tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	port->nif.tx_udp_cksum = tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	port->tx_prepare = conf->txmode.offloads != 0;
-	if (port->queues > 1) {
-		conf->rx_adv_conf.rss_conf.rss_hf =
-			s->info.flow_type_rss_offloads &
-			(RTE_ETH_RSS_IP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
-			 RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX);
-		if (conf->rx_adv_conf.rss_conf.rss_hf != 0)
-			conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		else
-			NOTE("port %u (%s) has no RSS: who gets which packet is up to the device\n",
-			     port->id, s->info.driver_name);
-	}
+	/* on a TAP the kernel spreads packets, and the driver's RSS would stand in its way */
+	if (port->queues > 1 && !is_tap(s) && !ql_rss_ask(&port->rss, &s->info, conf))
+		NOTE("port %u (%s) has no RSS: who gets which packet is up to the device\n",
+		     port->id, s->info.driver_name);
+	port->rx_interrupts = s->config->rx_interrupts;
+	conf->intr_conf.rxq = port->rx_interrupts;
 	rc = rte_eth_dev_configure(port->id, port->queues, port->queues, conf);
 	if (rc == -EBUSY)
 		return fail(s, rc, "in use: it is started already");
@@ -273,6 +269,7 @@ static int start(struct set_up *s)
 	if (rc < 0)
 		return fail(s, rc, "the device (%s) does not start: %s%s", s->info.driver_name,
 			    strerror(-rc), rc == -EPERM || rc == -EACCES ? "; run as root" : "");
+	ql_rss_settle(&s->port->rss, id, s->port->queues, &s->conf);
 	rte_eth_promiscuous_disable(id); /* where there is no such thing, we filter ourselves */
 	join_groups(s);
 	if (s->config->n_kernel_addrs > 0) {
@@ -283,6 +280,19 @@ static int start(struct set_up *s)
 	}
 	wait_for_link(s);
 	return 0;
+}
+
+static int make_news(struct set_up *s)
+{
+	struct ql_port *port = s->port;
+
+	if (port->queues == 1)
+		return 0;
+	port->news = ql_news_create(port->id, port->queues, rte_eth_dev_socket_id(port->id));
+	return port->news ? 0
+			  : fail(s, -ENOMEM,
+				 "no memory for rings: reserve more hugepages "
+				 "(drivers-cfg/setup.sh)");
 }
 
 /* The queues hold the pool's mbufs from here on: a device that fails is closed before it. */
@@ -306,7 +316,7 @@ static int open_port(struct set_up *s)
 	if ((rc = find_device(s)) < 0 ||
 	    (rc = ql_netif_init(&s->port->nif, s->config, s->err)) < 0 ||
 	    (rc = choose_mac(s)) < 0 || (rc = choose_mtu(s)) < 0 || (rc = configure(s)) < 0 ||
-	    (rc = make_pool(s)) < 0)
+	    (rc = make_pool(s)) < 0 || (rc = make_news(s)) < 0)
 		return rc;
 	s->port->nif.flow_secret = rte_rand();
 	return run_device(s);
@@ -327,6 +337,7 @@ struct ql_port *ql_port_open(const struct ql_port_config *config, char err[QL_NE
 	s.port->id = config->port_id;
 	rc = open_port(&s);
 	if (rc < 0) {
+		ql_news_free(s.port->news);
 		rte_mempool_free(s.port->pool);
 		rte_free(s.port);
 		errno = -rc;
@@ -341,8 +352,14 @@ void ql_port_close(struct ql_port *port)
 		return;
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
+	ql_news_free(port->news);
 	rte_mempool_free(port->pool);
 	rte_free(port);
+}
+
+uint16_t ql_port_id(const struct ql_port *port)
+{
+	return port->id;
 }
 
 struct rte_mempool *ql_port_pool(const struct ql_port *port)

@@ -5,14 +5,19 @@
 #define QL_NET_PORT_H
 
 #include "net/netif.h"
+#include "net/rss.h"
 
+struct ql_news;
 struct rte_mempool;
 
 struct ql_port {
 	struct ql_netif nif;
 	uint16_t id, queues;
 	bool tx_prepare; /* transmit offloads are in use */
+	bool rx_interrupts;
 	struct rte_mempool *pool;
+	struct ql_news *news; /* NULL with one queue */
+	struct ql_rss rss;
 };
 
 #endif /* QL_NET_PORT_H */

@@ -50,6 +50,7 @@ static void walk_lane(const struct ql_lane *lane, ql_counter_fn fn, void *arg)
 	ql_lane_stats(lane, &s);
 	fn(arg, group, "turns", s.turns);
 	fn(arg, group, "busy_turns", s.busy_turns);
+	fn(arg, group, "sleeps", s.sleeps);
 	fn(arg, group, "rx_frames", s.rx_frames);
 	fn(arg, group, "tx_frames", s.tx_frames);
 	fn(arg, group, "answers", s.answers);

@@ -36,6 +36,13 @@ void ql_engine_rx(struct ql_engine *e, struct ql_datagram *in, unsigned int n, u
 	}
 }
 
+unsigned int ql_engine_rx_crossed(struct ql_engine *e, uint64_t now)
+{
+	(void)e;
+	(void)now;
+	return 0;
+}
+
 void ql_engine_tick(struct ql_engine *e, uint64_t now)
 {
 	e->ticks++;
@@ -61,10 +68,10 @@ uint64_t ql_engine_deadline(const struct ql_engine *e)
 	return e->next_out < e->n_out ? 0 : e->deadline;
 }
 
-static struct rte_ring *rings[2];
+static struct rte_ring *rings[4];
 static struct ql_port *port[2];
-static struct ql_lane *lane[2];
-static struct ql_engine engine[2];
+static struct ql_lane *lane[4];
+static struct ql_engine engine[4];
 static unsigned int pool_size[2];
 static uint64_t now;
 
@@ -99,6 +106,48 @@ static void open_ports(unsigned int ring_size)
 	}
 }
 
+/*
+ * Two ports of two queues; what port 1 sends on one queue is received on the other one of port 0, so
+ * that answers come to another lane than has asked. Lanes 0 and 1 are port 0's.
+ */
+static void open_crossed(void)
+{
+	struct rte_ring *to0[2], *to1[2], *swapped[2];
+	char err[QL_NET_ERRLEN], name[32];
+	static unsigned int serial;
+	struct ql_port_config config;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), "cross%u", i);
+		rings[i] = rte_ring_create(name, RING_SIZE, SOCKET_ID_ANY, 0);
+		ck_assert_ptr_nonnull(rings[i]);
+		(i < 2 ? to0 : to1)[i % 2] = rings[i];
+	}
+	swapped[0] = to0[1];
+	swapped[1] = to0[0];
+	for (unsigned int i = 0; i < 2; i++) {
+		int id;
+
+		snprintf(name, sizeof(name), "crossed%u", serial++);
+		id = i == 0 ? rte_eth_from_rings(name, to0, 2, to1, 2, 0)
+			    : rte_eth_from_rings(name, to1, 2, swapped, 2, 0);
+		ck_assert_int_ge(id, 0);
+		config = (struct ql_port_config){
+			.port_id = (uint16_t)id, .queues = 2, .mbufs = 2047, .n_addrs = 2};
+		snprintf(name, sizeof(name), "10.9.0.%u/24", i + 1);
+		ck_assert_int_eq(ql_ifaddr_parse(name, &config.addrs[0]), 0);
+		snprintf(name, sizeof(name), "fd00::%u/64", i + 1);
+		ck_assert_int_eq(ql_ifaddr_parse(name, &config.addrs[1]), 0);
+		port[i] = ql_port_open(&config, err);
+		ck_assert_msg(port[i] != NULL, "%s", err);
+		pool_size[i] = rte_mempool_avail_count(ql_port_pool(port[i]));
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		lane[i] = ql_lane_create(&engine[i], SOCKET_ID_ANY);
+		ck_assert_int_eq(ql_lane_add_port(lane[i], port[i / 2], i % 2), 0);
+	}
+}
+
 static void open_lanes(void)
 {
 	for (unsigned int i = 0; i < 2; i++) {
@@ -111,7 +160,8 @@ static void open_lanes(void)
 static void setup(void)
 {
 	memset(engine, 0, sizeof(engine));
-	engine[0].deadline = engine[1].deadline = QL_NEVER;
+	for (unsigned int i = 0; i < 4; i++)
+		engine[i].deadline = QL_NEVER;
 	memset(lane, 0, sizeof(lane));
 	memset(port, 0, sizeof(port));
 	memset(rings, 0, sizeof(rings));
@@ -122,7 +172,7 @@ static void teardown(void)
 {
 	struct rte_mbuf *m;
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
 		ql_lane_free(lane[i]);
 		for (unsigned int k = 0; k < engine[i].n_in; k++)
 			rte_pktmbuf_free(engine[i].in[k].mbuf);
@@ -136,6 +186,7 @@ static void teardown(void)
 	for (unsigned int i = 0; i < 2; i++) {
 		ql_port_close(port[i]);
 		rte_ring_free(rings[i]);
+		rte_ring_free(rings[2 + i]);
 	}
 }
 
@@ -175,6 +226,15 @@ static void poll_both(unsigned int turns)
 		now += 1000;
 		ql_lane_poll(lane[0], now);
 		ql_lane_poll(lane[1], now);
+	}
+}
+
+static void poll_all(unsigned int turns)
+{
+	for (unsigned int i = 0; i < turns; i++) {
+		now += 1000;
+		for (unsigned int k = 0; k < 4; k++)
+			ql_lane_poll(lane[k], now);
 	}
 }
 
@@ -377,6 +437,94 @@ START_TEST(foreign_frames)
 }
 END_TEST
 
+/* The answer to a lane's question comes to the other lane of the port, which tells it. */
+START_TEST(answers_for_another_lane)
+{
+	static const char *const local[2] = {"10.9.0.1:1", "[fd00::1]:1"};
+	static const char *const remote[2] = {"10.9.0.2:2", "[fd00::2]:2"};
+
+	open_crossed();
+	for (unsigned int fam = 0; fam < 2; fam++) {
+		engine[1].out[engine[1].n_out].mbuf = NULL;
+		queue(0, local[fam], remote[fam], 10, 0, 7 + fam);
+		engine[1].out[engine[1].n_out++] = engine[0].out[--engine[0].n_out];
+	}
+	poll_all(10);
+	ck_assert_uint_eq(engine[3].n_in, 2); /* queue 1 to queue 1 */
+	ck_assert_uint_eq(seq_of(&engine[3].in[0]), 7);
+	ck_assert_uint_eq(seq_of(&engine[3].in[1]), 8);
+	ck_assert_uint_eq(stats(0).rx_frames, 2); /* the answers */
+	ck_assert_uint_eq(stats(1).rx_frames, 0);
+	ck_assert_uint_eq(stats(1).drops[QL_NET_DROP_NEIGHBOUR], 0);
+}
+END_TEST
+
+/* Lanes of a port never choose the same port number, and all of their own before one again. */
+START_TEST(source_ports)
+{
+	struct ql_addr local = t_addr("10.9.0.1:0"), remote = t_addr("10.9.0.2:443");
+	static uint8_t seen[65536];
+
+	open_crossed();
+	memset(seen, 0, sizeof(seen));
+	for (unsigned int i = 0; i < QL_SOURCE_PORTS; i++) {
+		uint16_t p = ql_lane_source_port(lane[i % 2], &local, &remote);
+
+		ck_assert_uint_ge(p, QL_SOURCE_PORTS);
+		ck_assert_uint_eq(seen[p]++, 0);
+	}
+	/* as the device spreads them, where that is known */
+	port[0]->rss.ip4 = true;
+	port[0]->rss.reta_size = 2;
+	port[0]->rss.reta[1] = 1;
+	for (unsigned int i = 0; i < sizeof(port[0]->rss.key); i++)
+		port[0]->rss.key[i] = (uint8_t)(i * 37 + 11);
+	for (unsigned int i = 0; i < 1000; i++) {
+		struct ql_path path = {.local = local, .remote = remote};
+
+		path.local.port = ql_lane_source_port(lane[i % 2], &local, &remote);
+		ck_assert_int_eq(ql_rss_queue(&port[0]->rss, &path), (int)(i % 2));
+	}
+	/* an address of nobody's still gives one */
+	local = t_addr("10.9.0.77:0");
+	ck_assert_uint_ge(ql_lane_source_port(lane[0], &local, &remote), QL_SOURCE_PORTS);
+}
+END_TEST
+
+/* Rests as it was told to, and not beyond the engine's deadline. */
+START_TEST(rests)
+{
+	uint64_t start;
+
+	open_ports(RING_SIZE);
+	open_lanes();
+	ck_assert_int_eq(ql_lane_set_idle(lane[0], (enum ql_idle)9), -EINVAL);
+	ck_assert_int_eq(ql_lane_set_idle(lane[0], QL_IDLE_PAUSE), 0);
+	ql_lane_rest(lane[0]);
+	ck_assert_int_eq(ql_lane_set_idle(lane[0], QL_IDLE_SLEEP), 0);
+	now = ql_lane_now();
+	queue(0, "10.9.0.1:1", "10.9.0.2:2", 10, 0, 0);
+	ql_lane_poll(lane[0], now);
+	ql_lane_poll(lane[0], now + QL_IDLE_BEFORE_NS - 1);
+	ql_lane_rest(lane[0]); /* it may go on at once */
+	ck_assert_uint_eq(stats(0).sleeps, 0);
+	poll_both(10);
+	now = ql_lane_now();
+	ql_lane_poll(lane[0], now + QL_NSEC_PER_SEC);
+	start = ql_lane_now();
+	ql_lane_rest(lane[0]);
+	ck_assert_uint_eq(stats(0).sleeps, 1);
+	ck_assert_uint_ge(ql_lane_now() - start, QL_IDLE_NAP_NS); /* a ring cannot wake it */
+	engine[0].deadline = 1;
+	ql_lane_rest(lane[0]);
+	ck_assert_uint_eq(stats(0).sleeps, 1);
+	ck_assert_int_eq(ql_lane_set_idle(lane[0], QL_IDLE_POLL), 0);
+	engine[0].deadline = QL_NEVER;
+	ql_lane_rest(lane[0]);
+	ck_assert_uint_eq(stats(0).sleeps, 1);
+}
+END_TEST
+
 START_TEST(deadlines)
 {
 	open_ports(RING_SIZE);
@@ -471,6 +619,9 @@ int main(void)
 	tcase_add_test(tc, through_a_gateway);
 	tcase_add_test(tc, nobody_answers);
 	tcase_add_test(tc, foreign_frames);
+	tcase_add_test(tc, answers_for_another_lane);
+	tcase_add_test(tc, source_ports);
+	tcase_add_test(tc, rests);
 	tcase_add_test(tc, deadlines);
 	tcase_add_test(tc, add_port_errors);
 	tcase_add_test(tc, run_until_stopped);

@@ -53,7 +53,7 @@ START_TEST(json)
 	}
 	ck_assert_uint_eq(depth, 0);
 	ck_assert_uint_eq(deepest, 2);
-	ck_assert_uint_eq(members, 1 + 4 + 27 + QL_DROP_MAX + 5 + QL_NET_DROP_MAX);
+	ck_assert_uint_eq(members, 1 + 4 + 29 + QL_DROP_MAX + 6 + QL_NET_DROP_MAX);
 	free(text);
 
 	ck_assert_int_eq(print(ql_report_json, &what), 0);

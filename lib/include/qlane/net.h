@@ -43,6 +43,8 @@ struct ql_port_config {
 	uint16_t mtu;		   /**< bytes of an IP packet [what the device has] */
 	uint16_t vlan;		   /**< tag of all our frames, 0 for none */
 	uint32_t mbufs;		   /**< in the port's pool [by queues and descriptors] */
+	/** Lanes may sleep until something arrives (QL_IDLE_SLEEP), where the device can tell. */
+	bool rx_interrupts;
 	struct ql_ifaddr addrs[QL_PORT_ADDRS];
 	unsigned int n_addrs;
 	struct ql_addr gateways[QL_PORT_GATEWAYS];
@@ -65,6 +67,8 @@ struct ql_port_config {
 QL_PUBLIC struct ql_port *ql_port_open(const struct ql_port_config *config,
 				       char err[QL_NET_ERRLEN]);
 QL_PUBLIC void ql_port_close(struct ql_port *port);
+/** DPDK's number of it. */
+QL_PUBLIC uint16_t ql_port_id(const struct ql_port *port);
 /** The pool of the port's mbufs; good for ql_engine_config.tx_pool. */
 QL_PUBLIC struct rte_mempool *ql_port_pool(const struct ql_port *port);
 /** Bytes of UDP payload that fit the MTU in IPv4 or IPv6. */
@@ -92,16 +96,40 @@ enum ql_net_drop {
 
 struct ql_lane_stats {
 	uint64_t turns, busy_turns; /**< turns of the loop; those that had something to do */
+	uint64_t sleeps;	    /**< of QL_IDLE_SLEEP */
 	uint64_t rx_frames, tx_frames;
 	uint64_t answers; /**< to ARP, neighbour discovery and echo requests */
 	uint64_t drops[QL_NET_DROP_MAX];
 };
+
+/** What a lane does when it has nothing to do. */
+enum ql_idle {
+	QL_IDLE_POLL, /**< looks again at once: the shortest delays, and a core that is always busy */
+	/** Rests for up to QL_IDLE_PAUSE_NS: the core's other hyper-thread has its units meanwhile, and
+	 * it needs less power where the CPU has an instruction for that (WAITPKG). */
+	QL_IDLE_PAUSE,
+	/**
+	 * Sleeps after QL_IDLE_BEFORE_NS without work, until something arrives, the engine's next
+	 * deadline, or QL_IDLE_SLEEP_NS are over: so late may it see what another engine hands over.
+	 * Where a device has no receive interrupts it sleeps for QL_IDLE_NAP_NS at a time.
+	 */
+	QL_IDLE_SLEEP,
+};
+#define QL_IDLE_PAUSE_NS  (2 * QL_NSEC_PER_USEC)
+#define QL_IDLE_BEFORE_NS (50 * QL_NSEC_PER_USEC)
+#define QL_IDLE_SLEEP_NS  QL_NSEC_PER_MSEC
+#define QL_IDLE_NAP_NS	  (100 * QL_NSEC_PER_USEC)
 
 /** @return a lane for @p engine, or NULL with errno ENOMEM. The engine stays the caller's. */
 QL_PUBLIC struct ql_lane *ql_lane_create(struct ql_engine *engine, int socket_id);
 /** Serve queue pair @p queue of @p port as well. 0, -EINVAL, -ENOSPC. */
 QL_PUBLIC int ql_lane_add_port(struct ql_lane *lane, struct ql_port *port, uint16_t queue);
 QL_PUBLIC void ql_lane_free(struct ql_lane *lane);
+/**
+ * What ql_lane_rest() does from now on [QL_IDLE_POLL]; after its ports were added. 0 or a negative
+ * errno.
+ */
+QL_PUBLIC int ql_lane_set_idle(struct ql_lane *lane, enum ql_idle idle);
 
 /**
  * One turn: receive, let the engine work, send.
@@ -111,8 +139,23 @@ QL_PUBLIC void ql_lane_free(struct ql_lane *lane);
 QL_PUBLIC bool ql_lane_poll(struct ql_lane *lane, uint64_t now);
 /** The TSC in ns. */
 QL_PUBLIC uint64_t ql_lane_now(void);
-/** Turn until *@p stop is true. */
+/** There was nothing to do in a turn: poll, pause or sleep. */
+QL_PUBLIC void ql_lane_rest(struct ql_lane *lane);
+/** Turn until *@p stop is true, and rest when there is nothing to do. */
 QL_PUBLIC void ql_lane_run(struct ql_lane *lane, const volatile bool *stop);
+
+/**
+ * A port number of ours for a connection from @p local to @p remote, so that the answers come to
+ * this lane's queue, as far as it is known how the device chooses queues; where it is not, lanes
+ * have different ones. The numbers from QL_SOURCE_PORTS on are given in turn: with n queues a lane
+ * has about 32768 / n for each local address and remote address and port, and then begins anew.
+ * Connections that are still open may then have the same addresses and ports as new ones, and are
+ * told apart by their connection IDs alone (RFC 9000, 5.2), so that nothing but memory bounds
+ * their number.
+ */
+QL_PUBLIC uint16_t ql_lane_source_port(struct ql_lane *lane, const struct ql_addr *local,
+				       const struct ql_addr *remote);
+#define QL_SOURCE_PORTS 32768
 
 QL_PUBLIC void ql_lane_stats(const struct ql_lane *lane, struct ql_lane_stats *stats);
 /** @return a short name such as "checksum" for metrics. */
