@@ -37,18 +37,30 @@ struct options {
 	bool use_preferred, digest, early_data, insecure, discard, quiet, json;
 };
 
+/* What one lcore does. */
+struct work {
+	struct ql_fetch *fetch; /* or, with --perf, */
+	struct ql_perf *perf;
+	struct ql_tls_ctx *tls;
+	struct ql_engine_stats engine; /* at the end */
+	unsigned int lcore;
+	uint64_t ns; /* that it took */
+};
+
 struct client {
 	struct options o;
 	struct ql_addr to;
-	struct ql_fetch *fetch; /* or, with --perf, */
-	struct ql_perf *perf;
-	struct ql_sessions *sessions;  /* --session; NULL */
-	struct ql_engine_stats engine; /* at the end */
+	struct ql_fetch *fetch; /* all of it, before it is shared out; then the first lcore's */
+	struct ql_sessions *sessions; /* --session; NULL */
 	struct ql_keylog *keylog;
 	struct ql_watch watch;
-	struct ql_tls_ctx *tls;
+	struct ql_tls_ctx *tls; /* that was made to see whether it can be; the first lcore's */
 	struct ql_stack stack;
-	uint64_t ns; /* that the fetch took */
+	struct work *works; /* of the first lanes; the others have none */
+	unsigned int n_works;
+	unsigned int busy; /* lanes that work */
+	bool failed;	   /* one could not begin */
+	uint64_t begin;	   /* ns */
 	/* --loopback */
 	struct ql_www *www;
 	struct ql_tls_ctx *server_tls;
@@ -241,32 +253,51 @@ static bool make_fetch(struct client *c, char **urls, int n)
 	return (!o->urls || read_urls(c->fetch, o->urls)) && ql_fetch_prepare(c->fetch);
 }
 
-static bool make_perf(struct client *c)
+static bool read_perf(struct client *c)
 {
 	const struct options *o = &c->o;
-	struct ql_perf_options options = {
+
+	if (ql_addr_parse(o->perf, 0, &c->to) == 0 && c->to.port != 0)
+		return true;
+	ql_complain("--perf %s: expected an address with a port, such as 10.9.0.1:4433", o->perf);
+	return false;
+}
+
+static struct ql_perf *perf_of(const struct client *c, unsigned int connections)
+{
+	const struct options *o = &c->o;
+	const struct ql_perf_options options = {
+		.to = c->to,
 		.sni = o->sni,
 		.upload = o->perf_up,
 		.download = o->perf_down,
-		.connections = o->connections,
+		.connections = connections,
 		.streams = o->requests ? o->requests : 1,
 		.parallel = o->parallel,
 	};
 
-	if (ql_addr_parse(o->perf, 0, &options.to) < 0 || options.to.port == 0) {
-		ql_complain("--perf %s: expected an address with a port, such as 10.9.0.1:4433",
-			    o->perf);
-		return false;
+	return ql_perf_new(&options);
+}
+
+static struct ql_tls_ctx *client_tls(const struct client *c)
+{
+	struct ql_tls_config tls = {
+		.ca_file = c->o.ca, .insecure = c->o.insecure, .suites = c->o.net.suites};
+	char err[QL_TLS_ERRLEN];
+	struct ql_tls_ctx *ctx;
+
+	if (c->keylog) {
+		tls.keylog = ql_keylog_write;
+		tls.keylog_arg = c->keylog;
 	}
-	c->to = options.to;
-	c->perf = ql_perf_new(&options);
-	return c->perf != NULL;
+	ctx = ql_tls_ctx_create(&tls, err);
+	if (!ctx)
+		ql_complain("%s", err);
+	return ctx;
 }
 
 static bool make_tls(struct client *c)
 {
-	struct ql_tls_config tls = {
-		.ca_file = c->o.ca, .insecure = c->o.insecure, .suites = c->o.net.suites};
 	struct ql_tls_config server = {.server = true,
 				       .cert_file = c->o.cert,
 				       .key_file = c->o.key,
@@ -277,14 +308,12 @@ static bool make_tls(struct client *c)
 	    !ql_stack_readable("key", c->o.key) || !ql_stack_keylog(&c->o.net, &c->keylog) ||
 	    !ql_watch_open(&c->watch, c->o.net.qlog))
 		return false;
-	if (c->keylog) { /* one end is enough */
-		tls.keylog = ql_keylog_write;
-		tls.keylog_arg = c->keylog;
-	}
-	c->tls = ql_tls_ctx_create(&tls, err);
-	if (c->tls && c->o.loopback)
+	c->tls = client_tls(c); /* and no key log of the server's end: one is enough */
+	if (!c->tls)
+		return false;
+	if (c->o.loopback)
 		c->server_tls = ql_tls_ctx_create(&server, err);
-	if (!c->tls || (c->o.loopback && !c->server_tls)) {
+	if (c->o.loopback && !c->server_tls) {
 		ql_complain("%s", err);
 		return false;
 	}
@@ -300,10 +329,8 @@ static bool make_tls(struct client *c)
 
 static bool check(const struct options *o, int n_urls)
 {
-	if (o->net.ip.n == 0) {
-		ql_complain("--ip ADDR/PREFIX, our address, is missing; --help has examples");
+	if (!ql_devices_check(&o->net.devices))
 		return false;
-	}
 	if (o->net.first_version && o->net.versions[0] &&
 	    o->net.first_version != o->net.versions[0] &&
 	    o->net.first_version != o->net.versions[1]) {
@@ -349,31 +376,36 @@ static bool check(const struct options *o, int n_urls)
 
 static int listen_loopback(struct client *c, const struct ql_transport *transport)
 {
-	uint16_t port = c->perf ? c->to.port : ql_fetch_port(c->fetch);
+	uint16_t port = c->o.perf ? c->to.port : ql_fetch_port(c->fetch);
 	struct ql_proto protos[3];
 	int n = ql_http_server_protos(c->http, transport, NULL, protos);
 
 	if (n < 0)
 		return n;
 	protos[n++] = ql_perf_proto(&c->perf_server);
-	return ql_listen(c->server.engine, port, c->server_tls, transport, protos, (unsigned int)n);
+	return ql_listen(c->server.lanes[0].engine, port, c->server_tls, transport, protos,
+			 (unsigned int)n);
 }
 
-static bool start_loopback(struct client *c, struct ql_net_options *net)
+static bool start_loopback(struct client *c)
 {
+	const struct ql_net_options there = c->o.net;
 	struct ql_transport transport;
 	uint16_t ports[2];
+	const struct ql_stack_config server = {
+		.net = &there, .ports = &ports[0], .one_lane = true, .watch = &c->watch};
+	const struct ql_stack_config client = {
+		.net = &c->o.net, .ports = &ports[1], .one_lane = true, .watch = &c->watch};
 	int rc = ql_rings_create(ports);
 
 	if (rc < 0) {
 		ql_complain("cannot make rings: %s", strerror(-rc));
 		return false;
 	}
-	*net = ql_rings_neighbour(&c->o.net);
-	if (!ql_stack_open(&c->server, &c->o.net, ports[0], 0, ql_watch_tracer(&c->watch)) ||
-	    !ql_stack_open(&c->stack, net, ports[1], 0, ql_watch_tracer(&c->watch)))
+	c->o.net = ql_rings_neighbour(&there);
+	if (!ql_stack_open(&c->server, &server) || !ql_stack_open(&c->stack, &client))
 		return false;
-	transport = ql_stack_transport(&c->server, &c->o.net);
+	transport = ql_stack_transport(&c->server, &there);
 	c->http = ql_http_server_create(&ql_www_ops, c->www, NULL);
 	rc = c->http ? listen_loopback(c, &transport) : -ENOMEM;
 	if (rc < 0)
@@ -381,81 +413,173 @@ static bool start_loopback(struct client *c, struct ql_net_options *net)
 	return rc == 0;
 }
 
+/* The connections, and the URLs, to the lcores. */
+static bool share_out(struct client *c)
+{
+	unsigned int n = c->stack.n_lanes, all = c->o.connections;
+	struct ql_fetch *parts[QL_LANES];
+
+	if (n > all)
+		n = all;
+	c->works = calloc(n, sizeof(*c->works));
+	if (!c->works || (c->fetch && !ql_fetch_split(c->fetch, parts, n)))
+		return false;
+	c->n_works = n;
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *w = &c->works[i];
+
+		w->lcore = c->stack.lanes[i].lcore;
+		w->fetch = c->fetch ? parts[i] : NULL;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		struct work *w = &c->works[i];
+
+		w->perf = c->o.perf ? perf_of(c, all / n + (i < all % n)) : NULL;
+		w->tls = i == 0 ? c->tls : client_tls(c);
+		if (!w->tls || (c->o.perf && !w->perf))
+			return false;
+	}
+	return true;
+}
+
 static bool start(struct client *c, int eal_argc, char **eal_argv)
 {
-	struct ql_net_options net = c->o.net;
-	struct ql_fetch_network network;
-	int port;
+	uint16_t ports[QL_DEVICES];
+	const struct ql_stack_config config = {
+		.net = &c->o.net, .ports = ports, .watch = &c->watch};
 
 	if (c->o.loopback) {
-		if (!start_loopback(c, &net))
+		if (!start_loopback(c))
 			return false;
-	} else {
-		port = ql_stack_port(eal_argc, eal_argv);
-		if (port < 0 ||
-		    !ql_stack_open(&c->stack, &net, (uint16_t)port, 0, ql_watch_tracer(&c->watch)))
-			return false;
+	} else if (!ql_devices_find(&c->o.net.devices, eal_argc, eal_argv, ports) ||
+		   !ql_stack_open(&c->stack, &config)) {
+		return false;
 	}
-	if (c->perf) {
-		const struct ql_perf_network perf = {
-			.engine = c->stack.engine,
-			.tls = c->tls,
-			.transport = ql_stack_transport(&c->stack, &net),
-			.ip = net.ip,
-		};
+	return share_out(c);
+}
 
-		return ql_perf_start(c->perf, &perf, ql_lane_now());
-	}
-	network = (struct ql_fetch_network){
-		.engine = c->stack.engine,
-		.tls = c->tls,
-		.transport = ql_stack_transport(&c->stack, &net),
+/* ---- On each lcore ---- */
+
+static bool start_work(struct client *c, unsigned int i)
+{
+	struct work *w = &c->works[i];
+	struct ql_fetch_network network = {
+		.engine = c->stack.lanes[i].engine,
+		.lane = c->stack.lanes[i].lane,
+		.tls = w->tls,
+		.transport = ql_stack_transport(&c->stack, &c->o.net),
 		.alpns = c->o.alpn,
-		.ip = net.ip,
+		.ip = ql_devices_ips(&c->o.net.devices),
 	};
+	const struct ql_perf_network perf = {
+		.engine = network.engine,
+		.lane = network.lane,
+		.tls = w->tls,
+		.transport = network.transport,
+		.ip = network.ip,
+	};
+
+	if (w->perf)
+		return ql_perf_start(w->perf, &perf, ql_lane_now());
 	network.transport.use_preferred = c->o.use_preferred;
 	network.transport.early_data = c->o.early_data;
-	return ql_fetch_start(c->fetch, &network, ql_lane_now());
+	return ql_fetch_start(w->fetch, &network, ql_lane_now());
 }
 
-static void turn(struct client *c)
+static void turn(struct client *c, unsigned int i)
 {
-	ql_lane_poll(c->stack.lane, ql_lane_now());
-	if (c->server.lane)
-		ql_lane_poll(c->server.lane, ql_lane_now());
+	ql_stack_turn(&c->stack, i);
+	if (c->server.n_lanes)
+		ql_stack_turn(&c->server, i);
 }
 
-static bool ended(const struct client *c)
+static bool ended(const struct work *w)
 {
-	return c->perf ? ql_perf_ended(c->perf) : ql_fetch_ended(c->fetch);
+	return w->perf ? ql_perf_ended(w->perf) : ql_fetch_ended(w->fetch);
+}
+
+static struct ql_fetch_stats fetch_total(const struct client *c)
+{
+	struct ql_fetch_stats all = {0};
+
+	for (unsigned int i = 0; i < c->n_works; i++) {
+		const struct ql_fetch_stats *s = ql_fetch_stats(c->works[i].fetch);
+
+		all.files += s->files;
+		all.done += s->done;
+		all.failed += s->failed;
+		all.same += s->same;
+		all.bytes += s->bytes;
+		all.connections += s->connections;
+		all.retries += s->retries;
+		all.version_2 += s->version_2;
+		all.resumed += s->resumed;
+		all.early += s->early;
+		all.early_refused += s->early_refused;
+		all.moves += s->moves;
+		if (s->handshake_ns > all.handshake_ns)
+			all.handshake_ns = s->handshake_ns;
+	}
+	return all;
+}
+
+static void add_figure(struct ql_perf_figure *sum, const struct ql_perf_figure *f)
+{
+	sum->bytes += f->bytes;
+	sum->streams += f->streams;
+	if (f->ns > sum->ns)
+		sum->ns = f->ns;
+}
+
+static struct ql_perf_stats perf_total(const struct client *c)
+{
+	struct ql_perf_stats all = {.failed = 0};
+
+	for (unsigned int i = 0; i < c->n_works; i++) {
+		const struct ql_perf_stats *s = ql_perf_stats(c->works[i].perf);
+
+		add_figure(&all.up, &s->up);
+		add_figure(&all.down, &s->down);
+		all.connected += s->connected;
+		all.failed += s->failed;
+		all.lost_packets += s->lost_packets;
+		if (s->handshake_ns > all.handshake_ns)
+			all.handshake_ns = s->handshake_ns;
+	}
+	return all;
 }
 
 static void progress(const struct client *c, uint64_t ns)
 {
-	const struct ql_fetch_stats *s;
-	uint64_t bytes;
+	struct ql_fetch_stats s;
 
-	if (c->perf) {
-		const char *direction = ql_perf_progress(c->perf, &bytes);
+	if (c->o.perf) {
+		uint64_t bytes, all = 0;
+		const char *direction = "";
 
-		fprintf(stderr, "\r%s: %.1f MB, %.1f s ", direction, bytes / 1e6, ns / 1e9);
+		for (unsigned int i = 0; i < c->n_works; i++) {
+			direction = ql_perf_progress(c->works[i].perf, &bytes);
+			all += bytes;
+		}
+		fprintf(stderr, "\r%s: %.1f MB, %.1f s ", direction, all / 1e6, ns / 1e9);
 		return;
 	}
-	s = ql_fetch_stats(c->fetch);
-	fprintf(stderr, "\r%u of %u files, %.1f MB, %.0f Mbit/s ", s->done + s->failed, s->files,
-		s->bytes / 1e6, ns ? s->bytes * 8e3 / ns : 0);
+	s = fetch_total(c);
+	fprintf(stderr, "\r%u of %u files, %.1f MB, %.0f Mbit/s ", s.done + s.failed, s.files,
+		s.bytes / 1e6, ns ? s.bytes * 8e3 / ns : 0);
 }
 
-static void run(struct client *c)
+static void do_work(struct client *c, unsigned int i)
 {
-	bool show = !c->o.quiet && !c->o.json && isatty(STDERR_FILENO);
-	uint64_t begin = ql_lane_now(), next = begin + PROGRESS_NS, now = begin, end;
+	struct work *w = &c->works[i];
+	bool show = i == 0 && !c->o.quiet && !c->o.json && isatty(STDERR_FILENO);
+	uint64_t begin = c->begin, next = begin + PROGRESS_NS, now = begin, end;
 	uint64_t deadline = c->o.timeout ? begin + c->o.timeout * QL_NSEC_PER_SEC : QL_NEVER;
 	const char *why = NULL;
 
-	while (!ended(c) && !why) {
-		for (int i = 0; i < CHECK_TURNS; i++)
-			turn(c);
+	while (!ended(w) && !why) {
+		for (int k = 0; k < CHECK_TURNS; k++)
+			turn(c, i);
 		now = ql_lane_now();
 		if (show && now >= next) {
 			progress(c, now - begin);
@@ -463,7 +587,7 @@ static void run(struct client *c)
 		}
 		if (c->www)
 			ql_www_tick(c->www);
-		ql_watch_tick(&c->watch, now);
+		ql_watch_tick(&c->watch, i, now);
 		if (stop)
 			why = "not finished: interrupted";
 		else if (now >= deadline)
@@ -471,41 +595,92 @@ static void run(struct client *c)
 	}
 	if (show)
 		fprintf(stderr, "\r%60s\r", "");
-	c->ns = now - begin;
-	if (why && c->perf)
+	w->ns = now - begin;
+	if (why && w->perf)
 		ql_complain("%s", why);
 	else if (why)
-		ql_fetch_give_up(c->fetch, why);
+		ql_fetch_give_up(w->fetch, why);
 	end = now + GOODBYE_NS;
-	while (!(c->perf ? ql_perf_close(c->perf) : ql_fetch_close(c->fetch)) &&
+	while (!(w->perf ? ql_perf_close(w->perf) : ql_fetch_close(w->fetch)) &&
 	       ql_lane_now() < end)
-		turn(c);
+		turn(c, i);
+}
+
+static void run_lane(void *arg, unsigned int i)
+{
+	struct client *c = arg;
+
+	if (i < c->n_works) {
+		if (start_work(c, i))
+			do_work(c, i);
+		else
+			stop = c->failed = true;
+		__atomic_sub_fetch(&c->busy, 1, __ATOMIC_RELAXED);
+	}
+	/* something for the others may still come here */
+	while (__atomic_load_n(&c->busy, __ATOMIC_RELAXED) > 0)
+		turn(c, i);
+}
+
+/* ---- The end ---- */
+
+static uint64_t longest(const struct client *c)
+{
+	uint64_t ns = 0;
+
+	for (unsigned int i = 0; i < c->n_works; i++)
+		if (c->works[i].ns > ns)
+			ns = c->works[i].ns;
+	return ns;
+}
+
+/* ,"lanes":[{...},...] */
+static void list_lanes(const struct client *c)
+{
+	for (unsigned int i = 0; i < c->n_works; i++) {
+		const struct work *w = &c->works[i];
+
+		printf("%s{\"lcore\":%u,\"connections\":%" PRIu64 ",\"tx_packets\":%" PRIu64
+		       ",\"rx_packets\":%" PRIu64 ",\"tx_bytes\":%" PRIu64 ",\"rx_bytes\":%" PRIu64
+		       ",\"lost_packets\":%" PRIu64 ",\"seconds\":%.6f}",
+		       i ? "," : ",\"lanes\":[", w->lcore, w->engine.handshakes_done,
+		       w->engine.tx_packets, w->engine.rx_packets, w->engine.tx_bytes,
+		       w->engine.rx_bytes, w->engine.lost_packets, w->ns / 1e9);
+	}
+	printf("]");
 }
 
 static void report(const struct client *c)
 {
-	const struct ql_fetch_stats *s = ql_fetch_stats(c->fetch);
-	double seconds = c->ns / 1e9, rate = c->ns ? s->bytes * 8e3 / c->ns : 0;
+	const struct ql_fetch_stats s = fetch_total(c);
+	uint64_t ns = longest(c), capable = 0, failed = 0;
+	double seconds = ns / 1e9, rate = ns ? s.bytes * 8e3 / ns : 0;
 	char same[48] = "";
 
-	if (s->same)
-		snprintf(same, sizeof(same), " (%u unchanged)", s->same);
-	if (c->o.json)
+	for (unsigned int i = 0; i < c->n_works; i++) {
+		capable += c->works[i].engine.ecn_capable;
+		failed += c->works[i].engine.ecn_failed;
+	}
+	if (s.same)
+		snprintf(same, sizeof(same), " (%u unchanged)", s.same);
+	if (c->o.json) {
 		printf("{\"files\":%u,\"done\":%u,\"failed\":%u,\"bytes\":%" PRIu64
 		       ",\"seconds\":%.6f,\"goodput_mbit\":%.1f,\"connections\":%u,"
 		       "\"same\":%u,\"moves\":%u,\"retries\":%u,\"resumed\":%u,\"early\":%u,"
 		       "\"early_refused\":%u,\"version_2\":%u,"
 		       "\"ecn_capable\":%" PRIu64 ",\"ecn_failed\":%" PRIu64 ",\"handshake_"
-		       "ms\":%.3f}\n",
-		       s->files, s->done, s->failed, s->bytes, seconds, rate, s->connections,
-		       s->same, s->moves, s->retries, s->resumed, s->early, s->early_refused,
-		       s->version_2, c->engine.ecn_capable, c->engine.ecn_failed,
-		       s->handshake_ns / 1e6);
-	else if (!c->o.quiet)
+		       "ms\":%.3f",
+		       s.files, s.done, s.failed, s.bytes, seconds, rate, s.connections, s.same,
+		       s.moves, s.retries, s.resumed, s.early, s.early_refused, s.version_2,
+		       capable, failed, s.handshake_ns / 1e6);
+		list_lanes(c);
+		printf("}\n");
+	} else if (!c->o.quiet) {
 		printf("%u of %u files%s, %.1f MB in %.2f s: %.0f Mbit/s of goodput; %u "
 		       "connection%s, handshake %.1f ms\n",
-		       s->done, s->files, same, s->bytes / 1e6, seconds, rate, s->connections,
-		       s->connections == 1 ? "" : "s", s->handshake_ns / 1e6);
+		       s.done, s.files, same, s.bytes / 1e6, seconds, rate, s.connections,
+		       s.connections == 1 ? "" : "s", s.handshake_ns / 1e6);
+	}
 }
 
 static double mbit(const struct ql_perf_figure *f)
@@ -516,22 +691,22 @@ static double mbit(const struct ql_perf_figure *f)
 /* False if something of it is missing. */
 static bool report_perf(const struct client *c)
 {
-	const struct ql_perf_stats *s = ql_perf_stats(c->perf);
-	const struct ql_perf_figure *figures[] = {&s->up, &s->down};
+	const struct ql_perf_stats s = perf_total(c);
+	const struct ql_perf_figure *figures[] = {&s.up, &s.down};
 	static const char *const names[] = {"up", "down"};
 	const uint64_t sizes[] = {c->o.perf_up, c->o.perf_down};
 	uint64_t streams = (uint64_t)c->o.connections * (c->o.requests ? c->o.requests : 1);
-	bool good = s->failed == 0;
+	bool good = s.failed == 0;
 
 	if (c->o.json)
 		printf("{\"connections\":%u,\"failed\":%u,\"handshake_ms\":%.3f,"
 		       "\"lost_packets\":%" PRIu64,
-		       s->connected, s->failed, s->handshake_ns / 1e6, s->lost_packets);
+		       s.connected, s.failed, s.handshake_ns / 1e6, s.lost_packets);
 	else if (!c->o.quiet)
 		printf("%u connection%s, handshake %.1f ms, %" PRIu64 " packets of ours lost\n\n"
 		       "%-6s %8s %10s %10s %10s\n",
-		       s->connected, s->connected == 1 ? "" : "s", s->handshake_ns / 1e6,
-		       s->lost_packets, "", "streams", "MB", "seconds", "Mbit/s");
+		       s.connected, s.connected == 1 ? "" : "s", s.handshake_ns / 1e6,
+		       s.lost_packets, "", "streams", "MB", "seconds", "Mbit/s");
 	for (int i = 0; i < 2; i++) {
 		const struct ql_perf_figure *f = figures[i];
 
@@ -546,8 +721,10 @@ static bool report_perf(const struct client *c)
 			printf("%-6s %8u %10.1f %10.3f %10.0f\n", names[i], f->streams,
 			       f->bytes / 1e6, f->ns / 1e9, mbit(f));
 	}
-	if (c->o.json)
+	if (c->o.json) {
+		list_lanes(c);
 		printf("}\n");
+	}
 	return good;
 }
 
@@ -559,32 +736,43 @@ static int fetch(struct client *c, int eal_argc, char **eal_argv, char **urls, i
 		c->sessions = ql_sessions_open(c->o.session);
 		good = c->sessions != NULL;
 	}
-	good = good && (c->o.perf ? make_perf(c) : make_fetch(c, urls, n)) && make_tls(c) &&
+	good = good && (c->o.perf ? read_perf(c) : make_fetch(c, urls, n)) && make_tls(c) &&
 	       ql_stack_eal(eal_argc, eal_argv);
 	eal = good;
 	if (good)
 		good = start(c, eal_argc, eal_argv);
-	if (good)
-		run(c);
+	if (good) {
+		c->busy = c->n_works;
+		c->begin = ql_lane_now();
+		ql_stack_run(&c->stack, run_lane, c);
+		good = !c->failed;
+	}
+	for (unsigned int i = 0; i < c->n_works; i++)
+		ql_engine_stats(c->stack.lanes[i].engine, &c->works[i].engine);
 	/* what is still running fails here, and says so */
-	if (c->stack.engine)
-		ql_engine_stats(c->stack.engine, &c->engine);
 	ql_stack_close(&c->stack);
 	ql_stack_close(&c->server);
-	if (good && c->perf) {
+	if (good && c->o.perf) {
 		good = report_perf(c);
 	} else if (good) {
-		good = ql_fetch_stats(c->fetch)->failed == 0;
+		good = fetch_total(c).failed == 0;
 		report(c);
 		if (c->sessions && !ql_sessions_save(c->sessions))
 			good = false;
 	}
 	good = ql_watch_close(&c->watch) && good;
 	ql_sessions_free(c->sessions);
+	for (unsigned int i = 0; i < c->n_works; i++) {
+		if (i > 0 && c->works[i].fetch)
+			ql_fetch_free(c->works[i].fetch);
+		if (c->works[i].perf)
+			ql_perf_free(c->works[i].perf);
+		if (i > 0 && c->works[i].tls)
+			ql_tls_ctx_free(c->works[i].tls);
+	}
+	free(c->works);
 	if (c->fetch)
 		ql_fetch_free(c->fetch);
-	if (c->perf)
-		ql_perf_free(c->perf);
 	if (c->http)
 		ql_http_server_free(c->http);
 	if (c->tls)

@@ -72,7 +72,7 @@ struct ql_fetch {
 	off_t upload_size;
 	const char *why; /* it was given up; NULL */
 	struct ql_ifaddrs ip;
-	uint16_t next_port;
+	struct ql_lane *lane;
 	bool told_no_move;
 	TAILQ_HEAD(, target) targets;
 	TAILQ_HEAD(, link) links;
@@ -261,6 +261,56 @@ bool ql_fetch_prepare(struct ql_fetch *f)
 	return f->root < 0 || names_differ(f);
 }
 
+/* One URL goes from the target of a fetch to that of another. False without memory. */
+static bool hand_over(struct item *item, struct ql_fetch *from, struct ql_fetch *to)
+{
+	struct target *t = target_of(to, &item->url);
+
+	if (!t)
+		return false;
+	t->addr = item->target->addr;
+	TAILQ_REMOVE(&item->target->waiting, item, next);
+	item->target->files--;
+	from->stats.files--;
+	item->target = t;
+	TAILQ_INSERT_TAIL(&t->waiting, item, next);
+	t->files++;
+	to->stats.files++;
+	return true;
+}
+
+bool ql_fetch_split(struct ql_fetch *f, struct ql_fetch **at, unsigned int n)
+{
+	unsigned int connections = f->o.connections, made = 1;
+	struct item *item, *behind;
+	struct target *t;
+	bool good = true;
+
+	at[0] = f;
+	for (unsigned int i = 0; good && i < n; i++) {
+		if (i > 0)
+			at[i] = ql_fetch_new(&f->o);
+		good = at[i] != NULL;
+		made = good ? i + 1 : made;
+	}
+	TAILQ_FOREACH (t, &f->targets, next) {
+		unsigned int i = 0;
+
+		for (item = TAILQ_FIRST(&t->waiting); good && item; item = behind, i++) {
+			behind = TAILQ_NEXT(item, next);
+			good = i % n == 0 || hand_over(item, f, at[i % n]);
+		}
+	}
+	for (unsigned int i = 0; good && i < n; i++)
+		at[i]->o.connections = connections / n + (i < connections % n);
+	if (good)
+		return true;
+	ql_complain("no memory for so many URLs");
+	while (--made > 0)
+		ql_fetch_free(at[made]);
+	return false;
+}
+
 uint16_t ql_fetch_port(const struct ql_fetch *f)
 {
 	return TAILQ_FIRST(&f->targets)->addr.port;
@@ -366,7 +416,7 @@ static void move(struct link *link)
 			break;
 		}
 	}
-	to.port = f->next_port++ | QL_REACH_PORTS;
+	to.port = ql_reach_port(f->lane, &to, &link->target->addr);
 	rc = ql_conn_migrate(conn, &to);
 	if (rc == 0) {
 		link->moving = to;
@@ -682,7 +732,7 @@ static const struct ql_http_client_ops client_ops = {
 };
 
 static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetch_network *net,
-		      uint16_t port, uint64_t now)
+		      uint64_t now)
 {
 	const struct ql_addr *local = ql_reach_from(&net->ip, &t->addr, t->host);
 	struct ql_transport transport = net->transport;
@@ -694,7 +744,7 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 	if (!local)
 		return false;
 	path.local = *local;
-	path.local.port = port;
+	path.local.port = ql_reach_port(net->lane, &path.local, &path.remote);
 	link = calloc(1, sizeof(*link));
 	if (!link)
 		return false;
@@ -727,17 +777,15 @@ static bool open_link(struct ql_fetch *f, struct target *t, const struct ql_fetc
 bool ql_fetch_start(struct ql_fetch *f, const struct ql_fetch_network *network, uint64_t now)
 {
 	struct target *t;
-	uint16_t port = ql_reach_port(now); /* from there on one by one */
 
+	f->ip = network->ip;
+	f->lane = network->lane;
 	TAILQ_FOREACH (t, &f->targets, next) {
 		for (unsigned int i = 0; i < f->o.connections; i++) {
-			if (!open_link(f, t, network, port | QL_REACH_PORTS, now))
+			if (!open_link(f, t, network, now))
 				return false;
-			port++;
 		}
 	}
-	f->ip = network->ip;
-	f->next_port = port;
 	return true;
 }
 

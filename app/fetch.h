@@ -58,8 +58,18 @@ bool ql_fetch_prepare(struct ql_fetch *fetch);
 /* Port of the first URL's server. */
 uint16_t ql_fetch_port(const struct ql_fetch *fetch);
 
+/*
+ * Share the URLs and the connections to each server out, after ql_fetch_prepare(): at[0] is fetch with
+ * what it keeps, and the others are new. For lcores, which then have nothing in common but the sessions.
+ * n is at most the number of connections. False after a message; then there are no new ones.
+ */
+bool ql_fetch_split(struct ql_fetch *fetch, struct ql_fetch **at, unsigned int n);
+
+struct ql_lane;
+
 struct ql_fetch_network {
 	struct ql_engine *engine;
+	struct ql_lane *lane; /* NULL: any port of ours will do */
 	struct ql_tls_ctx *tls;
 	struct ql_transport transport;
 	const char *alpns;

@@ -88,7 +88,7 @@ void ql_outfile_look(int root, const char *name, struct ql_have *have)
 /* All but the open file. */
 static int begin(struct ql_outfile *f, int root, const char *name, size_t expected)
 {
-	static unsigned int count; /* two of one name may be under way */
+	static unsigned int count; /* two of one name may be under way, also on two lcores */
 
 	*f = (struct ql_outfile){.dir = -1, .fd = -1};
 	f->dir = open_folders(root, &name, true);
@@ -104,7 +104,8 @@ static int begin(struct ql_outfile *f, int root, const char *name, size_t expect
 	f->name = strdup(name);
 	f->buffer = malloc(f->size);
 	if (!f->name || !f->buffer ||
-	    asprintf(&f->temporary, ".%.200s.%ld-%u.part", name, (long)getpid(), count++) < 0) {
+	    asprintf(&f->temporary, ".%.200s.%ld-%u.part", name, (long)getpid(),
+		     __atomic_fetch_add(&count, 1, __ATOMIC_RELAXED)) < 0) {
 		f->temporary = NULL;
 		release(f);
 		return -ENOMEM;

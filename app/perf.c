@@ -463,7 +463,6 @@ bool ql_perf_start(struct ql_perf *p, const struct ql_perf_network *net, uint64_
 	};
 	const struct ql_proto proto = {.alpn = QL_PERF_ALPN, .ops = &ops};
 	struct ql_path path = {.remote = p->o.to};
-	uint16_t port = ql_reach_port(now);
 	const struct ql_addr *local;
 	char addr[QL_ADDR_STRLEN];
 
@@ -483,7 +482,7 @@ bool ql_perf_start(struct ql_perf *p, const struct ql_perf_network *net, uint64_
 		int rc;
 
 		link->perf = p;
-		path.local.port = port++ | QL_REACH_PORTS;
+		path.local.port = ql_reach_port(net->lane, &path.local, &path.remote);
 		rc = ql_connect(net->engine, &path, net->tls, p->o.sni ? p->o.sni : addr,
 				&net->transport, &proto, 1, link, now, &link->conn);
 		if (rc < 0) {

@@ -65,8 +65,11 @@ struct ql_perf_stats {
 
 struct ql_perf;
 
+struct ql_lane;
+
 struct ql_perf_network {
 	struct ql_engine *engine;
+	struct ql_lane *lane; /* NULL: any port of ours will do */
 	struct ql_tls_ctx *tls;
 	struct ql_transport transport;
 	struct ql_ifaddrs ip; /* ours */

@@ -37,6 +37,7 @@ struct ping {
 	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
 	struct ql_stack stack;
+	bool done; /* for the other lcores */
 };
 
 static volatile bool stop;
@@ -100,10 +101,8 @@ static bool prepare(struct ping *p, const char *target)
 	char text[300], err[QL_TLS_ERRLEN];
 	const char *wrong;
 
-	if (o->net.ip.n == 0) {
-		ql_complain("--ip ADDR/PREFIX, our address, is missing; --help has examples");
+	if (!ql_devices_check(&o->net.devices))
 		return false;
-	}
 	snprintf(text, sizeof(text), "https://%s", target);
 	wrong = strlen(target) > 280 ? "it is too long" : ql_url_parse(text, &p->url);
 	if (!wrong && strcmp(p->url.path, "/") != 0)
@@ -135,6 +134,16 @@ static bool prepare(struct ping *p, const char *target)
 
 static bool start(struct ping *p, int eal_argc, char **eal_argv)
 {
+	uint16_t ports[QL_DEVICES];
+	const struct ql_stack_config config = {
+		.net = &p->o.net, .ports = ports, .watch = &p->watch};
+
+	return ql_devices_find(&p->o.net.devices, eal_argc, eal_argv, ports) &&
+	       ql_stack_open(&p->stack, &config);
+}
+
+static bool start_probe(struct ping *p)
+{
 	const struct options *o = &p->o;
 	const struct ql_probe_options options = {
 		.count = o->count,
@@ -142,40 +151,49 @@ static bool start(struct ping *p, int eal_argc, char **eal_argv)
 		.interval_ns = o->interval_ms * QL_NSEC_PER_MSEC,
 		.wait_ns = o->wait_ms * QL_NSEC_PER_MSEC,
 	};
-	const struct ql_addr *from = ql_reach_from(&o->net.ip, &p->path.remote, p->url.host);
-	uint64_t now = ql_lane_now();
-	struct ql_transport transport;
-	int port;
+	const struct ql_ifaddrs ip = ql_devices_ips(&o->net.devices);
+	const struct ql_addr *from = ql_reach_from(&ip, &p->path.remote, p->url.host);
+	struct ql_transport transport = ql_stack_transport(&p->stack, &o->net);
 
 	if (!from)
 		return false;
-	port = ql_stack_port(eal_argc, eal_argv);
-	if (port < 0 ||
-	    !ql_stack_open(&p->stack, &o->net, (uint16_t)port, 0, ql_watch_tracer(&p->watch)))
-		return false;
 	p->path.local = *from;
-	p->path.local.port = ql_reach_port(now);
-	transport = ql_stack_transport(&p->stack, &o->net);
-	p->probe = ql_probe_start(&options, p->stack.engine, &p->path, p->tls,
+	p->path.local.port = ql_reach_port(p->stack.lanes[0].lane, &p->path.local, &p->path.remote);
+	p->probe = ql_probe_start(&options, p->stack.lanes[0].engine, &p->path, p->tls,
 				  o->sni ? o->sni : p->url.host, &transport, ql_lane_now());
 	return p->probe != NULL;
 }
 
-static void run(struct ping *p)
+static void probe(struct ping *p)
 {
-	uint64_t end;
+	uint64_t now, end;
 
 	while (!stop) {
 		for (int i = 0; i < CHECK_TURNS; i++) {
-			ql_lane_poll(p->stack.lane, ql_lane_now());
-			if (ql_probe_turn(p->probe, ql_lane_now()))
+			now = ql_stack_turn(&p->stack, 0);
+			if (ql_probe_turn(p->probe, now))
 				stop = true;
 		}
-		ql_watch_tick(&p->watch, ql_lane_now());
+		ql_watch_tick(&p->watch, 0, ql_lane_now());
 	}
 	end = ql_lane_now() + GOODBYE_NS;
-	while (!ql_probe_close(p->probe) && ql_lane_now() < end)
-		ql_lane_poll(p->stack.lane, ql_lane_now());
+	while (!ql_probe_close(p->probe) && ql_stack_turn(&p->stack, 0) < end)
+		;
+}
+
+/* The first lcore has the connection, the others' queues may get something of it. */
+static void run_lane(void *arg, unsigned int lane)
+{
+	struct ping *p = arg;
+
+	if (lane > 0) {
+		while (!__atomic_load_n(&p->done, __ATOMIC_RELAXED))
+			ql_stack_turn(&p->stack, lane);
+		return;
+	}
+	if (start_probe(p))
+		probe(p);
+	__atomic_store_n(&p->done, true, __ATOMIC_RELAXED);
 }
 
 /* Whether there was an answer. */
@@ -220,10 +238,9 @@ static int ping(struct ping *p, int eal_argc, char **eal_argv, const char *targe
 	if (good)
 		good = start(p, eal_argc, eal_argv);
 	if (good)
-		run(p);
+		ql_stack_run(&p->stack, run_lane, p);
 	ql_stack_close(&p->stack);
-	if (good)
-		good = report(p);
+	good = good && p->probe && report(p);
 	good = ql_watch_close(&p->watch) && good;
 	if (p->probe)
 		ql_probe_free(p->probe);

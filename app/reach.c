@@ -8,6 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <qlane/net.h>
+
+#define DYNAMIC 49152 /* the bits that all dynamic ports have */
+
 bool ql_reach_resolve(const char *host, uint16_t port, struct ql_addr *addr)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
@@ -62,13 +66,16 @@ const struct ql_addr *ql_reach_from(const struct ql_ifaddrs *ours, const struct 
 	return best;
 }
 
-uint16_t ql_reach_port(uint64_t now)
+uint16_t ql_reach_port(struct ql_lane *lane, const struct ql_addr *local,
+		       const struct ql_addr *remote)
 {
 	uint16_t port;
 
+	if (lane)
+		return ql_lane_source_port(lane, local, remote);
 	if (getrandom(&port, sizeof(port), 0) != (ssize_t)sizeof(port))
-		port = (uint16_t)now;
-	return port | QL_REACH_PORTS;
+		port = 0;
+	return port | DYNAMIC;
 }
 
 void ql_reach_explain(const struct ql_close_info *info, const struct ql_addr *server, char *why,

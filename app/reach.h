@@ -17,10 +17,14 @@ bool ql_reach_resolve(const char *host, uint16_t port, struct ql_addr *addr);
 const struct ql_addr *ql_reach_from(const struct ql_ifaddrs *ours, const struct ql_addr *to,
 				    const char *host);
 
-#define QL_REACH_PORTS 49152 /* the bits that all dynamic ports have (RFC 6335) */
+struct ql_lane;
 
-/* A port of ours to begin with: random, so that two runs hardly meet. */
-uint16_t ql_reach_port(uint64_t now);
+/*
+ * A port of ours for a connection between these: ql_lane_source_port(), or without a lane any dynamic
+ * one (RFC 6335), so that two runs hardly meet.
+ */
+uint16_t ql_reach_port(struct ql_lane *lane, const struct ql_addr *local,
+		       const struct ql_addr *remote);
 
 /* A connection's end in words; what a person can do about it goes with it. */
 void ql_reach_explain(const struct ql_close_info *info, const struct ql_addr *server, char *why,

@@ -43,8 +43,12 @@ struct ql_net_options ql_rings_neighbour(const struct ql_net_options *options)
 {
 	struct ql_net_options o = *options;
 
-	for (unsigned int i = 0; i < o.ip.n; i++)
-		o.ip.at[i].addr.ip[15] ^= 1;
-	o.gateway.n = o.tap_ip.n = 0;
+	for (unsigned int d = 0; d < o.devices.n; d++) {
+		struct ql_device *device = &o.devices.at[d];
+
+		for (unsigned int i = 0; i < device->ip.n; i++)
+			device->ip.at[i].addr.ip[15] ^= 1;
+		device->gateway.n = device->tap_ip.n = 0;
+	}
 	return o;
 }

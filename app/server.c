@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* qlane-server: a directory over HTTP/3 and HTTP/0.9, from a DPDK lcore. */
+/* qlane-server: a directory over HTTP/3 and HTTP/0.9, from DPDK lcores. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <rte_eal.h>
-#include <rte_ethdev.h>
+#include <rte_pause.h>
 
 #include <qlane/http3.h>
 
@@ -41,17 +41,25 @@ struct options {
 	bool echo;
 };
 
-struct server {
-	struct options o;
+/* What one lcore has; nothing of it is shared. */
+struct lane {
 	struct ql_www *www;
 	struct ql_echo *echo; /* --echo; NULL */
-	struct ql_keylog *keylog;
-	struct ql_watch watch;
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
 	struct ql_perf_server perf;
-	struct ql_stack stack;
 	unsigned int turns;
+};
+
+struct server {
+	struct options o;
+	struct ql_keylog *keylog;
+	struct ql_watch watch;
+	struct ql_tls_ctx *tls; /* that was made to see whether it can be; the first lane's */
+	struct ql_stack stack;
+	struct lane *lanes;
+	/* Lanes that serve; that could not; that still have connections at the end. */
+	unsigned int ready, failed, draining;
 };
 
 static volatile sig_atomic_t stop; /* signals that say so */
@@ -91,7 +99,7 @@ static const struct ql_option table[] = {
 	{"alpn", "LIST", "protocols in order of preference [h3,hq-interop]", ql_option_alpns,
 	 offsetof(struct options, alpn)},
 	QL_NET_OPTION_ROWS(struct options, net),
-	{"max-conns", "N", "connections at a time [16384]", ql_option_u32,
+	{"max-conns", "N", "connections of an lcore at a time [16384]", ql_option_u32,
 	 offsetof(struct options, max_conns), 1, 1 << 24},
 	{"retry", "WHEN",
 	 "make clients prove their address first: never, always,\nor auto: while many handshakes "
@@ -125,8 +133,9 @@ static const struct ql_option table[] = {
 	{"echo", NULL,
 	 "also speak the protocol \"echo\", for qlane-ping: datagrams\n(RFC 9221) are sent back",
 	 ql_option_flag, offsetof(struct options, echo)},
-	{"json-stats", "FILE", "write the counters there at the end; may be repeated", add_json,
-	 offsetof(struct options, json)},
+	{"json-stats", "FILE",
+	 "write the counters there at the end, a line of JSON for\neach lcore; may be repeated",
+	 add_json, offsetof(struct options, json)},
 	{NULL},
 };
 
@@ -142,13 +151,14 @@ static void help(void)
 	       "and\n"
 	       "                            the names above as keys\n"
 	       "  --help, --version\n\n"
-	       "EAL-ARGUMENTS are DPDK's: which lcore (-l), which device, how much memory.\n\n"
+	       "EAL-ARGUMENTS are DPDK's: which lcores (-l), which devices, how much memory. Each "
+	       "lcore serves\na queue of every device by itself.\n\n"
 	       "On a TAP device, reachable from this machine as 10.9.0.2:\n"
 	       "  qlane-server -l 0 --no-pci --in-memory --vdev=net_tap0,iface=qlane0 -- \\\n"
 	       "      --ip 10.9.0.2/24 --tap-ip 10.9.0.1/24 --root www --cert cert.pem "
 	       "--key key.pem\n"
 	       "On a NIC that was bound to vfio-pci:\n"
-	       "  qlane-server -l 2 -a 0000:3b:00.0 -- --ip 192.0.2.5/24 --gateway 192.0.2.1 \\\n"
+	       "  qlane-server -l 2-5 -a 0000:3b:00.0 -- --ip 192.0.2.5/24 --gateway 192.0.2.1 \\\n"
 	       "      --port 443 --root www --cert cert.pem --key key.pem\n"
 	       "Without hugepages add the EAL arguments: --no-huge --no-shconf -m 512\n");
 }
@@ -162,15 +172,14 @@ static void on_signal(int signal)
 /* What can be known to be wrong before anything is started. */
 static bool check(const struct options *o)
 {
-	const char *missing = !o->root	     ? "--root DIR, the directory to serve"
-			      : !o->cert     ? "--cert FILE, the certificate"
-			      : !o->key	     ? "--key FILE, the certificate's private key"
-			      : !o->net.ip.n ? "--ip ADDR/PREFIX, an address to serve on"
-					     : NULL;
+	const char *missing = !o->root	 ? "--root DIR, the directory to serve"
+			      : !o->cert ? "--cert FILE, the certificate"
+			      : !o->key	 ? "--key FILE, the certificate's private key"
+					 : NULL;
 
 	if (missing)
 		ql_complain("%s, is missing; --help has examples", missing);
-	return !missing;
+	return !missing && ql_devices_check(&o->net.devices);
 }
 
 static bool read_ticket_key(const char *path, uint8_t key[32])
@@ -193,146 +202,270 @@ static bool read_ticket_key(const char *path, uint8_t key[32])
 	return n == 32;
 }
 
-static bool prepare(struct server *s)
+static struct ql_tls_ctx *make_tls(struct server *s)
 {
 	struct ql_tls_config tls = {.server = true,
 				    .cert_file = s->o.cert,
 				    .key_file = s->o.key,
 				    .suites = s->o.net.suites};
 	char err[QL_TLS_ERRLEN];
+	struct ql_tls_ctx *ctx;
+
+	if (s->keylog) {
+		tls.keylog = ql_keylog_write;
+		tls.keylog_arg = s->keylog;
+	}
+	ctx = ql_tls_ctx_create(&tls, err);
+	if (!ctx)
+		ql_complain("%s", err);
+	return ctx;
+}
+
+static struct ql_www *open_www(const struct options *o)
+{
+	struct ql_www *www = ql_www_open(o->root);
 	int rc;
+
+	if (!www) {
+		ql_complain("--root %s: %s", o->root, strerror(errno));
+		return NULL;
+	}
+	rc = o->upload ? ql_www_upload(www, o->upload, o->upload_max) : 0;
+	if (rc == 0)
+		return www;
+	ql_complain("--upload %s: %s", o->upload, strerror(-rc));
+	ql_www_close(www);
+	return NULL;
+}
+
+/* Everything that may be missing is looked for before EAL starts, which takes its time. */
+static bool prepare(struct server *s)
+{
+	struct ql_www *www;
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
 		return false;
 	if (s->o.ticket_key && !read_ticket_key(s->o.ticket_key, s->o.net.ticket_key))
 		return false;
-	s->www = ql_www_open(s->o.root);
-	if (!s->www) {
-		ql_complain("--root %s: %s", s->o.root, strerror(errno));
+	www = open_www(&s->o);
+	if (!www)
 		return false;
-	}
-	rc = s->o.upload ? ql_www_upload(s->www, s->o.upload, s->o.upload_max) : 0;
-	if (rc < 0) {
-		ql_complain("--upload %s: %s", s->o.upload, strerror(-rc));
-		return false;
-	}
+	ql_www_close(www);
 	if (!ql_stack_keylog(&s->o.net, &s->keylog) || !ql_watch_open(&s->watch, s->o.net.qlog))
 		return false;
-	if (s->keylog) {
-		tls.keylog = ql_keylog_write;
-		tls.keylog_arg = s->keylog;
-	}
-	s->tls = ql_tls_ctx_create(&tls, err);
-	if (!s->tls)
-		ql_complain("%s", err);
+	s->tls = make_tls(s);
 	return s->tls != NULL;
-}
-
-static int listen_all(struct server *s, const struct ql_transport *transport)
-{
-	struct ql_proto protos[4];
-	int n = ql_http_server_protos(s->http, transport, s->o.alpn, protos);
-
-	if (n < 0)
-		return n;
-	if (s->o.perf)
-		protos[n++] = ql_perf_proto(&s->perf);
-	if (s->echo)
-		protos[n++] = ql_echo_proto(s->echo);
-	return ql_listen(s->stack.engine, s->o.port, s->tls, transport, protos, (unsigned int)n);
 }
 
 static bool start(struct server *s, int eal_argc, char **eal_argv)
 {
-	int port = ql_stack_port(eal_argc, eal_argv), rc;
-	struct ql_transport transport;
+	uint16_t ports[QL_DEVICES];
+	const struct ql_stack_config config = {
+		.net = &s->o.net,
+		.ports = ports,
+		.max_conns = s->o.max_conns,
+		.watch = &s->watch,
+	};
 
-	if (port < 0 || !ql_stack_open(&s->stack, &s->o.net, (uint16_t)port, s->o.max_conns,
-				       ql_watch_tracer(&s->watch)))
+	if (!ql_devices_find(&s->o.net.devices, eal_argc, eal_argv, ports) ||
+	    !ql_stack_open(&s->stack, &config))
 		return false;
-	s->http = ql_http_server_create(&ql_www_ops, s->www, NULL);
-	transport = ql_stack_transport(&s->stack, &s->o.net);
+	s->lanes = calloc(s->stack.n_lanes, sizeof(*s->lanes));
+	for (unsigned int i = 0; s->lanes && i < s->stack.n_lanes; i++) {
+		s->lanes[i].tls = i == 0 ? s->tls : make_tls(s);
+		if (!s->lanes[i].tls)
+			return false;
+	}
+	return s->lanes != NULL;
+}
+
+/* ---- On each lcore ---- */
+
+static int listen_all(struct server *s, struct lane *l, struct ql_engine *engine)
+{
+	struct ql_transport transport = ql_stack_transport(&s->stack, &s->o.net);
+	struct ql_proto protos[4];
+	int n;
+
 	transport.preferred_ip4 = s->o.preferred.ip4;
 	transport.preferred_ip6 = s->o.preferred.ip6;
 	transport.early_data = s->o.early_data;
-	s->echo = s->o.echo ? ql_echo_create() : NULL;
-	if (s->echo)
+	if (l->echo)
 		transport.max_datagram_frame_size = UINT16_MAX;
-	rc = s->http && (s->echo || !s->o.echo) ? listen_all(s, &transport) : -ENOMEM;
+	n = ql_http_server_protos(l->http, &transport, s->o.alpn, protos);
+	if (n < 0)
+		return n;
+	if (s->o.perf)
+		protos[n++] = ql_perf_proto(&l->perf);
+	if (l->echo)
+		protos[n++] = ql_echo_proto(l->echo);
+	return ql_listen(engine, s->o.port, l->tls, &transport, protos, (unsigned int)n);
+}
+
+static bool start_lane(struct server *s, unsigned int i)
+{
+	struct lane *l = &s->lanes[i];
+	int rc = -ENOMEM;
+
+	l->www = open_www(&s->o);
+	if (!l->www)
+		return false;
+	l->http = ql_http_server_create(&ql_www_ops, l->www, NULL);
+	l->echo = s->o.echo ? ql_echo_create() : NULL;
+	if (l->http && (l->echo || !s->o.echo))
+		rc = listen_all(s, l, s->stack.lanes[i].engine);
 	if (rc < 0)
 		ql_complain("cannot serve: %s", strerror(-rc));
 	return rc == 0;
 }
 
-static unsigned int conns(const struct server *s)
+static unsigned int conns(const struct lane *l)
 {
-	return ql_http_server_conns(s->http) + s->perf.n_conns +
-	       (s->echo ? ql_echo_conns(s->echo) : 0);
+	return ql_http_server_conns(l->http) + l->perf.n_conns +
+	       (l->echo ? ql_echo_conns(l->echo) : 0);
 }
 
-static void turn(struct server *s)
+static uint64_t turn(struct server *s, unsigned int i)
 {
-	ql_lane_poll(s->stack.lane, ql_lane_now());
-	if (++s->turns % TICK_TURNS == 0) {
-		ql_www_tick(s->www);
-		ql_watch_tick(&s->watch, ql_lane_now());
+	uint64_t now = ql_stack_turn(&s->stack, i);
+	struct lane *l = &s->lanes[i];
+
+	if (++l->turns % TICK_TURNS == 0) {
+		ql_www_tick(l->www);
+		ql_watch_tick(&s->watch, i, now);
 	}
+	return now;
 }
 
 /* Until the connections have ended, or `stop` is more than that, for so long at most. */
-static void wait_for_end(struct server *s, uint64_t ns, int signals)
+static void wait_for_end(struct server *s, unsigned int i, uint64_t ns, int signals)
 {
+	struct lane *l = &s->lanes[i];
 	uint64_t end = ql_lane_now() + ns;
 
-	while (conns(s) > 0 && stop <= signals && ql_lane_now() < end) {
-		turn(s);
-		if (s->turns % TICK_TURNS == 0)
-			ql_http_server_drain(s->http);
+	while (conns(l) > 0 && stop <= signals && turn(s, i) < end) {
+		if (l->turns % TICK_TURNS == 0)
+			ql_http_server_drain(l->http);
 	}
 }
 
-static void run(struct server *s)
+static void end_lane(struct server *s, unsigned int i)
 {
+	struct lane *l = &s->lanes[i];
+
+	ql_listen_stop(s->stack.lanes[i].engine);
+	ql_http_server_drain(l->http);
+	if (l->echo)
+		ql_echo_close(l->echo);
+	wait_for_end(s, i, s->o.drain * QL_NSEC_PER_SEC, 1);
+	ql_http_server_close(l->http);
+	ql_perf_server_close(&l->perf);
+	wait_for_end(s, i, GOODBYE_NS, INT_MAX);
+	/* packets for the others may still come here */
+	__atomic_sub_fetch(&s->draining, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&s->draining, __ATOMIC_RELAXED) > 0)
+		turn(s, i);
+}
+
+static void announce(const struct server *s)
+{
+	printf("qlane-server: ready on ");
+	ql_stack_addresses(stdout, &s->o.net, s->o.port);
+	printf(" (");
+	ql_stack_describe(stdout, &s->stack);
+	printf(")\n");
+	fflush(stdout);
+}
+
+static void run_lane(void *arg, unsigned int i)
+{
+	struct server *s = arg;
+	bool good = start_lane(s, i);
+
+	__atomic_add_fetch(good ? &s->ready : &s->failed, 1, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&s->ready, __ATOMIC_RELAXED) +
+		       __atomic_load_n(&s->failed, __ATOMIC_RELAXED) <
+	       s->stack.n_lanes)
+		rte_pause();
+	if (__atomic_load_n(&s->failed, __ATOMIC_RELAXED) > 0)
+		return;
+	if (i == 0)
+		announce(s);
 	while (!stop)
-		turn(s);
-	ql_listen_stop(s->stack.engine);
-	ql_http_server_drain(s->http);
-	if (s->echo)
-		ql_echo_close(s->echo);
-	wait_for_end(s, s->o.drain * QL_NSEC_PER_SEC, 1);
-	ql_http_server_close(s->http);
-	ql_perf_server_close(&s->perf);
-	wait_for_end(s, GOODBYE_NS, INT_MAX);
+		turn(s, i);
+	end_lane(s, i);
+}
+
+/* ---- The end ---- */
+
+static void report_perf(const struct server *s)
+{
+	struct ql_perf_server all = {.n_conns = 0};
+
+	for (unsigned int i = 0; i < s->stack.n_lanes; i++) {
+		all.streams += s->lanes[i].perf.streams;
+		all.received += s->lanes[i].perf.received;
+		all.sent += s->lanes[i].perf.sent;
+	}
+	printf("qlane-server: %llu streams of the performance protocol, %.1f MB taken, "
+	       "%.1f MB given\n",
+	       (unsigned long long)all.streams, all.received / 1e6, all.sent / 1e6);
+}
+
+static void report_echo(const struct server *s)
+{
+	struct ql_echo_stats all = {0};
+
+	for (unsigned int i = 0; i < s->stack.n_lanes; i++) {
+		const struct ql_echo_stats *one = ql_echo_stats(s->lanes[i].echo);
+
+		all.conns += one->conns;
+		all.returned += one->returned;
+		all.dropped += one->dropped;
+	}
+	printf("qlane-server: %llu connections for echo: %llu datagrams went back, %llu dropped\n",
+	       (unsigned long long)all.conns, (unsigned long long)all.returned,
+	       (unsigned long long)all.dropped);
+}
+
+static void report_www(const struct server *s)
+{
+	struct ql_www_stats all = {0};
+
+	for (unsigned int i = 0; i < s->stack.n_lanes; i++) {
+		const struct ql_www_stats *one = ql_www_stats(s->lanes[i].www);
+
+		all.requests += one->requests;
+		all.ok += one->ok;
+		all.not_modified += one->not_modified;
+		all.not_found += one->not_found;
+		all.refused += one->refused;
+		all.uploads += one->uploads;
+		all.bytes += one->bytes;
+		all.aborted += one->aborted;
+	}
+	printf("qlane-server: %llu requests: %llu answered with 200 or 206 (%.1f MB), %llu with "
+	       "304, %llu with 404, %llu otherwise; %llu files taken; %llu not finished\n",
+	       (unsigned long long)all.requests, (unsigned long long)all.ok, all.bytes / 1e6,
+	       (unsigned long long)all.not_modified, (unsigned long long)all.not_found,
+	       (unsigned long long)all.refused, (unsigned long long)all.uploads,
+	       (unsigned long long)all.aborted);
 }
 
 static bool report(const struct server *s)
 {
-	const struct ql_observed what = {"lane0", s->stack.engine, s->stack.lane};
-	const struct ql_www_stats *www = ql_www_stats(s->www);
 	bool good = true;
 
-	printf("qlane-server: %llu requests: %llu answered with 200 or 206 (%.1f MB), %llu with "
-	       "304, %llu with 404, %llu otherwise; %llu files taken; %llu not finished\n",
-	       (unsigned long long)www->requests, (unsigned long long)www->ok, www->bytes / 1e6,
-	       (unsigned long long)www->not_modified, (unsigned long long)www->not_found,
-	       (unsigned long long)www->refused, (unsigned long long)www->uploads,
-	       (unsigned long long)www->aborted);
+	report_www(s);
 	if (s->o.perf)
-		printf("qlane-server: %llu streams of the performance protocol, %.1f MB taken, "
-		       "%.1f MB given\n",
-		       (unsigned long long)s->perf.streams, s->perf.received / 1e6,
-		       s->perf.sent / 1e6);
-	if (s->echo)
-		printf("qlane-server: %llu connections for echo: %llu datagrams went back, %llu "
-		       "dropped\n",
-		       (unsigned long long)ql_echo_stats(s->echo)->conns,
-		       (unsigned long long)ql_echo_stats(s->echo)->returned,
-		       (unsigned long long)ql_echo_stats(s->echo)->dropped);
-	ql_report_text(stdout, &what);
+		report_perf(s);
+	if (s->o.echo)
+		report_echo(s);
+	ql_stack_report(&s->stack, stdout, false);
 	for (unsigned int i = 0; i < s->o.json.n; i++) {
 		FILE *f = fopen(s->o.json.at[i], "w");
 
-		if (!f || ql_report_json(f, &what) < 0) {
+		if (!f || ql_stack_report(&s->stack, f, true) < 0) {
 			ql_complain("--json-stats %s: %s", s->o.json.at[i], strerror(errno));
 			good = false;
 		}
@@ -345,38 +478,41 @@ static bool report(const struct server *s)
 /* False if something of it failed. */
 static bool finish(struct server *s)
 {
+	unsigned int n = s->lanes ? s->stack.n_lanes : 0;
 	bool good;
 
 	ql_stack_close(&s->stack);
 	good = ql_watch_close(&s->watch);
-	if (s->http)
-		ql_http_server_free(s->http);
-	if (s->echo)
-		ql_echo_free(s->echo);
+	for (unsigned int i = 0; i < n; i++) {
+		struct lane *l = &s->lanes[i];
+
+		if (l->http)
+			ql_http_server_free(l->http);
+		if (l->echo)
+			ql_echo_free(l->echo);
+		if (l->tls && i > 0)
+			ql_tls_ctx_free(l->tls);
+		if (l->www)
+			ql_www_close(l->www);
+	}
+	free(s->lanes);
 	if (s->tls)
 		ql_tls_ctx_free(s->tls);
-	if (s->www)
-		ql_www_close(s->www);
 	ql_keylog_close(s->keylog);
 	return good;
 }
 
 static int serve(struct server *s, int eal_argc, char **eal_argv)
 {
-	char device[RTE_ETH_NAME_MAX_LEN] = "";
 	bool good = prepare(s) && ql_stack_eal(eal_argc, eal_argv);
 	bool eal = good;
 
 	if (good)
 		good = start(s, eal_argc, eal_argv);
 	if (good) {
-		rte_eth_dev_get_name_by_port((uint16_t)ql_stack_port(0, NULL), device);
-		printf("qlane-server: ready on ");
-		ql_stack_addresses(stdout, &s->o.net, s->o.port);
-		printf(" (lcore %u, port %d %s)\n", s->stack.lcore, ql_stack_port(0, NULL), device);
-		fflush(stdout);
-		run(s);
-		good = report(s);
+		s->draining = s->stack.n_lanes;
+		ql_stack_run(&s->stack, run_lane, s);
+		good = s->failed == 0 && report(s);
 	}
 	good = finish(s) && good;
 	if (eal)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct server {
 
 struct ql_sessions {
 	const char *path;
+	pthread_mutex_t lock; /* of the servers */
 	TAILQ_HEAD(, server) servers;
 };
 
@@ -123,6 +125,7 @@ struct ql_sessions *ql_sessions_open(const char *path)
 	if (!s)
 		return NULL;
 	s->path = path;
+	pthread_mutex_init(&s->lock, NULL);
 	TAILQ_INIT(&s->servers);
 	f = fopen(path, "re");
 	if (f) {
@@ -213,34 +216,43 @@ bool ql_sessions_save(struct ql_sessions *s)
 
 struct ql_saved ql_sessions_take(struct ql_sessions *s, const char *host, uint16_t port)
 {
-	struct server *at = find(s, host, port);
 	struct ql_saved saved = {0};
+	struct server *at;
 
+	pthread_mutex_lock(&s->lock);
+	at = find(s, host, port);
 	if (at) {
 		saved = at->saved;
 		explicit_bzero(&at->saved, sizeof(at->saved));
 	}
+	pthread_mutex_unlock(&s->lock);
 	return saved;
 }
 
 void ql_sessions_put_session(struct ql_sessions *s, const char *host, uint16_t port,
 			     const uint8_t *session, size_t len)
 {
-	struct server *at = len <= QL_SESSION_MAX ? get(s, host, port) : NULL;
+	struct server *at;
 
-	if (!at)
-		return;
-	memcpy(at->saved.session, session, len);
-	at->saved.session_len = len;
+	pthread_mutex_lock(&s->lock);
+	at = len <= QL_SESSION_MAX ? get(s, host, port) : NULL;
+	if (at) {
+		memcpy(at->saved.session, session, len);
+		at->saved.session_len = len;
+	}
+	pthread_mutex_unlock(&s->lock);
 }
 
 void ql_sessions_put_token(struct ql_sessions *s, const char *host, uint16_t port,
 			   const uint8_t *token, size_t len)
 {
-	struct server *at = len <= QL_TOKEN_MAX ? get(s, host, port) : NULL;
+	struct server *at;
 
-	if (!at)
-		return;
-	memcpy(at->saved.token, token, len);
-	at->saved.token_len = len;
+	pthread_mutex_lock(&s->lock);
+	at = len <= QL_TOKEN_MAX ? get(s, host, port) : NULL;
+	if (at) {
+		memcpy(at->saved.token, token, len);
+		at->saved.token_len = len;
+	}
+	pthread_mutex_unlock(&s->lock);
 }

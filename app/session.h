@@ -7,7 +7,7 @@
  *	HOST PORT SESSION TOKEN		the last two in hexadecimal, "-" for none
  *
  * What is taken out is not there any more, since both are good for one connection; what the server
- * gives meanwhile takes its place.
+ * gives meanwhile takes its place. Several lcores may take and put.
  */
 #ifndef QL_APP_SESSION_H
 #define QL_APP_SESSION_H

@@ -14,8 +14,13 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
+
+#include <qlane/steer.h>
+
+#include "watch.h"
 
 #define HUGEPAGES    "/sys/kernel/mm/hugepages"
 #define CAP_NET_BIT  12 /* CAP_NET_ADMIN in /proc/self/status */
@@ -248,20 +253,6 @@ bool ql_stack_eal(int argc, char **argv)
 	return true;
 }
 
-int ql_stack_port(int eal_argc, char **eal_argv)
-{
-	uint16_t id = (uint16_t)rte_eth_find_next(0);
-
-	if (id < RTE_MAX_ETHPORTS)
-		return id;
-	ql_complain("DPDK has no port%s. Bind a NIC (drivers-cfg/), or add a TAP device to the EAL "
-		    "arguments: --vdev=net_tap0,iface=qlane0",
-		    arg_value(eal_argc, eal_argv, "--vdev", 0)
-			    ? ": the --vdev could not be made, its messages are above"
-			    : "");
-	return -1;
-}
-
 bool ql_stack_readable(const char *option, const char *path)
 {
 	if (!path || access(path, R_OK) == 0)
@@ -284,83 +275,260 @@ bool ql_stack_keylog(const struct ql_net_options *options, struct ql_keylog **ke
 	return *keylog != NULL;
 }
 
-static bool open_port(struct ql_stack *stack, const struct ql_net_options *o, uint16_t port_id)
+/* ---- Lanes ---- */
+
+const char *ql_option_idle(const struct ql_option *option, void *to, const char *value)
 {
+	static const char *const names[] = {
+		[QL_IDLE_POLL] = "poll", [QL_IDLE_PAUSE] = "pause", [QL_IDLE_SLEEP] = "sleep"};
+
+	(void)option;
+	for (int i = QL_IDLE_POLL; i <= QL_IDLE_SLEEP; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			*(enum ql_idle *)to = (enum ql_idle)i;
+			return NULL;
+		}
+	}
+	return "poll, pause or sleep";
+}
+
+static bool open_port(struct ql_stack *stack, const struct ql_stack_config *c, unsigned int i)
+{
+	const struct ql_device *device = &c->net->devices.at[i];
 	struct ql_port_config config = {
-		.port_id = port_id,
-		.mtu = o->mtu,
-		.vlan = o->vlan,
-		.n_addrs = o->ip.n,
-		.n_gateways = o->gateway.n,
-		.n_kernel_addrs = o->tap_ip.n,
+		.port_id = c->ports[i],
+		.queues = (uint16_t)stack->n_lanes,
+		.rx_interrupts = c->net->idle == QL_IDLE_SLEEP,
+		.mtu = device->mtu,
+		.vlan = device->vlan,
+		.n_addrs = device->ip.n,
+		.n_gateways = device->gateway.n,
+		.n_kernel_addrs = device->tap_ip.n,
 	};
 	char err[QL_NET_ERRLEN];
 
-	memcpy(config.addrs, o->ip.at, sizeof(config.addrs));
-	memcpy(config.gateways, o->gateway.at, sizeof(config.gateways));
-	memcpy(config.kernel_addrs, o->tap_ip.at, sizeof(config.kernel_addrs));
+	memcpy(config.addrs, device->ip.at, sizeof(config.addrs));
+	memcpy(config.gateways, device->gateway.at, sizeof(config.gateways));
+	memcpy(config.kernel_addrs, device->tap_ip.at, sizeof(config.kernel_addrs));
 	quiet_begin();
-	stack->port = ql_port_open(&config, err);
-	quiet_end(!stack->port);
-	if (!stack->port)
+	stack->ports[i] = ql_port_open(&config, err);
+	quiet_end(!stack->ports[i]);
+	if (!stack->ports[i]) {
 		ql_complain("%s", err);
-	return stack->port != NULL;
+		return false;
+	}
+	stack->n_ports++;
+	return true;
 }
 
-bool ql_stack_open(struct ql_stack *stack, const struct ql_net_options *options, uint16_t port_id,
-		   uint32_t max_conns, struct ql_tracer *tracer)
+static bool random_bytes(void *p, size_t len)
 {
-	struct ql_engine_config config = {
-		.socket_id = (int)rte_socket_id(),
-		.limits = {.connections = max_conns, .memory = (uint64_t)options->memory << 20},
-		.retry = options->retry,
-		.tracer = tracer,
-	};
+	if (getrandom(p, len, 0) == (ssize_t)len)
+		return true;
+	ql_complain("the kernel gives no random bytes: %s", strerror(errno));
+	return false;
+}
+
+static bool is_zero(const uint8_t key[32])
+{
+	static const uint8_t zero[32];
+
+	return memcmp(key, zero, sizeof(zero)) == 0;
+}
+
+/* What all engines have in common. */
+static bool configure(const struct ql_stack_config *c, struct ql_engine_config *config)
+{
 	struct timespec clock;
 
+	*config = (struct ql_engine_config){
+		.limits = {.connections = c->max_conns, .memory = (uint64_t)c->net->memory << 20},
+		.retry = c->net->retry,
+	};
 	/* tickets and tokens know UNIX time, so that other processes can tell how old they are */
 	clock_gettime(CLOCK_REALTIME, &clock);
-	config.token_clock_ns =
+	config->token_clock_ns =
 		(uint64_t)clock.tv_sec * QL_NSEC_PER_SEC + (uint64_t)clock.tv_nsec - ql_lane_now();
-	memcpy(config.ticket_key, options->ticket_key, sizeof(config.ticket_key));
-	memcpy(config.token_key, options->ticket_key, sizeof(config.token_key));
-	memset(stack, 0, sizeof(*stack));
-	stack->lcore = rte_lcore_id();
-	if (!open_port(stack, options, port_id))
+	/* a client may come back to another lcore */
+	memcpy(config->ticket_key, c->net->ticket_key, sizeof(config->ticket_key));
+	if (is_zero(config->ticket_key) &&
+	    !random_bytes(config->ticket_key, sizeof(config->ticket_key)))
 		return false;
-	config.tx_pool = ql_port_pool(stack->port);
-	if (getrandom(config.seed, sizeof(config.seed), 0) != (ssize_t)sizeof(config.seed)) {
-		ql_complain("the kernel gives no random bytes: %s", strerror(errno));
-		goto fail;
+	memcpy(config->token_key, config->ticket_key, sizeof(config->token_key));
+	return true;
+}
+
+static bool open_lane(struct ql_stack *stack, const struct ql_stack_config *c, unsigned int i,
+		      struct ql_engine_config *config)
+{
+	struct ql_stack_lane *l = &stack->lanes[i];
+	int rc = 0;
+
+	snprintf(l->name, sizeof(l->name), "lane%u", i);
+	config->name = l->name;
+	config->mesh = stack->mesh;
+	config->lcore_index = (uint16_t)i;
+	config->socket_id = (int)rte_lcore_to_socket_id(l->lcore);
+	config->tx_pool = ql_port_pool(stack->ports[0]);
+	config->tracer = c->watch ? ql_watch_tracer(c->watch, i) : NULL;
+	if (!random_bytes(config->seed, sizeof(config->seed)))
+		return false;
+	l->engine = ql_engine_create(config);
+	if (!l->engine) {
+		ql_complain("cannot make %s engine%s: %s. Give %s less with --memory MB, or DPDK "
+			    "more (hugepages, or -m with --no-huge)",
+			    stack->n_lanes == 1 ? "an" : "the", stack->n_lanes == 1 ? "" : "s",
+			    strerror(errno), stack->n_lanes == 1 ? "it" : "each");
+		return false;
 	}
-	stack->engine = ql_engine_create(&config);
-	if (!stack->engine) {
-		ql_complain(
-			"cannot make an engine: %s. Give it less with --memory MB, or DPDK more "
-			"(hugepages, or -m with --no-huge)",
-			strerror(errno));
-		goto fail;
-	}
-	stack->lane = ql_lane_create(stack->engine, config.socket_id);
-	if (!stack->lane || ql_lane_add_port(stack->lane, stack->port, 0) < 0) {
-		ql_complain("cannot make a lane: no memory");
-		goto fail;
+	l->lane = ql_lane_create(l->engine, config->socket_id);
+	if (!l->lane)
+		rc = -ENOMEM;
+	for (unsigned int p = 0; rc == 0 && p < stack->n_ports; p++)
+		rc = ql_lane_add_port(l->lane, stack->ports[p], (uint16_t)i);
+	if (rc == 0)
+		rc = ql_lane_set_idle(l->lane, c->net->idle);
+	if (rc == 0)
+		rc = ql_telemetry_add(&(struct ql_observed){l->name, l->engine, l->lane});
+	/* two stacks in one process: the first one is seen */
+	if (rc < 0 && rc != -EEXIST)
+		ql_complain("cannot make a lane: %s", strerror(-rc));
+	return rc == 0 || rc == -EEXIST;
+}
+
+static bool make_mesh(struct ql_stack *stack)
+{
+	struct ql_mesh_config config = {.engines = stack->n_lanes, .socket_id = SOCKET_ID_ANY};
+
+	if (stack->n_lanes == 1)
+		return true;
+	if (!random_bytes(config.seed, sizeof(config.seed)))
+		return false;
+	stack->mesh = ql_mesh_create(&config);
+	if (!stack->mesh)
+		ql_complain("cannot make the rings between %u lcores: %s. Give DPDK more memory "
+			    "(hugepages, or -m with --no-huge)",
+			    stack->n_lanes, strerror(errno));
+	return stack->mesh != NULL;
+}
+
+static bool take_lcores(struct ql_stack *stack, bool one_lane)
+{
+	unsigned int lcore;
+
+	stack->lanes[stack->n_lanes++].lcore = rte_lcore_id();
+	if (one_lane)
+		return true;
+	RTE_LCORE_FOREACH_WORKER (lcore) {
+		if (stack->n_lanes == QL_LANES) {
+			ql_complain("%u lcores are too many: at most %u", rte_lcore_count(),
+				    QL_LANES);
+			return false;
+		}
+		stack->lanes[stack->n_lanes++].lcore = lcore;
 	}
 	return true;
-fail:
-	ql_stack_close(stack);
-	return false;
+}
+
+bool ql_stack_open(struct ql_stack *stack, const struct ql_stack_config *config)
+{
+	struct ql_engine_config engine;
+	bool good;
+
+	memset(stack, 0, sizeof(*stack));
+	good = take_lcores(stack, config->one_lane) && configure(config, &engine);
+	for (unsigned int i = 0; good && i < config->net->devices.n; i++)
+		good = open_port(stack, config, i);
+	good = good && make_mesh(stack);
+	for (unsigned int i = 0; good && i < stack->n_lanes; i++)
+		good = open_lane(stack, config, i, &engine);
+	explicit_bzero(&engine, sizeof(engine));
+	if (!good)
+		ql_stack_close(stack);
+	return good;
 }
 
 void ql_stack_close(struct ql_stack *stack)
 {
-	if (stack->engine)
-		ql_engine_free(stack->engine);
-	if (stack->lane)
-		ql_lane_free(stack->lane);
-	if (stack->port)
-		ql_port_close(stack->port);
+	for (unsigned int i = 0; i < stack->n_lanes; i++) {
+		if (stack->lanes[i].lane)
+			ql_telemetry_remove(stack->lanes[i].name);
+		if (stack->lanes[i].engine)
+			ql_engine_free(stack->lanes[i].engine);
+	}
+	ql_mesh_free(stack->mesh);
+	for (unsigned int i = 0; i < stack->n_lanes; i++)
+		if (stack->lanes[i].lane)
+			ql_lane_free(stack->lanes[i].lane);
+	for (unsigned int i = 0; i < stack->n_ports; i++)
+		ql_port_close(stack->ports[i]);
 	memset(stack, 0, sizeof(*stack));
+}
+
+struct errand {
+	void (*fn)(void *arg, unsigned int lane);
+	void *arg;
+	unsigned int lane;
+};
+
+static int run_errand(void *arg)
+{
+	const struct errand *e = arg;
+
+	e->fn(e->arg, e->lane);
+	return 0;
+}
+
+void ql_stack_run(struct ql_stack *stack, void (*fn)(void *arg, unsigned int lane), void *arg)
+{
+	struct errand errands[QL_LANES];
+
+	for (unsigned int i = 1; i < stack->n_lanes; i++) {
+		errands[i] = (struct errand){fn, arg, i};
+		rte_eal_remote_launch(run_errand, &errands[i], stack->lanes[i].lcore);
+	}
+	fn(arg, 0);
+	for (unsigned int i = 1; i < stack->n_lanes; i++)
+		rte_eal_wait_lcore(stack->lanes[i].lcore);
+}
+
+uint64_t ql_stack_turn(struct ql_stack *stack, unsigned int lane)
+{
+	struct ql_lane *l = stack->lanes[lane].lane;
+	uint64_t now = ql_lane_now();
+
+	if (!ql_lane_poll(l, now))
+		ql_lane_rest(l);
+	return now;
+}
+
+int ql_stack_report(const struct ql_stack *stack, FILE *out, bool json)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < stack->n_lanes; i++) {
+		const struct ql_stack_lane *l = &stack->lanes[i];
+		const struct ql_observed what = {l->name, l->engine, l->lane};
+
+		rc = json ? ql_report_json(out, &what) : ql_report_text(out, &what);
+	}
+	return rc;
+}
+
+void ql_stack_describe(FILE *out, const struct ql_stack *stack)
+{
+	char name[RTE_ETH_NAME_MAX_LEN];
+
+	fprintf(out, "lcore%s", stack->n_lanes == 1 ? "" : "s");
+	for (unsigned int i = 0; i < stack->n_lanes; i++)
+		fprintf(out, "%s %u", i ? "," : "", stack->lanes[i].lcore);
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		uint16_t id = ql_port_id(stack->ports[i]);
+
+		if (rte_eth_dev_get_name_by_port(id, name) < 0)
+			name[0] = 0;
+		fprintf(out, ", port %u %s", id, name);
+	}
 }
 
 struct ql_transport ql_stack_transport(const struct ql_stack *stack,
@@ -374,19 +542,29 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 				 .idle_timeout_ns = options->idle_timeout * QL_NSEC_PER_SEC,
 				 .handshake_timeout_ns =
 					 options->handshake_timeout * QL_NSEC_PER_SEC};
-	bool ip6 = false;
 
-	for (unsigned int i = 0; i < options->ip.n; i++)
-		ip6 = ip6 || !ql_addr_is_ip4(&options->ip.at[i].addr);
-	t.udp_payload_max = ql_port_udp_payload(stack->port, ip6);
+	/* as much as all of them take */
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		const struct ql_ifaddrs *ip = &options->devices.at[i].ip;
+		bool ip6 = false;
+		uint16_t room;
+
+		for (unsigned int k = 0; k < ip->n; k++)
+			ip6 = ip6 || !ql_addr_is_ip4(&ip->at[k].addr);
+		room = ql_port_udp_payload(stack->ports[i], ip6);
+		if (i == 0 || room < t.udp_payload_max)
+			t.udp_payload_max = room;
+	}
 	memcpy(t.versions, options->versions, sizeof(t.versions));
 	return t;
 }
 
 void ql_stack_addresses(FILE *out, const struct ql_net_options *options, uint16_t port)
 {
-	for (unsigned int i = 0; i < options->ip.n; i++) {
-		struct ql_addr addr = options->ip.at[i].addr;
+	const struct ql_ifaddrs ip = ql_devices_ips(&options->devices);
+
+	for (unsigned int i = 0; i < ip.n; i++) {
+		struct ql_addr addr = ip.at[i].addr;
 		char text[QL_ADDR_STRLEN];
 
 		addr.port = port;

@@ -11,11 +11,12 @@
 #include <qlane/observe.h>
 
 struct ql_watch {
-	struct ql_qlog *qlog; /* NULL: nothing is watched */
+	struct ql_qlog **qlogs; /* of each lane; NULL: nothing is watched */
+	uint64_t *next_flush;	/* the same, ns */
+	unsigned int n;
 	const char *dir;
 	pthread_t writer;
 	bool stop;
-	uint64_t next_flush; /* ns */
 };
 
 /*
@@ -24,11 +25,11 @@ struct ql_watch {
  */
 bool ql_watch_open(struct ql_watch *w, const char *dir);
 
-/* For ql_stack_open(); or NULL. */
-struct ql_tracer *ql_watch_tracer(struct ql_watch *w);
+/* The tracer for a lane's engine, made when it is asked for first; or NULL. Lanes from 0 on. */
+struct ql_tracer *ql_watch_tracer(struct ql_watch *w, unsigned int lane);
 
-/* On the lcore, now and then between turns. */
-void ql_watch_tick(struct ql_watch *w, uint64_t now);
+/* On the lane's lcore, now and then between turns. */
+void ql_watch_tick(struct ql_watch *w, unsigned int lane, uint64_t now);
 
 /* When the engines are gone: write the rest. False after a message if not all was written. */
 bool ql_watch_close(struct ql_watch *w);

@@ -158,8 +158,8 @@ static const struct ql_http_client_ops client_ops = {
 static void turn(void)
 {
 	for (int i = 0; i < CHECK_TURNS; i++) {
-		ql_lane_poll(bench.client.lane, ql_lane_now());
-		ql_lane_poll(bench.server.lane, ql_lane_now());
+		ql_lane_poll(bench.client.lanes[0].lane, ql_lane_now());
+		ql_lane_poll(bench.server.lanes[0].lane, ql_lane_now());
 	}
 }
 
@@ -182,14 +182,15 @@ static bool open_connections(struct ql_tls_ctx *tls)
 {
 	const struct ql_net_options net = ql_rings_neighbour(&bench.o.net);
 	struct ql_transport transport = ql_stack_transport(&bench.client, &net);
-	struct ql_path path = {.local = net.ip.at[0].addr, .remote = bench.o.net.ip.at[0].addr};
+	struct ql_path path = {.local = net.devices.at[0].ip.at[0].addr,
+			       .remote = bench.o.net.devices.at[0].ip.at[0].addr};
 
 	path.remote.port = PORT;
 	for (unsigned int i = 0; i < bench.o.connections; i++) {
 		int rc;
 
 		path.local.port = (uint16_t)(20000 + i);
-		rc = ql_http_connect(bench.client.engine, &path, tls, "bench", &transport,
+		rc = ql_http_connect(bench.client.lanes[0].engine, &path, tls, "bench", &transport,
 				     bench.o.alpn, &client_ops, &bench.conns[i], NULL,
 				     ql_lane_now(), &bench.conns[i]);
 		if (rc < 0) {
@@ -224,8 +225,8 @@ static void count(struct result *r, int sign)
 		struct ql_engine_stats e;
 		struct ql_lane_stats l;
 
-		ql_engine_stats(ends[i]->engine, &e);
-		ql_lane_stats(ends[i]->lane, &l);
+		ql_engine_stats(ends[i]->lanes[0].engine, &e);
+		ql_lane_stats(ends[i]->lanes[0].lane, &l);
 		r->packets += sign * e.tx_packets;
 		r->lost += sign * e.lost_packets;
 		r->frames += sign * l.tx_frames;
@@ -264,13 +265,13 @@ static bool perf_transfer(struct ql_tls_ctx *tls, bool up, struct result *r)
 {
 	const struct ql_net_options net = ql_rings_neighbour(&bench.o.net);
 	const struct ql_perf_network network = {
-		.engine = bench.client.engine,
+		.engine = bench.client.lanes[0].engine,
 		.tls = tls,
 		.transport = ql_stack_transport(&bench.client, &net),
-		.ip = net.ip,
+		.ip = net.devices.at[0].ip,
 	};
 	struct ql_perf_options options = {
-		.to = bench.o.net.ip.at[0].addr,
+		.to = bench.o.net.devices.at[0].ip.at[0].addr,
 		.sni = "bench",
 		.upload = up ? bench.size : 0,
 		.download = up ? 0 : bench.size,
@@ -373,8 +374,8 @@ static bool run(struct ql_tls_ctx *tls)
 	if (!o->json) {
 		printf("%u connection(s) of %u stream(s) at a time, %" PRIu64
 		       " bytes each, %u transfers, both ends on lcore %u at %.2f GHz\n\n",
-		       o->connections, o->streams, bench.size, o->repeat, bench.client.lcore,
-		       rte_get_tsc_hz() / 1e9);
+		       o->connections, o->streams, bench.size, o->repeat,
+		       bench.client.lanes[0].lcore, rte_get_tsc_hz() / 1e9);
 		printf("%-12s %9s %9s %12s %10s %10s %10s %8s %10s\n", "", "Mbit/s", "seconds",
 		       "requests/s", "packets", "cycles/pkt", "ns/pkt", "lost", "hshake us");
 	}
@@ -392,6 +393,9 @@ static bool start(struct ql_tls_ctx **tls)
 	struct ql_transport transport;
 	char err[QL_TLS_ERRLEN];
 	uint16_t ports[2];
+	const struct ql_stack_config ends[2] = {
+		{.net = &bench.o.net, .ports = &ports[0], .one_lane = true},
+		{.net = &net, .ports = &ports[1], .one_lane = true}};
 
 	tls[0] = ql_tls_ctx_create(&server, err);
 	if (tls[0])
@@ -400,20 +404,20 @@ static bool start(struct ql_tls_ctx **tls)
 		ql_complain("%s", err);
 		return false;
 	}
-	if (ql_rings_create(ports) < 0 ||
-	    !ql_stack_open(&bench.server, &bench.o.net, ports[0], 0, NULL) ||
-	    !ql_stack_open(&bench.client, &net, ports[1], 0, NULL))
+	if (ql_rings_create(ports) < 0 || !ql_stack_open(&bench.server, &ends[0]) ||
+	    !ql_stack_open(&bench.client, &ends[1]))
 		return false;
 	transport = ql_stack_transport(&bench.server, &bench.o.net);
 	transport.max_streams_bidi = bench.o.streams;
 	if (bench.o.perf) {
 		const struct ql_proto proto = ql_perf_proto(&bench.perf);
 
-		return ql_listen(bench.server.engine, PORT, tls[0], &transport, &proto, 1) == 0;
+		return ql_listen(bench.server.lanes[0].engine, PORT, tls[0], &transport, &proto,
+				 1) == 0;
 	}
 	bench.http = ql_http_server_create(&server_ops, NULL, NULL);
-	return bench.http &&
-	       ql_http_listen(bench.http, bench.server.engine, PORT, tls[0], &transport, NULL) == 0;
+	return bench.http && ql_http_listen(bench.http, bench.server.lanes[0].engine, PORT, tls[0],
+					    &transport, NULL) == 0;
 }
 
 static bool make_data(void)
@@ -452,9 +456,9 @@ int main(int argc, char **argv)
 		ql_complain("--cert FILE and --key FILE are needed; --help says more");
 		return EXIT_FAILURE;
 	}
-	if (o->net.ip.n == 0) {
-		ql_ifaddr_parse("10.9.0.2/24", &o->net.ip.at[0]);
-		o->net.ip.n = 1;
+	if (o->net.devices.n == 0) {
+		ql_ifaddr_parse("10.9.0.2/24", &o->net.devices.at[0].ip.at[0]);
+		o->net.devices.at[0].ip.n = o->net.devices.n = 1;
 	}
 	if (o->requests == 0)
 		o->requests = o->streams;

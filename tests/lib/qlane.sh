@@ -29,9 +29,11 @@ ql_hugepages() { # MEGABYTES
 		END { exit pages * kb < want * 1024 }' /proc/meminfo
 }
 
-# EAL arguments for a program, into the array QL_EAL. A program takes some 280 MB.
+# EAL arguments for a program, into the array QL_EAL. A program takes some 280 MB. LCORES as for EAL's
+# -l, or with '@' for --lcores.
 ql_eal() { # LCORES
 	QL_EAL=(-l "$1" --no-pci)
+	[[ $1 != *@* ]] || QL_EAL[0]=--lcores
 	if [ -z "${QL_EAL_NO_HUGE:-}" ] && ql_hugepages 384; then
 		QL_EAL+=(--in-memory)
 	else
@@ -56,11 +58,12 @@ ql_need_programs() {
 	done
 }
 
-# Starts qlane-server on a TAP, in the background, and waits until it serves. Its output goes to
-# server.log, its process id to SERVER_PID. Arguments are added to the server's own.
+# Starts qlane-server on a TAP, in the background, and waits until it serves, on the lcores QL_LCORES
+# [0]. Its output goes to server.log, its process id to SERVER_PID. Arguments are added to the
+# server's own.
 ql_server_start() { # ARGUMENT...
 	local QL_EAL
-	ql_eal 0
+	ql_eal "${QL_LCORES:-0}"
 	"$QL_SERVER" "${QL_EAL[@]}" --vdev="net_tap0,iface=$QL_IFACE" -- "${QL_TAP_ARGS[@]}" \
 		--port $QL_PORT --root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem" \
 		--keylog "$PWD/keys.log" "$@" >server.log 2>&1 &
