@@ -9,7 +9,7 @@
 . "$QL_TOP/tests/lib/files.sh"
 
 SELF=$QL_TOP/tests/run.sh
-ALL=(static unit drivers sim conformance e2e interop sanitize)
+ALL=(static unit drivers sim conformance bench e2e interop sanitize)
 
 usage() {
 	cat <<-USAGE
@@ -22,6 +22,7 @@ usage() {
 	  drivers      the scripts of drivers-cfg/ on machines made of files; a minute
 	  sim          engines on a virtual clock: scenarios by seed, see qlane-sim --help
 	  conformance  whether each MUST of RFC 9000, 9001 and 9002 has its tests
+	  bench        instructions that a packet costs, against those it did (callgrind)
 	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
 	               they say when something is wrong
 	  interop      the programs with QUIC software that is not ours, both ways
@@ -133,6 +134,11 @@ group_drivers() {
 group_conformance() {
 	step conformance/matrix 60 "$QL_TOP/tests/conformance/check" || return 0
 	grep -e '^MUST' -e '^feature absent' -e '^open' "$QL_LOGS/conformance/matrix.log"
+}
+
+group_bench() {
+	step bench/instructions 300 "$QL_TOP/tests/bench/instructions.py" || return 0
+	cat "$QL_LOGS/bench/instructions.log"
 }
 
 # Runs all scenarios of a build directory's simulator, but those of which only the figures matter

@@ -56,9 +56,12 @@ struct result {
 
 static double cycles_per_ns;
 static uint64_t epoch;
+static uint64_t turn_ns, turns; /* a turn takes so long, whatever it takes; 0: it is timed */
 
 static uint64_t now_ns(void)
 {
+	if (turn_ns)
+		return QL_NSEC_PER_SEC + turns * turn_ns;
 	return (uint64_t)((double)(rte_rdtsc() - epoch) / cycles_per_ns) + QL_NSEC_PER_SEC;
 }
 
@@ -92,6 +95,7 @@ static unsigned int turn(struct side *me, struct side *other)
 		path->remote = swap;
 	}
 	other->n_in = n;
+	turns++;
 	start = rte_rdtsc() - start;
 	if (n_in + n > 0 && start < interrupted)
 		me->cycles += start;
@@ -165,7 +169,7 @@ struct mark {
 
 static struct mark begin(struct side sides[2], uint64_t longest)
 {
-	interrupted = (uint64_t)((double)longest * cycles_per_ns);
+	interrupted = turn_ns ? UINT64_MAX : (uint64_t)((double)longest * cycles_per_ns);
 	sides[0].cycles = sides[1].cycles = 0;
 	return (struct mark){.at = now_ns(), .cpu = cpu_seconds()};
 }
@@ -329,11 +333,15 @@ static void usage(void)
 	puts("bench_engine [--bytes N] [--streams N] [--conns N] [--direction up|down]\n"
 	     "             [--udp-payload N] [--handshakes N] [--runs N] [--copy] [--check] "
 	     "[--json]\n"
+	     "             [--turn NS]\n"
 	     "  bytes          of stream data in all [2000000000]; 0 for no transfer\n"
 	     "  handshakes     connections to make one after another [2000]; 0 for none\n"
 	     "  runs           of which the best is printed [3]\n"
 	     "  copy           give stream data by copy, not by reference\n"
-	     "  check          compare what arrives");
+	     "  check          compare what arrives\n"
+	     "  turn           say that each turn takes so long, and use no hugepages: each run "
+	     "does\n"
+	     "                 the same, for tests/bench/instructions.sh");
 	exit(0);
 }
 
@@ -349,6 +357,7 @@ static struct options parse(int argc, char **argv)
 		{"runs", required_argument, NULL, 'r'},
 		{"copy", no_argument, NULL, 'y'},
 		{"check", no_argument, NULL, 'k'},
+		{"turn", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -392,6 +401,9 @@ static struct options parse(int argc, char **argv)
 		case 'k':
 			o.check = true;
 			break;
+		case 't':
+			turn_ns = n;
+			break;
 		case 'j':
 			o.json = true;
 			break;
@@ -425,7 +437,10 @@ int main(int argc, char **argv)
 	struct rte_mempool *pool;
 	struct result r;
 
-	sim_env_init_huge(256);
+	if (turn_ns)
+		sim_env_init();
+	else
+		sim_env_init_huge(256);
 	cycles_per_ns = (double)rte_get_tsc_hz() * 1e-9;
 	epoch = rte_rdtsc();
 	pool = sim_env_pool("bench", POOL, o.udp_payload > 2048 ? o.udp_payload : 2048);
