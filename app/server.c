@@ -263,6 +263,7 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	const struct ql_stack_config config = {
 		.net = &s->o.net,
 		.ports = ports,
+		.udp_port = s->o.port,
 		.max_conns = s->o.max_conns,
 		.watch = &s->watch,
 	};

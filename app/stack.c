@@ -298,6 +298,8 @@ static bool open_port(struct ql_stack *stack, const struct ql_stack_config *c, u
 	struct ql_port_config config = {
 		.port_id = c->ports[i],
 		.queues = (uint16_t)stack->n_lanes,
+		.hash_only = c->net->hash_only,
+		.udp_port = c->udp_port,
 		.rx_interrupts = c->net->idle == QL_IDLE_SLEEP,
 		.mtu = device->mtu,
 		.vlan = device->vlan,
@@ -400,8 +402,14 @@ static bool make_mesh(struct ql_stack *stack)
 {
 	struct ql_mesh_config config = {.engines = stack->n_lanes, .socket_id = SOCKET_ID_ANY};
 
+	struct ql_port_steering steering;
+
 	if (stack->n_lanes == 1)
 		return true;
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		ql_port_steering(stack->ports[i], &steering);
+		config.spread |= steering.how == QL_STEER_DEVICE;
+	}
 	if (!random_bytes(config.seed, sizeof(config.seed)))
 		return false;
 	stack->mesh = ql_mesh_create(&config);
@@ -518,6 +526,7 @@ int ql_stack_report(const struct ql_stack *stack, FILE *out, bool json)
 void ql_stack_describe(FILE *out, const struct ql_stack *stack)
 {
 	char name[RTE_ETH_NAME_MAX_LEN];
+	struct ql_port_steering steering;
 
 	fprintf(out, "lcore%s", stack->n_lanes == 1 ? "" : "s");
 	for (unsigned int i = 0; i < stack->n_lanes; i++)
@@ -528,6 +537,11 @@ void ql_stack_describe(FILE *out, const struct ql_stack *stack)
 		if (rte_eth_dev_get_name_by_port(id, name) < 0)
 			name[0] = 0;
 		fprintf(out, ", port %u %s", id, name);
+		ql_port_steering(stack->ports[i], &steering);
+		if (steering.how != QL_STEER_ONE_QUEUE)
+			fprintf(out, ": %s", ql_steering_name(steering.how));
+		if (steering.why[0])
+			fprintf(out, ", %s", steering.why);
 	}
 }
 

@@ -21,6 +21,7 @@ struct ql_watch;
 struct ql_net_options {
 	struct ql_devices devices;
 	enum ql_idle idle;
+	bool hash_only;
 	const char *keylog; /* SSLKEYLOGFILE counts, too */
 	const char *qlog;   /* folder for qlog files; NULL for none */
 	uint32_t memory;    /* MiB of an engine */
@@ -68,6 +69,10 @@ const char *ql_option_idle(const struct ql_option *, void *to, const char *); /*
 		 "what an lcore does without work: poll, pause (rest for\n2 us at a time) or "    \
 		 "sleep (until something arrives,\nfor 1 ms at most) [poll]",                     \
 		 ql_option_idle, offsetof(type, member.idle)},                                    \
+		{"hash-only", NULL,                                                               \
+		 "spread packets over lcores by addresses and ports alone,\nand not by "          \
+		 "connection ID where the device can do that",                                    \
+		 ql_option_flag, offsetof(type, member.hash_only)},                               \
 		{"keylog", "FILE",                                                                \
 		 "append the TLS secrets, for Wireshark; so does the\nenvironment's "             \
 		 "SSLKEYLOGFILE",                                                                 \
@@ -140,6 +145,7 @@ struct ql_stack_config {
 	const struct ql_net_options *net;
 	const uint16_t *ports;	/* DPDK's, of net->devices */
 	bool one_lane;		/* for the calling lcore alone, whatever lcores EAL has */
+	uint16_t udp_port;	/* that is served; 0: none */
 	uint32_t max_conns;	/* of an engine; 0: the engine's default */
 	struct ql_watch *watch; /* of the connections; or NULL */
 };
@@ -180,7 +186,7 @@ struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 /* Counters of each lane, one after the other: a table, or a line of JSON. 0 or a negative errno. */
 int ql_stack_report(const struct ql_stack *stack, FILE *out, bool json);
 
-/* "lcores 0, 1; port 0 net_tap0" */
+/* "lcores 0, 1, port 0 net_tap0, steered by ..." */
 void ql_stack_describe(FILE *out, const struct ql_stack *stack);
 
 /* "10.9.0.2:4433, [fd00::2]:4433" */

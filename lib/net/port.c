@@ -38,6 +38,7 @@ struct set_up {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
 	uint16_t rx_desc, tx_desc;
+	bool rss;
 	char *err;
 };
 
@@ -143,9 +144,7 @@ static int configure(struct set_up *s)
 	port->nif.tx_udp_cksum = tx & RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	port->tx_prepare = conf->txmode.offloads != 0;
 	/* on a TAP the kernel spreads packets, and the driver's RSS would stand in its way */
-	if (port->queues > 1 && !is_tap(s) && !ql_rss_ask(&port->rss, &s->info, conf))
-		NOTE("port %u (%s) has no RSS: who gets which packet is up to the device\n",
-		     port->id, s->info.driver_name);
+	s->rss = port->queues > 1 && !is_tap(s) && ql_rss_ask(&port->rss, &s->info, conf);
 	port->rx_interrupts = s->config->rx_interrupts;
 	conf->intr_conf.rxq = port->rx_interrupts;
 	rc = rte_eth_dev_configure(port->id, port->queues, port->queues, conf);
@@ -261,6 +260,19 @@ static void wait_for_link(struct set_up *s)
 	NOTE("port %u (%s): link is down; going on without\n", s->port->id, s->info.driver_name);
 }
 
+static void steer(struct set_up *s)
+{
+	struct ql_port *port = s->port;
+
+	ql_steer_start(&port->steering, &port->rules, s->config, &s->info, s->rss);
+	if (port->queues == 1)
+		return;
+	NOTE("port %u (%s): %u queues, packets find theirs by %s%s%s%s\n", port->id,
+	     s->info.driver_name, port->queues, ql_steering_name(port->steering.how),
+	     port->steering.why[0] ? " (" : "", port->steering.why,
+	     port->steering.why[0] ? ")" : "");
+}
+
 static int start(struct set_up *s)
 {
 	uint16_t id = s->port->id;
@@ -270,6 +282,7 @@ static int start(struct set_up *s)
 		return fail(s, rc, "the device (%s) does not start: %s%s", s->info.driver_name,
 			    strerror(-rc), rc == -EPERM || rc == -EACCES ? "; run as root" : "");
 	ql_rss_settle(&s->port->rss, id, s->port->queues, &s->conf);
+	steer(s);
 	rte_eth_promiscuous_disable(id); /* where there is no such thing, we filter ourselves */
 	join_groups(s);
 	if (s->config->n_kernel_addrs > 0) {
@@ -303,6 +316,7 @@ static int run_device(struct set_up *s)
 	if (rc == 0)
 		rc = start(s);
 	if (rc < 0) {
+		ql_steer_stop(&s->port->rules, s->port->id);
 		rte_eth_dev_stop(s->port->id);
 		rte_eth_dev_close(s->port->id);
 	}
@@ -350,11 +364,17 @@ void ql_port_close(struct ql_port *port)
 {
 	if (!port)
 		return;
+	ql_steer_stop(&port->rules, port->id);
 	rte_eth_dev_stop(port->id);
 	rte_eth_dev_close(port->id);
 	ql_news_free(port->news);
 	rte_mempool_free(port->pool);
 	rte_free(port);
+}
+
+void ql_port_steering(const struct ql_port *port, struct ql_port_steering *steering)
+{
+	*steering = port->steering;
 }
 
 uint16_t ql_port_id(const struct ql_port *port)

@@ -6,6 +6,7 @@
 
 #include "net/netif.h"
 #include "net/rss.h"
+#include "net/steer.h"
 
 struct ql_news;
 struct rte_mempool;
@@ -18,6 +19,8 @@ struct ql_port {
 	struct rte_mempool *pool;
 	struct ql_news *news; /* NULL with one queue */
 	struct ql_rss rss;
+	struct ql_port_steering steering;
+	struct ql_flow_rules rules;
 };
 
 #endif /* QL_NET_PORT_H */

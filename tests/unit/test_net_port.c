@@ -140,6 +140,36 @@ START_TEST(two_queues)
 }
 END_TEST
 
+/* A device that spreads as it likes says so; one queue needs no spreading. */
+START_TEST(steering)
+{
+	struct ql_port_steering got;
+	struct ql_port *port = ql_port_open(&config, err);
+
+	ck_assert_msg(port != NULL, "%s", err);
+	ql_port_steering(port, &got);
+	ck_assert_int_eq(got.how, QL_STEER_ONE_QUEUE);
+	ck_assert_str_eq(got.why, "");
+	ql_port_close(port);
+	for (unsigned int hash_only = 0; hash_only < 2; hash_only++) {
+		teardown(); /* a closed port is gone */
+		setup();
+		config.queues = 2;
+		config.hash_only = hash_only;
+		port = ql_port_open(&config, err);
+		ck_assert_msg(port != NULL, "%s", err);
+		ql_port_steering(port, &got);
+		ck_assert(got.how == QL_STEER_RSS || got.how == QL_STEER_DEVICE);
+		ck_assert_str_eq(got.why, hash_only ? "as configured"
+						    : "net_null cannot match connection IDs");
+		ql_port_close(port);
+	}
+	for (int i = 0; i <= QL_STEER_DEVICE; i++)
+		ck_assert_str_ne(ql_steering_name((enum ql_steering)i), "unknown");
+	ck_assert_str_eq(ql_steering_name((enum ql_steering)9), "unknown");
+}
+END_TEST
+
 START_TEST(too_many_queues)
 {
 	config.queues = 60000;
@@ -208,6 +238,7 @@ int main(void)
 	tcase_add_test(tc, mtu);
 	tcase_add_test(tc, bad_mtu);
 	tcase_add_test(tc, two_queues);
+	tcase_add_test(tc, steering);
 	tcase_add_test(tc, too_many_queues);
 	tcase_add_test(tc, no_such_port);
 	tcase_add_test(tc, no_port_at_all);

@@ -45,6 +45,9 @@ struct ql_port_config {
 	uint32_t mbufs;		   /**< in the port's pool [by queues and descriptors] */
 	/** Lanes may sleep until something arrives (QL_IDLE_SLEEP), where the device can tell. */
 	bool rx_interrupts;
+	/** Of several queues: packets are spread by addresses and ports alone. [false] */
+	bool hash_only;
+	uint16_t udp_port; /**< that is served there; some NICs match IDs only for one [any] */
 	struct ql_ifaddr addrs[QL_PORT_ADDRS];
 	unsigned int n_addrs;
 	struct ql_addr gateways[QL_PORT_GATEWAYS];
@@ -73,6 +76,28 @@ QL_PUBLIC uint16_t ql_port_id(const struct ql_port *port);
 QL_PUBLIC struct rte_mempool *ql_port_pool(const struct ql_port *port);
 /** Bytes of UDP payload that fit the MTU in IPv4 or IPv6. */
 QL_PUBLIC uint16_t ql_port_udp_payload(const struct ql_port *port, bool ip6);
+
+/** How packets find their queue, where a port has several. The queue of a lane is to have the number
+ * of its engine (ql_engine_config.lcore_index). */
+enum ql_steering {
+	QL_STEER_ONE_QUEUE,
+	QL_STEER_RULES,	 /**< rules of rte_flow match the connection ID */
+	QL_STEER_TAP,	 /**< net_tap: a BPF program in the kernel does */
+	QL_STEER_RSS,	 /**< a hash of addresses and ports, the device's or the kernel's */
+	QL_STEER_DEVICE, /**< as the device likes; nothing is known of it */
+};
+
+#define QL_STEERING_WHY 160 /**< bytes of a reason */
+
+struct ql_port_steering {
+	enum ql_steering how;
+	char why[QL_STEERING_WHY]; /**< one line: why so, or why not better; may be empty */
+};
+
+/** It is tried in this order when the port opens, and stays so: rules, all or none; TAP; RSS. */
+QL_PUBLIC void ql_port_steering(const struct ql_port *port, struct ql_port_steering *steering);
+/** @return "NIC rules" and the like. */
+QL_PUBLIC const char *ql_steering_name(enum ql_steering how);
 
 /** Why a frame did not become a datagram, or a datagram not a frame. Names by ql_net_drop_name().
  */
