@@ -221,7 +221,7 @@ pick() { # NIC WAYS
 }
 
 can_load() { # MODULE
-	driver_there "$1" || modprobe -n -q "$1" 2>/dev/null
+	driver_there "$1" || modprobe -q -D "$1" >/dev/null 2>&1
 }
 
 # Loads what the chosen drivers need; complains if it cannot.

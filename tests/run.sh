@@ -9,7 +9,7 @@
 . "$QL_TOP/tests/lib/files.sh"
 
 SELF=$QL_TOP/tests/run.sh
-ALL=(static unit drivers sim conformance bench e2e interop sanitize)
+ALL=(static unit drivers sim conformance bench e2e nic interop sanitize)
 
 usage() {
 	cat <<-USAGE
@@ -25,6 +25,7 @@ usage() {
 	  bench        instructions that a packet costs, against those it did (callgrind)
 	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
 	               they say when something is wrong
+	  nic          the server on PCI NICs that QEMU emulates, bound by drivers-cfg/; a minute
 	  interop      the programs with QUIC software that is not ours, both ways
 	  sanitize     unit, sim, e2e and interop under AddressSanitizer and
 	               UndefinedBehaviorSanitizer
@@ -32,7 +33,7 @@ usage() {
 	  interop-all  not run unless named: every case with every implementation, over a link with
 	               delay, loss and the like; it takes an hour or more, see tests/interop/table.sh
 
-	  --only REGEX   of e2e, interop and baseline, only the tests with such names
+	  --only REGEX   of drivers, e2e, nic, interop and baseline, only the tests with such names
 	  --no-setup     do not run drivers-cfg/setup.sh
 	  --help         this text
 
@@ -169,6 +170,10 @@ group_sim() {
 
 group_e2e() {
 	scripts "$QL_TOP"/tests/e2e/*.sh
+}
+
+group_nic() {
+	scripts "$QL_TOP/tests/nic/nic.sh"
 }
 
 group_interop() {
