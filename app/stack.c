@@ -320,6 +320,7 @@ static bool open_port(struct ql_stack *stack, const struct ql_stack_config *c, u
 		return false;
 	}
 	stack->n_ports++;
+	ql_telemetry_add_port(stack->ports[i]); /* as many as there is room for */
 	return true;
 }
 
@@ -356,6 +357,7 @@ static bool configure(const struct ql_stack_config *c, struct ql_engine_config *
 	if (is_zero(config->ticket_key) &&
 	    !random_bytes(config->ticket_key, sizeof(config->ticket_key)))
 		return false;
+	memcpy(config->reset_key, c->net->reset_key, sizeof(config->reset_key));
 	memcpy(config->token_key, config->ticket_key, sizeof(config->token_key));
 	return true;
 }
@@ -468,8 +470,10 @@ void ql_stack_close(struct ql_stack *stack)
 	for (unsigned int i = 0; i < stack->n_lanes; i++)
 		if (stack->lanes[i].lane)
 			ql_lane_free(stack->lanes[i].lane);
-	for (unsigned int i = 0; i < stack->n_ports; i++)
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		ql_telemetry_remove_port(stack->ports[i]);
 		ql_port_close(stack->ports[i]);
+	}
 	memset(stack, 0, sizeof(*stack));
 }
 

@@ -29,7 +29,8 @@ enum { VALUE = 0, PACKET = 1, CTX = 6, VERSION = 7, UDP = 8, HASH = 9 };
 
 enum label { TO_IP4, TO_IP6, TO_UDP, TO_HASH, TO_FIRST, LABELS };
 
-#define MAX_INSNS 96
+#define MAX_INSNS  96
+#define LOAD_TRIES 100
 
 struct program {
 	struct bpf_insn at[MAX_INSNS];
@@ -150,6 +151,7 @@ int ql_steer_tap_program(uint16_t queues, const struct ql_cid_word *word)
 {
 	static const char license[] = "BSD";
 	struct program p = {.n = 0};
+	unsigned int tries = 0;
 	union bpf_attr attr;
 	long fd;
 
@@ -159,7 +161,10 @@ int ql_steer_tap_program(uint16_t queues, const struct ql_cid_word *word)
 	attr.insns = (uintptr_t)p.at;
 	attr.insn_cnt = p.n;
 	attr.license = (uintptr_t)license;
-	fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	/* a signal ends the kernel's look at it, and TAPs send us many */
+	do
+		fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < LOAD_TRIES);
 	return fd < 0 ? -errno : (int)fd;
 }
 

@@ -11,6 +11,7 @@
 #include "observe/counters.h"
 
 #define MAX_OBSERVED 128 /* one a lane */
+#define MAX_PORTS    32
 
 /* Telemetry's thread reads, the application's adds and removes. No lane ever takes the lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -18,6 +19,8 @@ static struct {
 	char name[QL_OBSERVED_NAME]; /* "" for a free place */
 	struct ql_observed what;
 } table[MAX_OBSERVED];
+
+static const struct ql_port *ports[MAX_PORTS];
 
 static int find(const char *name)
 {
@@ -77,6 +80,27 @@ static int give_stats(const char *cmd __rte_unused, const char *params, struct r
 	return found >= 0 ? 0 : -ENOENT;
 }
 
+static int give_ports(const char *cmd __rte_unused, const char *params __rte_unused,
+		      struct rte_tel_data *d)
+{
+	struct ql_port_steering steering;
+	char key[8], text[QL_STEERING_WHY + 32];
+
+	rte_tel_data_start_dict(d);
+	pthread_mutex_lock(&lock);
+	for (int i = 0; i < MAX_PORTS; i++) {
+		if (!ports[i])
+			continue;
+		ql_port_steering(ports[i], &steering);
+		snprintf(key, sizeof(key), "%u", ql_port_id(ports[i]));
+		snprintf(text, sizeof(text), "%s%s%s", ql_steering_name(steering.how),
+			 steering.why[0] ? ": " : "", steering.why);
+		rte_tel_data_add_dict_string(d, key, text);
+	}
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
 /* Called with the lock held. */
 static void register_commands(void)
 {
@@ -89,6 +113,8 @@ static void register_commands(void)
 				   "Names of the engines. Takes no parameters");
 	rte_telemetry_register_cmd("/qlane/stats", give_stats,
 				   "Counters of an engine and its lane. Parameters: string name");
+	rte_telemetry_register_cmd("/qlane/ports", give_ports,
+				   "How packets of ports find their queues. Takes no parameters");
 }
 
 int ql_telemetry_add(const struct ql_observed *what)
@@ -122,5 +148,40 @@ void ql_telemetry_remove(const char *name)
 	i = find(name);
 	if (i >= 0)
 		memset(&table[i], 0, sizeof(table[i]));
+	pthread_mutex_unlock(&lock);
+}
+
+static int find_port(const struct ql_port *port)
+{
+	for (int i = 0; i < MAX_PORTS; i++)
+		if (ports[i] == port)
+			return i;
+	return -1;
+}
+
+int ql_telemetry_add_port(const struct ql_port *port)
+{
+	int i, rc = 0;
+
+	pthread_mutex_lock(&lock);
+	register_commands();
+	if (find_port(port) >= 0)
+		rc = -EEXIST;
+	else if ((i = find_port(NULL)) < 0)
+		rc = -ENOSPC;
+	else
+		ports[i] = port;
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
+void ql_telemetry_remove_port(const struct ql_port *port)
+{
+	int i;
+
+	pthread_mutex_lock(&lock);
+	i = find_port(port);
+	if (i >= 0)
+		ports[i] = NULL;
 	pthread_mutex_unlock(&lock);
 }

@@ -12,6 +12,31 @@
 
 static char reply[16384];
 
+/* Ports are places in this string, by their number. */
+static const char port_places[64];
+
+static const struct ql_port *port_of(unsigned int id)
+{
+	return (const struct ql_port *)&port_places[id];
+}
+
+uint16_t ql_port_id(const struct ql_port *port)
+{
+	return (uint16_t)((const char *)port - port_places);
+}
+
+void ql_port_steering(const struct ql_port *port, struct ql_port_steering *steering)
+{
+	*steering = (struct ql_port_steering){.how = QL_STEER_RSS};
+	if (ql_port_id(port) == 3)
+		strcpy(steering->why, "as configured");
+}
+
+const char *ql_steering_name(enum ql_steering how)
+{
+	return how == QL_STEER_RSS ? "RSS" : "?";
+}
+
 static const char *ask(const char *command)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -63,6 +88,27 @@ START_TEST(served)
 }
 END_TEST
 
+START_TEST(ports)
+{
+	unsigned int n = 0;
+
+	ck_assert_int_eq(ql_telemetry_add_port(port_of(3)), 0);
+	ck_assert_int_eq(ql_telemetry_add_port(port_of(3)), -EEXIST);
+	ck_assert_int_eq(ql_telemetry_add_port(port_of(12)), 0);
+	ck_assert_str_eq(ask("/qlane/ports"),
+			 "{\"/qlane/ports\":{\"3\":\"RSS: as configured\",\"12\":\"RSS\"}}");
+	ql_telemetry_remove_port(port_of(3));
+	ql_telemetry_remove_port(port_of(4)); /* which is not there */
+	ck_assert_str_eq(ask("/qlane/ports"), "{\"/qlane/ports\":{\"12\":\"RSS\"}}");
+	ql_telemetry_remove_port(port_of(12));
+	while (ql_telemetry_add_port(port_of(n)) == 0)
+		n++;
+	ck_assert_uint_eq(n, 32);
+	while (n > 0)
+		ql_telemetry_remove_port(port_of(--n));
+}
+END_TEST
+
 START_TEST(errors)
 {
 	struct ql_observed what = t_observed;
@@ -101,6 +147,7 @@ int main(void)
 	}
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, served);
+	tcase_add_test(tc, ports);
 	tcase_add_test(tc, errors);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

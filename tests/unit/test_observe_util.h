@@ -44,7 +44,7 @@ T_UNUSED static void t_fill(void)
 					 1021, 1022, 1023, 1024, 1025, 1026, 1027, 1028, 1029};
 	for (unsigned int i = 0; i < QL_DROP_MAX; i++)
 		t_engine_stats.drops[i] = 1100 + i;
-	t_lane_stats = (struct ql_lane_stats){2001, 2002, 2003, 2004, 2005};
+	t_lane_stats = (struct ql_lane_stats){2001, 2002, 2003, 2004, 2005, 2006};
 	for (unsigned int i = 0; i < QL_NET_DROP_MAX; i++)
 		t_lane_stats.drops[i] = 2100 + i;
 }

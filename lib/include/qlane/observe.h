@@ -44,6 +44,14 @@ QL_PUBLIC int ql_telemetry_add(const struct ql_observed *what);
 /** After this returns nobody reads the counters any more. An unknown name is fine. */
 QL_PUBLIC void ql_telemetry_remove(const char *name);
 
+/**
+ * Show how packets of a port find their queues: /qlane/ports gives {"0":"RSS: ...",...}, by DPDK's
+ * number. The port must live until ql_telemetry_remove_port().
+ * @return 0; -EEXIST; -ENOSPC
+ */
+QL_PUBLIC int ql_telemetry_add_port(const struct ql_port *port);
+QL_PUBLIC void ql_telemetry_remove_port(const struct ql_port *port);
+
 struct ql_keylog;
 
 /**
