@@ -114,10 +114,18 @@ static bool is_member(uint16_t id)
 	return rte_eth_dev_info_get(id, &info) == 0 && (*info.dev_flags & MEMBER);
 }
 
+/* A bonding port goes first: which ports are its members shows only when it is set up. */
 static bool first_port(int eal_argc, char **eal_argv, uint16_t *port)
 {
+	struct rte_eth_dev_info info;
 	uint16_t id;
 
+	RTE_ETH_FOREACH_DEV (id) {
+		*port = id;
+		if (rte_eth_dev_info_get(id, &info) == 0 && info.driver_name &&
+		    strcmp(info.driver_name, "net_bonding") == 0)
+			return true;
+	}
 	RTE_ETH_FOREACH_DEV (id) {
 		if (!is_member(id)) {
 			*port = id;

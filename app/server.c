@@ -31,7 +31,7 @@ struct json_files {
 
 struct options {
 	struct ql_net_options net;
-	const char *root, *cert, *key, *alpn, *ticket_key, *upload;
+	const char *root, *cert, *key, *alpn, *ticket_key, *reset_key, *upload;
 	uint16_t port;
 	uint32_t max_conns, drain;
 	uint64_t upload_max;
@@ -114,6 +114,11 @@ static const struct ql_option table[] = {
 	 "to "
 	 "take each other's, and\nafter a restart their own [new ones at each start]",
 	 ql_option_string, offsetof(struct options, ticket_key)},
+	{"reset-key", "FILE",
+	 "32 secret bytes, by which the server can tell clients\nafter a restart, also after a "
+	 "crash, "
+	 "that their connections\nare gone; for this server alone [they find out by time-out]",
+	 ql_option_string, offsetof(struct options, reset_key)},
 	{"upload", "DIR", "take files by PUT, below this directory [PUT is refused]",
 	 ql_option_string, offsetof(struct options, upload)},
 	{"upload-max", "BYTES", "of such a file [no limit]", ql_option_u64,
@@ -182,18 +187,23 @@ static bool check(const struct options *o)
 	return !missing && ql_devices_check(&o->net.devices);
 }
 
-static bool read_ticket_key(const char *path, uint8_t key[32])
+/* The 32 bytes of a file that an option names; NULL is fine. */
+static bool read_key(const char *option, const char *path, uint8_t key[32])
 {
 	uint8_t bytes[33];
-	FILE *f = fopen(path, "rbe");
-	size_t n = f ? fread(bytes, 1, sizeof(bytes), f) : 0;
+	size_t n;
+	FILE *f;
 
+	if (!path)
+		return true;
+	f = fopen(path, "rbe");
+	n = f ? fread(bytes, 1, sizeof(bytes), f) : 0;
 	if (!f)
-		ql_complain("--ticket-key %s: %s", path, strerror(errno));
+		ql_complain("--%s %s: %s", option, path, strerror(errno));
 	else if (n != 32)
-		ql_complain("--ticket-key %s: it has %s than 32 bytes; make one: head -c 32 "
+		ql_complain("--%s %s: it has %s than 32 bytes; make one: head -c 32 "
 			    "/dev/urandom >%s",
-			    path, n < 32 ? "less" : "more", path);
+			    option, path, n < 32 ? "less" : "more", path);
 	if (f)
 		fclose(f);
 	if (n == 32)
@@ -245,7 +255,8 @@ static bool prepare(struct server *s)
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
 		return false;
-	if (s->o.ticket_key && !read_ticket_key(s->o.ticket_key, s->o.net.ticket_key))
+	if (!read_key("ticket-key", s->o.ticket_key, s->o.net.ticket_key) ||
+	    !read_key("reset-key", s->o.reset_key, s->o.net.reset_key))
 		return false;
 	www = open_www(&s->o);
 	if (!www)

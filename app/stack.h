@@ -32,6 +32,7 @@ struct ql_net_options {
 	uint64_t max_data, max_stream_data;
 	uint32_t idle_timeout, handshake_timeout; /* seconds */
 	uint8_t ticket_key[32];			  /* zero: one of the process's own making */
+	uint8_t reset_key[32];			  /* the same */
 	bool no_ecn;
 };
 
