@@ -453,8 +453,11 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags | ect, conn->host->now);
 		QL_TRACE(conn, sent, k->job, k->flags, a->path ? &a->path->addr : &conn->path);
 		eliciting |= (k->flags & QL_SENT_ELICITING) != 0;
-		if (k->id == QL_SPACE_HANDSHAKE && !conn->server)
+		if (k->id == QL_SPACE_HANDSHAKE && !conn->server && !conn->initial_done) {
+			/* Its keys go later, but the backoff of its probes is over. */
 			conn->initial_done = true;
+			ql_rec_discard_space(&conn->rec, QL_SPACE_INITIAL);
+		}
 	}
 	if (eliciting && !conn->idle_restarted) {
 		conn->idle_restarted = true;

@@ -650,6 +650,65 @@ START_TEST(test_max_ack_delay)
 }
 END_TEST
 
+/*
+ * Nothing of the server's before the client has sent four datagrams; then not the client's first
+ * Handshake packets.
+ */
+static bool late_and_lost(struct witness *w, unsigned int side, const struct noted *first,
+			  unsigned int n)
+{
+	static uint64_t since;
+
+	if (side == SIM_SERVER)
+		return w->counter >= 4;
+	w->counter++;
+	for (unsigned int i = 0; i < n; i++) {
+		if (first[i].type == QL_PKT_HANDSHAKE && since == 0)
+			since = first[i].time;
+	}
+	return since == 0 || first->time > since;
+}
+
+/*
+ * With its first Handshake packet a client has no use for Initial keys any more, and the backoff of
+ * their probes goes at once (RFC 9002, 6.2.2): that packet, lost, is repeated a plain PTO later.
+ */
+START_TEST(test_backoff_ends)
+{
+	struct sim_job job = {.keep_open = true};
+	uint64_t times[2] = {0}, pto = 0;
+	struct witness w;
+	struct sim_pair p;
+
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	witness_start(&w, &p);
+	w.pass = late_and_lost;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	while (times[1] == 0) {
+		sim_run(p.sim, 1 * MS, NULL, NULL);
+		ck_assert_uint_lt(sim_now(p.sim), 30 * SEC);
+		for (unsigned int i = 0; i < w.n; i++) {
+			const struct noted *k = &w.log[i];
+
+			if (k->side != SIM_CLIENT || k->type != QL_PKT_HANDSHAKE)
+				continue;
+			if (times[0] == 0) {
+				times[0] = k->time;
+				pto = ql_rtt_pto(&conn_of(&p, SIM_CLIENT)->rec.path.rtt, 0);
+			} else if (k->time > times[0]) {
+				times[1] = k->time;
+				break;
+			}
+		}
+	}
+	ck_assert_msg(times[1] - times[0] <= pto + 2 * MS, "repeated after %llu us, PTO %llu us",
+		      (unsigned long long)(times[1] - times[0]) / 1000,
+		      (unsigned long long)pto / 1000);
+	witness_end(&w);
+	close_idle(&p);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conformance/handshake");
@@ -667,6 +726,7 @@ int main(void)
 	tcase_add_test(tc, test_amplification);
 	tcase_add_test(tc, test_client_alone);
 	tcase_add_test(tc, test_client_deadlock);
+	tcase_add_test(tc, test_backoff_ends);
 	tc = new_case(s, "discarded");
 	tcase_add_test(tc, test_discarded_by_client);
 	tcase_add_test(tc, test_discarded_by_server);
