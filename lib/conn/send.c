@@ -253,8 +253,15 @@ static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t 
 			p = q;
 		}
 	}
-	if (conn->send_new_token)
+	if (conn->send_new_token) {
+		/*
+		 * Some clients keep what they resume by as soon as they have all of it, and want to
+		 * know their application's settings by then.
+		 */
+		p = ql_streams_send_control(&conn->streams, p, end,
+					    &conn->rec.space[QL_SPACE_APP].sent);
 		p = put_new_token(conn, p, end);
+	}
 	if (conn->ack_ask.due)
 		p = ql_ackfreq_put(conn, p, end);
 	return cids_pending(conn) ? put_cids(conn, p, end) : p;

@@ -154,6 +154,12 @@ int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_
  * @return the new p; the old one when there is nothing, or not enough room
  */
 uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent);
+/*
+ * Only the STREAM frames of QL_SCHED_CONTROL, and as many as fit whole: for what has to come behind
+ * them, before ql_streams_send(). @return as there
+ */
+uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_t *end,
+				 struct ql_sent *sent);
 
 /*
  * Before ql_streams_send(): the time and the smoothed RTT, ns, by which receive windows grow, and

@@ -251,6 +251,24 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 	return p;
 }
 
+uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_t *end,
+				 struct ql_sent *sent)
+{
+	struct ql_sched_node *n;
+	uint8_t *q;
+
+	if (ss->closing)
+		return p;
+	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL &&
+	       n->level == QL_SCHED_CONTROL) {
+		q = put_stream(ss, stream_of(n), p, end, sent, true);
+		if (q == p)
+			break;
+		p = q;
+	}
+	return p;
+}
+
 /* ---- What became of them ---- */
 
 static void on_stream_acked(struct ql_streams *ss, struct ql_stream *s,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * How packets are put together into datagrams (RFC 9000, sections 12.2 and 14), and the fixed bit,
- * which is random for a peer that does not look at it (RFC 9287).
+ * How packets are put together into datagrams (RFC 9000, sections 12.2 and 14), in which order frames
+ * go, and the fixed bit, which is random for a peer that does not look at it (RFC 9287).
  */
 #include "test_engine_util.h"
 
@@ -151,6 +151,86 @@ START_TEST(test_no_grease)
 }
 END_TEST
 
+/* What arrives, by its order: a letter for each callback. */
+static char order[8];
+
+static void note(char what)
+{
+	size_t n = strlen(order);
+
+	if (n + 1 < sizeof(order))
+		order[n] = what;
+}
+
+static void on_token(struct ql_conn *conn UNUSED, const uint8_t *token UNUSED, size_t len UNUSED)
+{
+	note('t');
+}
+
+static void on_data(struct ql_stream *stream, const uint8_t *data UNUSED, size_t len,
+		    bool fin UNUSED)
+{
+	note('s');
+	ql_stream_credit(stream, len);
+}
+
+/* Settings, so to speak, and an answer. */
+static void on_connected(struct ql_conn *conn)
+{
+	static const uint8_t data[300];
+	size_t len = *(size_t *)ql_conn_user(conn);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct ql_stream *stream;
+
+		ck_assert_int_eq(ql_stream_open(conn, false, &stream), 0);
+		if (i > 0)
+			ql_stream_set_control(stream);
+		ck_assert_int_eq(ql_stream_send(stream, data, i > 0 ? len : 3, false),
+				 i > 0 ? (int)len : 3);
+	}
+}
+
+/*
+ * NEW_TOKEN comes behind what the server's application sends as control data, and before the rest:
+ * a client may make what it resumes by of both the token and what it has been told until then
+ * (neqo's HTTP/3 does not without SETTINGS), and it may close the connection with its answer.
+ */
+START_TEST(token_behind_control)
+{
+	static const struct ql_conn_ops server = {.connected = on_connected,
+						  .stream_data = on_data};
+	static const struct ql_conn_ops client = {.stream_data = on_data, .new_token = on_token};
+
+	for (size_t len = 1; len <= 300; len += 23) {
+		struct sim_job job = {.keep_open = true};
+		struct ql_path path;
+		struct ql_proto proto;
+		struct ql_conn *conn;
+		struct sim_pair p;
+
+		memset(order, 0, sizeof(order));
+		sim_pair_open(&p, 1, NULL, NULL, &job);
+		ql_listen_stop(sim_engine(p.sim, SIM_SERVER));
+		proto = (struct ql_proto){.alpn = SIM_ALPN, .ops = &server, .arg = &len};
+		ck_assert_int_eq(ql_listen(sim_engine(p.sim, SIM_SERVER), 443, p.tls[SIM_SERVER],
+					   &p.transport[SIM_SERVER], &proto, 1),
+				 0);
+		proto = (struct ql_proto){.alpn = SIM_ALPN, .ops = &client};
+		path = sim_path(p.sim, SIM_CLIENT, SIM_SERVER);
+		ck_assert_int_eq(ql_connect(sim_engine(p.sim, SIM_CLIENT), &path, p.tls[SIM_CLIENT],
+					    SIM_NAME, &p.transport[SIM_CLIENT], &proto, 1, NULL,
+					    sim_now(p.sim), &conn),
+				 0);
+		sim_run(p.sim, 1 * SEC, NULL, NULL);
+		ck_assert_msg(strcmp(order, "sts") == 0, "with %zu bytes: %s", len, order);
+		ql_conn_close(conn, 0, "");
+		run_out(&p, 60 * SEC);
+		finish(&p);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn/send");
@@ -158,6 +238,8 @@ int main(void)
 
 	tc = new_case(s, "datagrams");
 	tcase_add_test(tc, coalescing_keeps_the_size);
+	tc = new_case(s, "order");
+	tcase_add_test(tc, token_behind_control);
 	tc = new_case(s, "fixed bit");
 	tcase_add_test(tc, test_grease);
 	tcase_add_test(tc, test_no_grease);

@@ -513,6 +513,48 @@ START_TEST(no_record)
 }
 END_TEST
 
+/* Control streams by themselves: what fits whole, in their order, and nothing of others. */
+START_TEST(control_only)
+{
+	struct ql_stream *s[4];
+	uint8_t buf[1200];
+	struct packet pkt;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		s[i] = open_stream(c, false);
+		if (i > 1)
+			ql_stream_set_control(s[i]);
+		give(s[i], 100, 0);
+	}
+	for (size_t room = 0; room < 300; room++) {
+		uint8_t *p;
+
+		ck_assert_int_eq(ql_sent_begin(&c->sent, ql_sent_next(&c->sent)), 0);
+		p = ql_streams_send_control(&c->ss, buf, buf + room, &c->sent);
+		if (room < 102) {
+			ck_assert_ptr_eq(p, buf);
+			ql_sent_abort(&c->sent);
+			continue;
+		}
+		/* without Length: it fills the packet */
+		ck_assert_int_eq(p - buf, room);
+		ql_sent_commit(&c->sent, 0, (uint16_t)room, QL_SENT_ELICITING);
+		ck_assert_uint_eq(s[2]->send.sent, 100);
+		ck_assert_uint_eq(s[3]->send.sent, 0);
+		break;
+	}
+	ck_assert_int_eq(ql_sent_begin(&c->sent, ql_sent_next(&c->sent)), 0);
+	ck_assert_int_eq(ql_streams_send_control(&c->ss, buf, buf + sizeof(buf), &c->sent) - buf,
+			 104);
+	ck_assert_ptr_eq(ql_streams_send_control(&c->ss, buf, buf + sizeof(buf), &c->sent), buf);
+	ql_sent_commit(&c->sent, 0, 104, QL_SENT_ELICITING);
+	ck_assert_uint_eq(s[3]->send.sent, 100);
+	ck_assert_uint_eq(s[0]->send.sent + s[1]->send.sent, 0);
+	ck_assert(build(c, &pkt, 1200));
+	ck_assert_uint_eq(s[0]->send.sent + s[1]->send.sent, 200);
+}
+END_TEST
+
 /* Control frames in packets of every small size: all of them come, in the end. */
 START_TEST(small_room)
 {
@@ -644,6 +686,7 @@ int main(void)
 	tcase_add_test(tc, conn_blocked);
 	tcase_add_test(tc, many_frames);
 	tcase_add_test(tc, no_record);
+	tcase_add_test(tc, control_only);
 	tcase_add_test(tc, small_room);
 	tcase_add_test(tc, closing);
 	tcase_add_test(tc, reset_in_acked);
