@@ -108,7 +108,7 @@ server_qlane() {
 	datagrams) PEER_OPTIONS=(--echo) ;;
 	esac
 	case ${client:-}-$CASE in # they have their second connection when the first one is over
-	chromium-resumption | chromium-zerortt | firefox-resumption | firefox-zerortt)
+	chromium-resumption | chromium-zerortt | firefox-resumption | firefox-zerortt | impit-resumption)
 		PEER_OPTIONS+=(--idle-timeout 2)
 		;;
 	chromium-versionnegotiation) PEER_OPTIONS+=(--versions 1) ;;
@@ -309,8 +309,10 @@ client_deno() {
 
 client_impit() {
 	case $CASE in
+	resumption) PEER_OPTIONS=(--pause 5000) ;;
+	zerortt) endpoint_cannot "it resumes without early data" ;;
 	v2) endpoint_cannot "it does not have that" ;;
-	keyupdate | resumption | zerortt | versionnegotiation | migration | datagrams)
+	keyupdate | versionnegotiation | migration | datagrams)
 		endpoint_cannot "its interface has no way to ask for that"
 		;;
 	preferred) endpoint_cannot "its client does not move" ;;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Fetches URLs of one server over HTTP/3 with impit (quinn and h3), all on one connection.
 //
-//   node impit_client.cjs --module DIR --out DIR URL...
+//   node impit_client.cjs --module DIR --out DIR [--pause MS] URL...
+//
+// With --pause it waits behind the first one, for a connection of its own for the others when the server has
+// ended the first by then.
 //
 // No certificate is checked: it knows only the authorities that the public web has. The exit code is 0
 // only when every answer was a 200 and came by HTTP/3.
@@ -30,6 +33,7 @@ async function fetchOne(url) {
 async function all() {
 	// those behind the first one find its connection
 	await fetchOne(urls[0]);
+	if (options.pause) await new Promise((done) => setTimeout(done, Number(options.pause)));
 	const left = urls.slice(1);
 	await Promise.all(Array.from({ length: 64 }, async () => {
 		for (let url = left.shift(); url; url = left.shift()) await fetchOne(url);

@@ -157,7 +157,7 @@ client_run() { # PEER RUN
 	PEER_IN=(ip netns exec left)
 	case $2-$peer in
 	once-* | each-qlane | each-aioquic | each-deno) fetch "$peer" "${FILES[@]:-}" ;;
-	twice-quicgo* | twice-quinn | twice-deno) # they do both by themselves
+	twice-quicgo* | twice-quinn | twice-deno | twice-impit) # they do both by themselves
 		fetch "$peer" "${FILES[@]}"
 		;;
 	twice-chromium | twice-firefox)
