@@ -440,6 +440,57 @@ static bool take_lcores(struct ql_stack *stack, bool one_lane)
 	return true;
 }
 
+struct errand {
+	void (*fn)(void *arg, unsigned int lane);
+	void *arg;
+	unsigned int lane;
+};
+
+static int run_errand(void *arg)
+{
+	const struct errand *e = arg;
+
+	e->fn(e->arg, e->lane);
+	return 0;
+}
+
+static void free_here(void *arg, unsigned int lane)
+{
+	struct ql_stack *stack = arg;
+
+	ql_engine_free(stack->lanes[lane].engine);
+}
+
+/* On its own lcore: the application hears of connections that end. */
+static void free_engine(struct ql_stack *stack, unsigned int lane)
+{
+	struct errand errand = {free_here, stack, lane};
+
+	if (lane > 0 && rte_eal_remote_launch(run_errand, &errand, stack->lanes[lane].lcore) == 0)
+		rte_eal_wait_lcore(stack->lanes[lane].lcore);
+	else
+		free_here(stack, lane);
+}
+
+void ql_stack_close(struct ql_stack *stack)
+{
+	for (unsigned int i = 0; i < stack->n_lanes; i++) {
+		if (stack->lanes[i].lane)
+			ql_telemetry_remove(stack->lanes[i].name);
+		if (stack->lanes[i].engine)
+			free_engine(stack, i);
+	}
+	ql_mesh_free(stack->mesh);
+	for (unsigned int i = 0; i < stack->n_lanes; i++)
+		if (stack->lanes[i].lane)
+			ql_lane_free(stack->lanes[i].lane);
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		ql_telemetry_remove_port(stack->ports[i]);
+		ql_port_close(stack->ports[i]);
+	}
+	memset(stack, 0, sizeof(*stack));
+}
+
 bool ql_stack_open(struct ql_stack *stack, const struct ql_stack_config *config)
 {
 	struct ql_engine_config engine;
@@ -456,39 +507,6 @@ bool ql_stack_open(struct ql_stack *stack, const struct ql_stack_config *config)
 	if (!good)
 		ql_stack_close(stack);
 	return good;
-}
-
-void ql_stack_close(struct ql_stack *stack)
-{
-	for (unsigned int i = 0; i < stack->n_lanes; i++) {
-		if (stack->lanes[i].lane)
-			ql_telemetry_remove(stack->lanes[i].name);
-		if (stack->lanes[i].engine)
-			ql_engine_free(stack->lanes[i].engine);
-	}
-	ql_mesh_free(stack->mesh);
-	for (unsigned int i = 0; i < stack->n_lanes; i++)
-		if (stack->lanes[i].lane)
-			ql_lane_free(stack->lanes[i].lane);
-	for (unsigned int i = 0; i < stack->n_ports; i++) {
-		ql_telemetry_remove_port(stack->ports[i]);
-		ql_port_close(stack->ports[i]);
-	}
-	memset(stack, 0, sizeof(*stack));
-}
-
-struct errand {
-	void (*fn)(void *arg, unsigned int lane);
-	void *arg;
-	unsigned int lane;
-};
-
-static int run_errand(void *arg)
-{
-	const struct errand *e = arg;
-
-	e->fn(e->arg, e->lane);
-	return 0;
 }
 
 void ql_stack_run(struct ql_stack *stack, void (*fn)(void *arg, unsigned int lane), void *arg)

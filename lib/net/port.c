@@ -29,6 +29,8 @@ RTE_LOG_REGISTER(ql_logtype_net, qlane.net, NOTICE)
 /* What a lane may hold besides full rings: bursts, kept frames, received data out of order. */
 #define LANE_MBUFS   2048
 #define LINK_WAIT_MS 2000
+/* With more of them the driver writes beyond the end of a message of its own, and aborts. */
+#define TAP_QUEUES 4u
 /* Ethernet, two tags and the CRC that some devices leave. */
 #define L2_OVERHEAD (RTE_ETHER_HDR_LEN + 4 + 4 + RTE_ETHER_CRC_LEN)
 
@@ -125,6 +127,13 @@ static int choose_mtu(struct set_up *s)
 	return 0;
 }
 
+static unsigned int max_queues(const struct set_up *s)
+{
+	unsigned int n = RTE_MIN(s->info.max_rx_queues, s->info.max_tx_queues);
+
+	return is_tap(s) ? RTE_MIN(n, TAP_QUEUES) : n;
+}
+
 static int configure(struct set_up *s)
 {
 	struct ql_port *port = s->port;
@@ -133,10 +142,11 @@ static int configure(struct set_up *s)
 	int rc;
 
 	port->queues = s->config->queues ? s->config->queues : 1;
-	if (port->queues > s->info.max_rx_queues || port->queues > s->info.max_tx_queues)
-		return fail(s, -EINVAL, "%u queues asked for, the device (%s) has %u", port->queues,
-			    s->info.driver_name,
-			    RTE_MIN(s->info.max_rx_queues, s->info.max_tx_queues));
+	if (port->queues > max_queues(s))
+		return fail(s, -EINVAL,
+			    "%u queues asked for, the device (%s) has %u: as many lcores can serve "
+			    "it",
+			    port->queues, s->info.driver_name, max_queues(s));
 	conf->rxmode.mtu = port->nif.mtu;
 	conf->rxmode.offloads = rx & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	conf->txmode.offloads = tx & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);

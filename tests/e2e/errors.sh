@@ -112,6 +112,12 @@ bad_arguments() {
 	server 'versions' '3' '1 or 2' -- "${QL_TAP_ARGS[@]}" --versions 3 "${rest[@]}"
 	client 'first-version' '--versions' -- "${QL_TAP_ARGS[@]}" --versions 1 --first-version 2 \
 		--insecure "https://$QL_KERNEL4/file"
+	server 'device' 'before the first --ip' -- "${QL_TAP_ARGS[@]}" --device net_tap0 "${rest[@]}"
+	server 'device net_tap7' 'no such port' '0 \(net_tap0\)' -- --device net_tap7 "${QL_TAP_ARGS[@]}" "${rest[@]}"
+	server 'device net_tap0' '--ip' -- --device net_tap0 --device 1 "${QL_TAP_ARGS[@]}" "${rest[@]}"
+	server 'device 0' 'twice' -- --device net_tap0 "${QL_TAP_ARGS[@]}" --device 0 --ip 10.8.0.2/24 "${rest[@]}"
+	server 'idle' 'doze' 'poll, pause or sleep' -- "${QL_TAP_ARGS[@]}" --idle doze "${rest[@]}"
+	server 'reset-key' 'none\.key' -- "${QL_TAP_ARGS[@]}" --reset-key none.key "${rest[@]}"
 	server 'frobnicate' -- "${QL_TAP_ARGS[@]}" --frobnicate "${rest[@]}"
 	client 'url|scheme|https' 'ftp://' -- "${QL_TAP_ARGS[@]}" --insecure ftp://10.9.0.1/file
 	client 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "https://$QL_KERNEL4/file"
@@ -122,6 +128,16 @@ bad_arguments() {
 	pinger 'connect' 'with a port' -- "${QL_TAP_ARGS[@]}" --connect 10.9.0.1 --insecure "$QL_KERNEL4"
 	pinger 'IPv6' -- --ip "$QL_OUR4/24" --insecure "[$QL_KERNEL6]"
 	pinger 'none\.pem' -- "${QL_TAP_ARGS[@]}" --ca none.pem "$QL_KERNEL4"
+}
+
+# More lcores than the device has queues.
+too_many_lcores() {
+	local QL_EAL
+	ql_eal 0
+	QL_EAL[0]=--lcores
+	QL_EAL[1]='0@0,1@0,2@0,3@0,4@0'
+	refused '5 queues' 'net_tap. has 4' -- "$QL_SERVER" "${QL_EAL[@]}" "--vdev=net_tap0,iface=$QL_IFACE" -- \
+		"${QL_TAP_ARGS[@]}" --memory 64 --root "$WWW" --cert "$CERT/cert.pem" --key "$CERT/key.pem"
 }
 
 no_port() {
@@ -204,7 +220,7 @@ ql_isolate "$@"
 ql_begin e2e
 ql_fixtures
 
-for t in bad_certificate foreign_key missing_directory qlog_folder missing_arguments bad_arguments no_port \
+for t in bad_certificate foreign_key missing_directory qlog_folder missing_arguments bad_arguments too_many_lcores no_port \
 	bad_config in_use no_permission no_hugepages no_huge_works nobody_there help_and_version; do
 	ql_test "errors-$t" 150 $t
 done

@@ -303,7 +303,7 @@ ring() {
 two_ports() {
 	device_server "$(lcores 2)" --vdev=net_tap0,iface=qa --vdev=net_tap1,iface=qb -- \
 		--device net_tap0 --ip "$QL_OUR4/24" --tap-ip "$QL_KERNEL4/24" \
-		--device 1 --ip "$QL_OUR6/64" --tap-ip "$QL_KERNEL6/64"
+		--device 1 --ip "$QL_OUR6/64" --tap-ip "$QL_KERNEL6/64" --idle pause
 	fetch_both five.bin small/s0005
 	device_stop
 }
