@@ -50,6 +50,18 @@ conf() { # FAMILY
 	PYTHON
 }
 
+# A family is said to match connection IDs when lib/net knows how to ask its driver.
+steering() { # FAMILY
+	local asked=none steer pmd
+	pmd=$(sed -n 's/^pmd = //p' "$NICS/$1.conf")
+	steer=$(sed -n 's/^steer = //p' "$NICS/$1.conf")
+	case $(sed -n "s/.*\"\(net_$pmd\|${pmd}_pci\)\", *QL_FLOW_\([A-Z]*\)}.*/\2/p" "$QL_TOP/lib/net/steer_rules.c") in
+	FLEX) asked=flex ;;
+	RAW | FRAME) asked=raw ;;
+	esac
+	[ "$steer" = "$asked" ] || ql_fail "$1.conf says $steer, lib/net/steer_rules.c $asked"
+}
+
 # Each ID belongs to one family.
 ids() {
 	grep -hE '^(vf_)?ids = ' "$NICS"/*.conf | grep -oE '[0-9a-f]{4}:[0-9a-f]{4}' | sort | uniq -d >twice
@@ -79,6 +91,7 @@ ql_make_cert "$CERT" qlane.test || ql_die "openssl cannot make a certificate"
 for f in "$NICS"/*.conf; do
 	f=$(basename "$f" .conf)
 	ql_test "nics-$f" 10 conf "$f"
+	ql_test "nics-$f-steering" 10 steering "$f"
 	ql_test "nics-$f-ini" 60 ini "$f"
 done
 ql_test nics-ids 10 ids
