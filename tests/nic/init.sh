@@ -8,7 +8,6 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /run
 ln -s /proc/self/fd /dev/fd
-echo "guest: up after $(cut -d ' ' -f 1 /proc/uptime) s"
 echo 2 >/proc/sys/kernel/printk
 stty -echo </dev/console
 (

@@ -16,6 +16,11 @@ driver() {
 	[ ! -e "/sys/bus/pci/devices/$NIC/driver" ] || basename "$(realpath "/sys/bus/pci/devices/$NIC/driver")"
 }
 
+at() { # WHAT
+	echo "$1 at $(cut -d ' ' -f 1 /proc/uptime) s"
+}
+
+at started
 modprobe virtio_pci
 modprobe virtio_net
 modprobe vfio_iommu_type1
@@ -28,6 +33,7 @@ $CFG/bind.sh apply "$NIC" | grep already
 $CFG/check.sh --lcores 0-1 "$NIC" | tee check.txt || true # it has no isolated core
 grep -q "^OK *driver *$NIC *$WANTED" check.txt
 
+at bound
 /qlane/qlane-server -l 0,1 -a "$NIC" -- --config server.ini &
 server=$!
 until read -r -t 1 line; do
@@ -37,8 +43,10 @@ until read -r -t 1 line; do
 	}
 done
 [ "$line" = stop ]
+at told
 kill -TERM $server
 wait $server
+at stopped
 sed 's/^/stats: /' stats.json
 
 $CFG/bind.sh undo
