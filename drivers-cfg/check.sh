@@ -175,11 +175,7 @@ check_smt() {
 }
 
 check_irqbalance() {
-	local comm pid=''
-	for comm in "$R"/proc/[0-9]*/comm; do
-		[ "$(cat "$comm" 2>/dev/null)" != irqbalance ] || pid=1
-	done
-	if [ -z "$pid" ]; then
+	if [ -z "$(pids_of irqbalance)" ]; then
 		ok irqbalance "it does not run"
 	elif [ -z "$(without "$lcores" "$(get $CPU/isolated)")" ]; then
 		ok irqbalance "it runs, and leaves isolated cores alone"

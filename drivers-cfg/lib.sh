@@ -172,14 +172,23 @@ pci_ways() { # ADDRESS FAMILY
 
 # What must not be taken away -------------------------------------------------------------------
 
+# Processes by a pattern of their names.
+pids_of() { # PATTERN
+	local dir name
+	for dir in "$R"/proc/[0-9]*; do
+		# shellcheck disable=SC2053
+		if { read -r name <"$dir/comm"; } 2>/dev/null && [[ $name == $1 ]]; then
+			echo "${dir##*/}"
+		fi
+	done
+}
+
 # Remote addresses of logins by ssh, as /proc/net/tcp and tcp6 write them.
 login_peers() {
-	local pid inodes
-	inodes=$(for pid in "$R"/proc/[0-9]*; do
-		case $(cat "$pid/comm" 2>/dev/null) in
-		sshd* | dropbear) find "$pid/fd" -lname 'socket:*' -printf '%l ' 2>/dev/null || true ;;
-		esac
-	done)
+	local pid inodes=''
+	for pid in $(pids_of 'sshd*') $(pids_of dropbear); do
+		inodes+=$(find "$R/proc/$pid/fd" -lname 'socket:*' -printf '%l ' 2>/dev/null)
+	done
 	# established, and of such a process or on its usual port
 	cat "$R"/proc/net/tcp "$R"/proc/net/tcp6 2>/dev/null | awk -v inodes="$inodes" '
 		$4 == "01" && ($2 ~ /:0016$/ || index(inodes, "socket:[" $10 "]")) { sub(/:.*/, "", $3); print $3 }'
