@@ -132,7 +132,8 @@ static bool first_port(int eal_argc, char **eal_argv, uint16_t *port)
 			return true;
 		}
 	}
-	ql_complain("DPDK has no port%s. Bind a NIC (drivers-cfg/), or add a TAP device to the EAL "
+	ql_complain("DPDK has no port%s. Bind a NIC (drivers-cfg/bind.sh), or add a TAP device to "
+		    "the EAL "
 		    "arguments: --vdev=net_tap0,iface=qlane0",
 		    vdev_of(eal_argc, eal_argv)
 			    ? ": the --vdev could not be made, its messages are above"
