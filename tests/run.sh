@@ -113,7 +113,7 @@ group_static() {
 	mapfile -t c < <(tracked '*.c' '*.h')
 	mapfile -t scripts < <(tracked '*.sh' .ci/run)
 	step static/clang-format 60 clang-format --dry-run -Werror "${c[@]}"
-	step static/shellcheck 120 shellcheck "${scripts[@]}"
+	step static/shellcheck 300 shellcheck "${scripts[@]}"
 	# Suppressed: a false alarm on arithmetic with a bounded length, and int constants for %u,
 	# which gcc knows to be right. The queue macros are no system header that it could skip.
 	step static/cppcheck 600 cppcheck -q -j 2 --std=c11 --enable=warning,portability \
