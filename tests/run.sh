@@ -75,19 +75,20 @@ build() { # DIRECTORY MESON-OPTION...
 }
 
 # Runs meson's tests of a build directory and counts their checks.
-unit() { # DIRECTORY PREFIX
-	local log=$1/meson-logs/testlog.json rc=0
+unit() { # DIRECTORY PREFIX MESON-OPTION...
+	local dir=$1 prefix=$2 log=$1/meson-logs/testlog.json rc=0
+	shift 2
 	rm -f "$log"
 	ql_as_owner timeout --foreground -k 10 $((600 * ${QL_SLOW:-1})) \
-		meson test -C "$1" --no-rebuild --quiet --timeout-multiplier "${QL_SLOW:-1}" \
+		meson test -C "$dir" --no-rebuild --quiet --timeout-multiplier "${QL_SLOW:-1}" "$@" \
 		>"$QL_LOGS/meson-test.log" 2>&1 </dev/null || rc=$?
 	if ! [ -s "$log" ]; then
-		ql_report fail "$2run" "meson test, exit code $rc, $QL_LOGS/meson-test.log:"
-		tail -n 20 "$QL_LOGS/meson-test.log" | ql_because "$2run"
+		ql_report fail "${prefix}run" "meson test, exit code $rc, $QL_LOGS/meson-test.log:"
+		tail -n 20 "$QL_LOGS/meson-test.log" | ql_because "${prefix}run"
 		return
 	fi
-	python3 "$QL_TOP/tests/lib/unit-results.py" "$log" "$QL_RESULTS" "$2"
-	[ $rc -ne 124 ] || ql_report fail "$2run" "not finished in time"
+	python3 "$QL_TOP/tests/lib/unit-results.py" "$log" "$QL_RESULTS" "$prefix"
+	[ $rc -ne 124 ] || ql_report fail "${prefix}run" "not finished in time"
 }
 
 # Runs test scripts; one that ends without having run a test counts as failed.
@@ -201,7 +202,7 @@ group_sanitize() {
 	# what takes most of its time in the peer's Python, and is done in the release build
 	local -x QL_EXCEPT='aioquic-(ipv4-100MB|ipv6-1000-files|hq-100MB|hq-1000-files|rebinding-.*)$'
 	mkdir -p "$QL_LOGS"
-	unit "$dir" sanitize/unit/
+	unit "$dir" sanitize/unit/ --no-suite long
 	simulate sanitize/ 1001-1100 1-2 "fairness fill satellite lossbands"
 	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors,http}.sh \
 		"$QL_TOP"/tests/interop/{clients,servers}.sh
