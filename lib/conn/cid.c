@@ -5,66 +5,242 @@
 
 #include <qlane/error.h>
 
+#include "crypto/secret.h"
 #include "wire/frame.h"
 
-/* Where things are in an ID of ours. */
+/* Where things are in our part of an ID. */
 enum {
-	AT_SLOT = 3,
-	AT_NONCE = 6,
+	AT_WORD = 0,
+	AT_RANDOM = 2,
+	AT_SLOT = 6,
+	AT_CHECK = 9,
 };
 
-void ql_cid_key_init(struct ql_cid_key *key, struct ql_rng *rng)
+#define BLOCK 16 /* of the cipher, which one pass encrypts */
+
+/* ---- Shapes ---- */
+
+static uint8_t first_octet(unsigned int rotation, unsigned int len)
 {
-	ql_rng_bytes(rng, key, sizeof(*key));
+	return (uint8_t)(rotation << 5 | (len - 1));
 }
 
-static uint32_t slot_mask(const struct ql_cid_key *key, const uint8_t *id)
+static int make_shape(struct ql_cid_shape *shape, const struct ql_cid_config *c)
 {
-	uint8_t seen[8];
-
-	memcpy(seen, id + QL_CID_AT_WORD, 2);
-	memcpy(seen + 2, id + AT_NONCE, 6);
-	return (uint32_t)ql_siphash(&key->mask, seen, sizeof(seen)) & (QL_CID_SLOTS - 1);
+	if (c->rotation >= QL_CID_NO_CONFIG || c->server_id_len == 0 ||
+	    c->server_id_len > QL_CID_SERVER_ID_MAX)
+		return -EINVAL;
+	memset(shape, 0, sizeof(*shape));
+	shape->server_id_len = c->server_id_len;
+	memcpy(shape->server_id, c->server_id, c->server_id_len);
+	shape->ours = (uint8_t)(1 + c->server_id_len);
+	if (c->encrypted && shape->ours + QL_CID_OURS < 1 + BLOCK)
+		shape->ours = 1 + BLOCK - QL_CID_OURS;
+	shape->len = (uint8_t)(shape->ours + QL_CID_OURS);
+	shape->first = first_octet(c->rotation, shape->len);
+	return 0;
 }
 
-void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_t lcore,
-		       uint32_t slot, struct ql_cid *cid)
+int ql_cid_word_of(const struct ql_cid_config *config, struct ql_cid_word *word)
 {
-	uint16_t word;
+	struct ql_cid_shape shape = {.first = first_octet(QL_CID_NO_CONFIG, QL_LOCAL_CID_LEN),
+				     .ours = 1};
+	int rc = config ? make_shape(&shape, config) : 0;
+
+	if (rc < 0)
+		return rc;
+	if (config && config->encrypted)
+		return -ENOTSUP;
+	*word = (struct ql_cid_word){.offset = (uint16_t)(1 + shape.ours + AT_WORD),
+				     .mask = (1u << QL_CID_LCORE_BITS) - 1,
+				     .first_mask = 0xff,
+				     .first_value = shape.first};
+	return 0;
+}
+
+/* ---- Schemes ---- */
+
+static int make_key(struct ql_cid_key *key, const uint8_t ids[QL_CID_SECRET],
+		    const uint8_t resets[QL_CID_SECRET])
+{
+	_Static_assert(sizeof(key->reset) == QL_CID_SECRET, "two keys");
+	memcpy(key->reset, resets, sizeof(key->reset));
+	return ql_secret_derive(ids, "qlane cid", &key->mask, sizeof(key->mask));
+}
+
+int ql_cid_scheme_init(struct ql_cid_scheme *s, uint16_t lcore, unsigned int generation,
+		       const uint8_t ids[QL_CID_SECRET], const uint8_t resets[QL_CID_SECRET])
+{
+	memset(s, 0, sizeof(*s));
+	s->lcore = (uint8_t)lcore;
+	s->generation = generation & 1;
+	s->rotation = QL_CID_NO_CONFIG;
+	s->shapes[QL_CID_NO_CONFIG] = (struct ql_cid_shape){
+		.first = first_octet(QL_CID_NO_CONFIG, QL_LOCAL_CID_LEN),
+		.len = QL_LOCAL_CID_LEN,
+		.ours = 1,
+	};
+	return make_key(&s->key, ids, resets);
+}
+
+int ql_cid_scheme_configure(struct ql_cid_scheme *s, struct ql_mem *mem,
+			    const struct ql_cid_config *configs, unsigned int n)
+{
+	if (n > QL_CID_CONFIGS)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++) {
+		struct ql_cid_shape shape;
+		int rc = make_shape(&shape, &configs[i]);
+
+		if (rc == 0 && s->shapes[configs[i].rotation].len > 0)
+			rc = -EINVAL;
+		if (rc == 0 && configs[i].encrypted)
+			rc = ql_cidcipher_init(&shape.cipher, mem, configs[i].key);
+		if (rc < 0)
+			return rc;
+		s->shapes[configs[i].rotation] = shape;
+	}
+	if (n > 0)
+		s->rotation = configs[0].rotation;
+	return 0;
+}
+
+void ql_cid_scheme_fini(struct ql_cid_scheme *s, struct ql_mem *mem)
+{
+	for (unsigned int i = 0; i < QL_CID_ROTATIONS; i++)
+		ql_cidcipher_fini(&s->shapes[i].cipher, mem);
+	ql_wipe(s, sizeof(*s));
+}
+
+int ql_cid_scheme_rekey(struct ql_cid_scheme *s, const uint8_t ids[QL_CID_SECRET],
+			const uint8_t resets[QL_CID_SECRET])
+{
+	struct ql_cid_key key;
+	int rc = make_key(&key, ids, resets);
+
+	if (rc == 0) {
+		s->old = s->key;
+		s->has_old = true;
+		s->key = key;
+	}
+	ql_wipe(&key, sizeof(key));
+	return rc;
+}
+
+/* ---- IDs ---- */
+
+/* Mask in the low 24 bits, check in the 16 above. p is our part. */
+static inline uint64_t hash(const struct ql_cid_key *key, uint8_t first, const uint8_t *p)
+{
+	uint8_t seen[1 + AT_SLOT];
+
+	seen[0] = first;
+	memcpy(seen + 1, p, AT_SLOT);
+	return ql_siphash(&key->mask, seen, sizeof(seen));
+}
+
+static inline uint32_t get_slot(const uint8_t *p)
+{
+	return (uint32_t)p[AT_SLOT] << 16 | (uint32_t)p[AT_SLOT + 1] << 8 | p[AT_SLOT + 2];
+}
+
+static inline uint16_t check_of(uint64_t h)
+{
+	return (uint16_t)(h >> 24);
+}
+
+/* Our part of the ID; in the clear in copy if it is encrypted. */
+static inline const uint8_t *ours(const struct ql_cid_shape *shape, const uint8_t *id,
+				  uint8_t copy[QL_CID_MAX])
+{
+	if (__builtin_expect(!shape->cipher.dec, 1))
+		return id + shape->ours;
+	memcpy(copy, id, shape->len);
+	ql_cidcipher_decrypt(&shape->cipher, copy + 1, shape->len - 1u);
+	return copy + shape->ours;
+}
+
+void ql_local_cid_make(const struct ql_cid_scheme *s, struct ql_rng *rng, uint32_t slot,
+		       struct ql_cid *cid)
+{
+	const struct ql_cid_shape *shape = &s->shapes[s->rotation];
+	uint64_t h;
+	uint8_t *p;
 
 	memset(cid, 0, sizeof(*cid));
-	cid->len = QL_LOCAL_CID_LEN;
-	ql_rng_bytes(rng, cid->id, QL_LOCAL_CID_LEN);
-	cid->id[0] = QL_CID_FIRST_OCTET;
-	word = ql_get_be16(cid->id + QL_CID_AT_WORD);
-	word = (uint16_t)((word & ~((1u << QL_CID_LCORE_BITS) - 1)) |
-			  (lcore & ((1u << QL_CID_LCORE_BITS) - 1)));
-	ql_put_be16(cid->id + QL_CID_AT_WORD, word);
-	slot ^= slot_mask(key, cid->id);
-	cid->id[AT_SLOT] = (uint8_t)(slot >> 16);
-	cid->id[AT_SLOT + 1] = (uint8_t)(slot >> 8);
-	cid->id[AT_SLOT + 2] = (uint8_t)slot;
+	p = cid->id + shape->ours;
+	cid->len = shape->len;
+	ql_rng_bytes(rng, cid->id, shape->len);
+	cid->id[0] = shape->first;
+	memcpy(cid->id + 1, shape->server_id, shape->server_id_len);
+	p[AT_WORD + 1] = s->lcore;
+	h = hash(&s->key, shape->first, p);
+	slot = (slot << 1 | s->generation) ^ (uint32_t)h;
+	p[AT_SLOT] = (uint8_t)(slot >> 16);
+	p[AT_SLOT + 1] = (uint8_t)(slot >> 8);
+	p[AT_SLOT + 2] = (uint8_t)slot;
+	ql_put_be16(p + AT_CHECK, check_of(h));
+	if (shape->cipher.enc)
+		ql_cidcipher_encrypt(&shape->cipher, cid->id + 1, cid->len - 1u);
 }
 
-uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id)
+uint8_t ql_local_cid_lcore(const struct ql_cid_scheme *s, const uint8_t *id)
 {
-	uint32_t slot =
-		(uint32_t)id[AT_SLOT] << 16 | (uint32_t)id[AT_SLOT + 1] << 8 | id[AT_SLOT + 2];
+	uint8_t copy[QL_CID_MAX];
 
-	return slot ^ slot_mask(key, id);
+	return ours(&s->shapes[id[0] >> 5], id, copy)[AT_WORD + 1];
 }
 
-void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
+bool ql_local_cid_read(const struct ql_cid_scheme *s, const uint8_t *id, struct ql_cid_told *told)
+{
+	uint8_t copy[QL_CID_MAX];
+	const uint8_t *p = ours(&s->shapes[id[0] >> 5], id, copy);
+	uint64_t h = hash(&s->key, id[0], p);
+	uint32_t slot;
+
+	told->old_key = false;
+	if (ql_get_be16(p + AT_CHECK) != check_of(h)) {
+		if (!s->has_old)
+			return false;
+		h = hash(&s->old, id[0], p);
+		if (ql_get_be16(p + AT_CHECK) != check_of(h))
+			return false;
+		told->old_key = true;
+	}
+	slot = (get_slot(p) ^ (uint32_t)h) & (2 * QL_CID_SLOTS - 1);
+	told->slot = slot >> 1;
+	told->this_process = (slot & 1) == s->generation;
+	return true;
+}
+
+void ql_reset_token(const struct ql_cid_scheme *s, const struct ql_cid *cid,
 		    uint8_t token[QL_RESET_TOKEN_LEN])
 {
+	struct ql_cid_told told;
+	bool old = s->has_old && ql_local_cid_read(s, cid->id, &told) && told.old_key;
+	const struct ql_cid_key *key = old ? &s->old : &s->key;
+
 	ql_put_be64(token, ql_siphash(&key->reset[0], cid->id, cid->len));
 	ql_put_be64(token + 8, ql_siphash(&key->reset[1], cid->id, cid->len));
 }
 
-bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, uint64_t *seq)
+/* ---- Those of a connection ---- */
+
+bool ql_local_cids_old(const struct ql_local_cids *l, const struct ql_cid_scheme *s)
+{
+	struct ql_cid_told told;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+		if (l->e[i].used && ql_local_cid_read(s, l->e[i].cid.id, &told) && told.old_key)
+			return true;
+	}
+	return false;
+}
+
+bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, size_t len, uint64_t *seq)
 {
 	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
-		if (l->e[i].used && ql_cid_is(&l->e[i].cid, id, QL_LOCAL_CID_LEN)) {
+		if (l->e[i].used && ql_cid_is(&l->e[i].cid, id, len)) {
 			*seq = l->e[i].seq;
 			return true;
 		}

@@ -2,18 +2,24 @@
 /*
  * Connection IDs of one connection, in both directions (RFC 9000, section 5.1).
  *
- * Our own IDs have QL_LOCAL_CID_LEN bytes:
+ * Our own IDs follow draft-ietf-quic-load-balancers: the first octet has the number of a load
+ * balancer's configuration in its top three bits, and in the others the length of what follows. With
+ * a configuration the server ID comes next, and maybe random bytes; then what is for us:
  *
- *	0	rotation bits 111 (no load balancer's configuration) and the length, as
- *		draft-ietf-quic-load-balancers asks
- *	1-2	the word that a NIC can match at UDP payload offset 2: lcore index in the low
+ *	0-1	the word that a NIC can match (qlane/steer.h): the engine's index in the low
  *		QL_CID_LCORE_BITS, random above
- *	3-5	the connection's slot in its engine, masked
- *	6-11	random
+ *	2-5	random
+ *	6-8	the connection's slot in its engine and the generation of the process, masked
+ *	9-10	check
  *
- * The mask is SipHash of the word and the random bytes under the engine's key, so that two IDs
- * of one connection show nothing in common. The engine finds the connection by the slot and then
- * asks ql_local_cids_find() whether it is really one of its IDs: a guess has to hit 60 random bits.
+ * With a configuration that has a key everything behind the first octet is encrypted
+ * (crypto/cidcipher.h). Without any configuration an ID has QL_LOCAL_CID_LEN bytes.
+ *
+ * Mask and check are SipHash of the first octet, the word and the random bytes, under a key that all
+ * engines have that may see each other's IDs. So two IDs of one connection show nothing in common;
+ * the owner finds the connection by the slot; a guess is found out without touching a connection,
+ * but for one in 65,536, and has to be equal to one of the connection's IDs then; and the IDs of an
+ * earlier process, or of another engine, can be told from those that clients make up.
  */
 #ifndef QL_CONN_CID_H
 #define QL_CONN_CID_H
@@ -21,44 +27,95 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <qlane/steer.h>
+
 #include "base/siphash.h"
+#include "crypto/cidcipher.h"
 #include "crypto/rng.h"
 #include "wire/cid.h"
 
 #define QL_LOCAL_CID_LEN  12
 #define QL_CID_LCORE_BITS 8
-#define QL_CID_SLOTS	  (1u << 24)
+#define QL_CID_SLOTS	  (1u << 23)
+#define QL_CID_OURS	  11 /* bytes behind the first octet, the server ID and what fills up */
+#define QL_CID_SECRET	  32
+#define QL_CID_ROTATIONS  8
+#define QL_CID_NO_CONFIG  7 /* rotation bits of IDs without a configuration */
 
-#define QL_CID_AT_WORD	   1
-#define QL_CID_FIRST_OCTET (0xe0 | (QL_LOCAL_CID_LEN - 1))
+/* What the IDs with the same rotation bits look like. */
+struct ql_cid_shape {
+	uint8_t first; /* octet */
+	uint8_t len;   /* bytes of an ID; 0: there are none */
+	uint8_t ours;  /* where our part begins */
+	uint8_t server_id_len;
+	uint8_t server_id[QL_CID_SERVER_ID_MAX];
+	struct ql_cidcipher cipher;
+};
 
+/* What masks, checks and reset tokens come from. */
 struct ql_cid_key {
 	struct ql_sipkey mask;
 	struct ql_sipkey reset[2]; /* stateless reset tokens, 10.3 */
 };
 
-void ql_cid_key_init(struct ql_cid_key *key, struct ql_rng *rng);
+/* How an engine makes and reads its IDs. */
+struct ql_cid_scheme {
+	struct ql_cid_shape shapes[QL_CID_ROTATIONS];
+	uint8_t rotation;   /* of new IDs */
+	uint8_t lcore;	    /* the engine's index */
+	uint8_t generation; /* of the process: 0 or 1 */
+	bool has_old;
+	struct ql_cid_key key, old; /* old: of IDs that were made before the key was changed */
+};
+
+/* What an ID of ours says. */
+struct ql_cid_told {
+	uint32_t slot;
+	bool this_process; /* else an earlier one */
+	bool old_key;
+};
+
+/*
+ * A scheme without a load balancer's configuration. ids is the secret of masks and checks, resets
+ * that of reset tokens. 0, or -EIO when the cipher library cannot.
+ */
+int ql_cid_scheme_init(struct ql_cid_scheme *s, uint16_t lcore, unsigned int generation,
+		       const uint8_t ids[QL_CID_SECRET], const uint8_t resets[QL_CID_SECRET]);
+void ql_cid_scheme_fini(struct ql_cid_scheme *s, struct ql_mem *mem);
+
+/*
+ * Configurations, once: new IDs are made by the first. 0; -EINVAL for one that cannot be, two with
+ * the same rotation, or too many; -ENOMEM; -EIO. The caller calls ql_cid_scheme_fini() in any case.
+ */
+int ql_cid_scheme_configure(struct ql_cid_scheme *s, struct ql_mem *mem,
+			    const struct ql_cid_config *configs, unsigned int n);
+
+/* New IDs come from other secrets; those of the present ones stay good, and no older ones. 0, -EIO. */
+int ql_cid_scheme_rekey(struct ql_cid_scheme *s, const uint8_t ids[QL_CID_SECRET],
+			const uint8_t resets[QL_CID_SECRET]);
 
 /* A fresh ID for the connection in a slot. */
-void ql_local_cid_make(const struct ql_cid_key *key, struct ql_rng *rng, uint16_t lcore,
-		       uint32_t slot, struct ql_cid *cid);
+void ql_local_cid_make(const struct ql_cid_scheme *s, struct ql_rng *rng, uint32_t slot,
+		       struct ql_cid *cid);
 
-/* The slot that the QL_LOCAL_CID_LEN bytes at id name; anything if they are not of our making. */
-uint32_t ql_local_cid_slot(const struct ql_cid_key *key, const uint8_t *id);
-
-/* Whether the QL_LOCAL_CID_LEN bytes at id have the form of an ID of ours. */
-static inline bool ql_local_cid_form(const uint8_t *id)
+/* The length of an ID of ours by its first octet; 0: it is none. */
+static inline uint8_t ql_local_cid_len(const struct ql_cid_scheme *s, uint8_t first)
 {
-	return id[0] == QL_CID_FIRST_OCTET;
+	const struct ql_cid_shape *shape = &s->shapes[first >> 5];
+
+	return shape->first == first ? shape->len : 0;
 }
 
-/* The low bits of the index of the lcore that such an ID names. */
-static inline uint16_t ql_local_cid_lcore(const uint8_t *id)
-{
-	return ql_get_be16(id + QL_CID_AT_WORD) & ((1u << QL_CID_LCORE_BITS) - 1);
-}
-
-void ql_reset_token(const struct ql_cid_key *key, const struct ql_cid *cid,
+/*
+ * The rest is for what ql_local_cid_len() has taken for an ID of ours, with all its bytes.
+ *
+ * The index of the engine that it names, which nothing proves.
+ */
+uint8_t ql_local_cid_lcore(const struct ql_cid_scheme *s, const uint8_t *id);
+/* False if we did not make it: the check fails. */
+bool ql_local_cid_read(const struct ql_cid_scheme *s, const uint8_t *id, struct ql_cid_told *told);
+/* Its reset token. */
+void ql_reset_token(const struct ql_cid_scheme *s, const struct ql_cid *cid,
 		    uint8_t token[QL_RESET_TOKEN_LEN]);
 
 /* ---- Those that the peer may use to reach us ---- */
@@ -77,8 +134,12 @@ struct ql_local_cids {
 	uint64_t next_seq;
 };
 
-/* True if the QL_LOCAL_CID_LEN bytes at id are one of ours; *seq is its sequence number. */
-bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, uint64_t *seq);
+/* Whether one of them was made with the old key. */
+bool ql_local_cids_old(const struct ql_local_cids *l, const struct ql_cid_scheme *s);
+
+/* True if the len bytes at id are one of them; *seq is its sequence number. */
+bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, size_t len,
+			uint64_t *seq);
 
 /*
  * RETIRE_CONNECTION_ID for seq came in a packet sent to used_seq.

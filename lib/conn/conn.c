@@ -94,8 +94,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	ql_datagrams_init(&conn->datagrams, t->max_datagram_frame_size, t->datagram_queue_bytes,
 			  t->datagram_queue_count);
 
-	ql_local_cid_make(&host->cid_key, host->rng, host->lcore_index, conn->slot,
-			  &conn->local_cids.e[SCID_SEQ].cid);
+	ql_local_cid_make(&host->cids, host->rng, conn->slot, &conn->local_cids.e[SCID_SEQ].cid);
 	conn->local_cids.e[SCID_SEQ].used = true;
 	conn->local_cids.next_seq = SCID_SEQ + 1;
 	conn->peer_cids.e[0].used = true;

@@ -300,7 +300,8 @@ static inline void ql_conn_wake(struct ql_conn *conn)
  * asks for. cid_seq comes from ql_local_cids_find().
  * 0, or -(1 + enum ql_drop) when it is to be dropped (no keys yet, closing).
  */
-int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_open_job *job);
+int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, size_t cid_len,
+		     struct ql_open_job *job);
 
 /* Between unmasking and opening: choose the key by the key phase bit (RFC 9001, 6). */
 void ql_conn_open_phase(struct ql_conn *conn, struct ql_open_job *job);

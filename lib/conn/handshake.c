@@ -227,8 +227,7 @@ static void write_preferred(struct ql_conn *conn, struct ql_tparams *tp)
 	struct ql_local_cid *e = &conn->local_cids.e[1];
 	struct ql_tp_preferred_address *a = &tp->preferred_address;
 
-	ql_local_cid_make(&conn->host->cid_key, conn->host->rng, conn->host->lcore_index,
-			  conn->slot, &e->cid);
+	ql_local_cid_make(&conn->host->cids, conn->host->rng, conn->slot, &e->cid);
 	e->seq = conn->local_cids.next_seq++;
 	e->used = true;
 	ql_tp_set(tp, QL_TP_PREFERRED_ADDRESS);
@@ -237,7 +236,7 @@ static void write_preferred(struct ql_conn *conn, struct ql_tparams *tp)
 	memcpy(a->ipv6, t->preferred_ip6.ip, sizeof(a->ipv6));
 	a->ipv6_port = t->preferred_ip6.port;
 	a->cid = e->cid;
-	ql_reset_token(&conn->host->cid_key, &e->cid, a->reset_token);
+	ql_reset_token(&conn->host->cids, &e->cid, a->reset_token);
 }
 
 /* The client notes the address of its own family, if it is to go there. */
@@ -292,7 +291,7 @@ static size_t write_params(struct ql_conn *conn, uint8_t *buf, size_t len)
 			ql_tp_set(&tp, QL_TP_RETRY_SCID);
 		tp.retry_scid = conn->hs->retry_scid;
 		ql_tp_set(&tp, QL_TP_STATELESS_RESET_TOKEN);
-		ql_reset_token(&conn->host->cid_key, &tp.initial_scid, tp.stateless_reset_token);
+		ql_reset_token(&conn->host->cids, &tp.initial_scid, tp.stateless_reset_token);
 		if (t->preferred_ip4.port || t->preferred_ip6.port)
 			write_preferred(conn, &tp);
 	}
@@ -553,8 +552,7 @@ void ql_handshake_issue_cids(struct ql_conn *conn)
 	for (unsigned int i = 0; i < QL_LOCAL_CIDS && i < conn->peer_cid_limit; i++) {
 		if (l->e[i].used)
 			continue;
-		ql_local_cid_make(&conn->host->cid_key, conn->host->rng, conn->host->lcore_index,
-				  conn->slot, &l->e[i].cid);
+		ql_local_cid_make(&conn->host->cids, conn->host->rng, conn->slot, &l->e[i].cid);
 		l->e[i].seq = l->next_seq++;
 		l->e[i].used = true;
 		l->e[i].to_send = true;

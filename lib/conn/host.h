@@ -29,7 +29,7 @@ struct ql_conn_host {
 	struct rte_mempool *tx_pool;
 	struct ql_engine_stats *stats;
 	struct ql_tracer *tracer; /* or NULL */
-	struct ql_cid_key cid_key;
+	struct ql_cid_scheme cids;
 	struct ql_tokens *tokens;
 	struct ql_tickets *tickets;
 	struct ql_flow_budget windows; /* for the growth of receive windows */

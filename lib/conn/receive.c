@@ -325,7 +325,8 @@ static void count_forgery(struct ql_conn *conn)
 		ql_conn_fail(conn, QL_ERR_AEAD_LIMIT_REACHED, 0, "too many forged packets");
 }
 
-int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_open_job *job)
+int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, size_t cid_len,
+		     struct ql_open_job *job)
 {
 	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
 		ql_conn_recv_closing(conn, len);
@@ -339,7 +340,7 @@ int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, struct ql_o
 		.hp = &conn->app.rx.hp,
 		.pkt = pkt,
 		.expected = conn->app.expected,
-		.pn_offset = 1 + QL_LOCAL_CID_LEN,
+		.pn_offset = (uint16_t)(1 + cid_len),
 		.len = (uint16_t)len,
 	};
 	return 0;

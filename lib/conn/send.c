@@ -194,7 +194,7 @@ static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 
 		if (!e->used || !e->to_send)
 			continue;
-		ql_reset_token(&conn->host->cid_key, &e->cid, token);
+		ql_reset_token(&conn->host->cids, &e->cid, token);
 		q = ql_frame_put_new_cid(p, end, e->seq, 0, &e->cid, token);
 		if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
 			return p;

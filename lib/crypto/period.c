@@ -54,6 +54,21 @@ void ql_period_keys_fini(struct ql_period_keys *k)
 	ql_wipe(k, sizeof(*k));
 }
 
+int ql_period_keys_replace(struct ql_period_keys *k, struct ql_period_keys *old,
+			   const uint8_t secret[QL_PERIOD_SECRET])
+{
+	struct ql_period_keys next;
+	int rc = ql_period_keys_init(&next, k->mem, secret, k->label);
+
+	if (rc < 0)
+		return rc;
+	ql_period_keys_fini(old);
+	*old = *k;
+	*k = next;
+	ql_wipe(&next, sizeof(next));
+	return 0;
+}
+
 const struct ql_aead *ql_period_key(struct ql_period_keys *k, uint64_t period)
 {
 	struct ql_period_key *key = &k->keys[period & 1];

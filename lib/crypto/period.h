@@ -6,7 +6,8 @@
  * They follow from one secret, a label that says what they are for, and the number of the period of
  * QL_PERIOD that it is; those of this period and of the one before open. So engines with the same
  * secret and the same clock open what each other has sealed, and nothing has to be restarted or
- * told for a key to go.
+ * told for a key to go. When the secret itself changes, its owner keeps the keys of the old one: what
+ * they sealed is of use for its life.
  */
 #ifndef QL_CRYPTO_PERIOD_H
 #define QL_CRYPTO_PERIOD_H
@@ -37,6 +38,13 @@ int ql_period_keys_init(struct ql_period_keys *k, struct ql_mem *mem,
 			const uint8_t secret[QL_PERIOD_SECRET], const char *label);
 /* Again, or on a zeroed struct: does nothing. */
 void ql_period_keys_fini(struct ql_period_keys *k);
+
+/*
+ * From now on keys come from another secret; old has those of the present one then, in place of what
+ * it had. 0; -ENOMEM, and nothing has changed.
+ */
+int ql_period_keys_replace(struct ql_period_keys *k, struct ql_period_keys *old,
+			   const uint8_t secret[QL_PERIOD_SECRET]);
 
 /*
  * The key of a period, which takes the place of that of two periods before. Valid until the next

@@ -116,3 +116,11 @@ int ql_secret_next(uint32_t version, struct ql_secret *secret)
 	ql_wipe(&next, sizeof(next));
 	return rc;
 }
+
+int ql_secret_derive(const uint8_t secret[32], const char *label, void *out, size_t len)
+{
+	return wc_HKDF_Expand(WC_SHA256, secret, 32, (const byte *)label, (word32)strlen(label),
+			      out, (word32)len)
+		       ? -EIO
+		       : 0;
+}

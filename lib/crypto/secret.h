@@ -37,6 +37,9 @@ int ql_secret_expand(uint32_t version, const struct ql_secret *secret, struct ql
 /* Turn the secret into that of the next key phase. */
 int ql_secret_next(uint32_t version, struct ql_secret *secret);
 
+/* len bytes from a secret for the purpose that label names; at most 31 characters. 0 or -EIO. */
+int ql_secret_derive(const uint8_t secret[32], const char *label, void *out, size_t len);
+
 /* memset to zero that the compiler may not leave out. */
 static inline void ql_wipe(void *p, size_t len)
 {

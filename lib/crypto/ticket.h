@@ -34,7 +34,8 @@
 /* What an engine has for the tickets of its servers. */
 struct ql_tickets {
 	struct ql_period_keys keys;
-	struct ql_replay *replay; /* the owner's; NULL: no early data is taken */
+	struct ql_period_keys old; /* of the secret before */
+	struct ql_replay *replay;  /* the owner's; NULL: no early data is taken */
 	uint64_t replays; /* early data refused with tickets that were used before, or may have been
 			   */
 };
@@ -50,6 +51,8 @@ struct ql_ticket {
 int ql_tickets_init(struct ql_tickets *t, struct ql_mem *mem,
 		    const uint8_t secret[QL_PERIOD_SECRET]);
 void ql_tickets_fini(struct ql_tickets *t);
+/* Another secret for new tickets; those of the present one go on opening. 0 or -ENOMEM. */
+int ql_tickets_rekey(struct ql_tickets *t, const uint8_t secret[QL_PERIOD_SECRET]);
 
 /*
  * Seal the len bytes at text, behind which there is room for QL_TICKET_EXTRA more, and fill the

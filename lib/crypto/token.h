@@ -43,6 +43,7 @@ enum ql_token_kind {
 
 struct ql_tokens {
 	struct ql_period_keys keys;
+	struct ql_period_keys old;    /* of the secret before */
 	uint64_t seen[QL_TOKEN_SEEN]; /* by their nonces, a later one over an earlier one */
 };
 
@@ -54,6 +55,8 @@ struct ql_token {
 /* Takes two keys' memory from mem. 0 or -ENOMEM. */
 int ql_tokens_init(struct ql_tokens *t, struct ql_mem *mem, const uint8_t secret[QL_TOKEN_SECRET]);
 void ql_tokens_fini(struct ql_tokens *t);
+/* Another secret for new tokens; those of the present one go on opening. 0 or -ENOMEM. */
+int ql_tokens_rekey(struct ql_tokens *t, const uint8_t secret[QL_TOKEN_SECRET]);
 
 /* Seal a token for a client that uses this version of QUIC. 0; -ENOMEM when a new period's key
  * found no memory. */

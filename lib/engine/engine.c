@@ -76,32 +76,50 @@ static int take_region(struct ql_engine *e, int socket_id)
 	return 0;
 }
 
-/* A secret of the caller's, or of our own making where that is all zero. */
-static void take_secret(struct ql_engine *e, uint8_t secret[32], const uint8_t given[32])
+static bool is_given(const uint8_t secret[32])
 {
 	static const uint8_t none[32];
 
+	return memcmp(secret, none, sizeof(none)) != 0;
+}
+
+/* A secret of the caller's, or of our own making where that is all zero. */
+static void take_secret(struct ql_engine *e, uint8_t secret[32], const uint8_t given[32])
+{
 	ql_rng_bytes(&e->rng, secret, 32);
-	if (memcmp(given, none, sizeof(none)) != 0)
-		memcpy(secret, given, sizeof(none));
+	if (is_given(given))
+		memcpy(secret, given, 32);
+}
+
+/*
+ * What connection IDs and reset tokens come from. All engines of a mesh have to read each other's
+ * IDs; those that are given a secret, on whatever machine, by that.
+ */
+static void take_id_secrets(struct ql_engine *e, const uint8_t given[32], uint8_t ids[32],
+			    uint8_t resets[32])
+{
+	take_secret(e, resets, given);
+	memcpy(ids, e->mesh && !is_given(given) ? e->mesh->secret : resets, 32);
 }
 
 /* Keys, and what is found by them. */
 static int take_tables(struct ql_engine *e, const struct ql_engine_config *config)
 {
-	struct ql_cid_key *cid_key = &e->host.cid_key;
 	struct ql_sipkey table_key, resets_key;
-	uint8_t secret[32];
+	uint8_t secret[32], ids[32];
 	int rc;
 
 	ql_rng_bytes(&e->rng, &table_key, sizeof(table_key));
 	ql_rng_bytes(&e->rng, &resets_key, sizeof(resets_key));
-	ql_cid_key_init(cid_key, &e->rng);
-	_Static_assert(sizeof(cid_key->reset) == sizeof(secret), "a key of 32 bytes");
-	take_secret(e, secret, config->reset_key);
-	memcpy(cid_key->reset, secret, sizeof(secret));
+	take_id_secrets(e, config->reset_key, ids, secret);
+	rc = ql_cid_scheme_init(&e->host.cids, config->lcore_index, config->generation, ids,
+				secret);
+	ql_wipe(ids, sizeof(ids));
+	if (rc == 0)
+		rc = ql_cid_scheme_configure(&e->host.cids, &e->mem, config->cids, config->n_cids);
 	take_secret(e, secret, config->token_key);
-	rc = ql_tokens_init(&e->tokens, &e->mem, secret);
+	if (rc == 0)
+		rc = ql_tokens_init(&e->tokens, &e->mem, secret);
 	take_secret(e, secret, config->ticket_key);
 	if (rc == 0)
 		rc = ql_tickets_init(&e->tickets, &e->mem, secret);
@@ -120,6 +138,7 @@ static void give(struct ql_engine *e)
 {
 	if (e->mesh)
 		ql_mesh_leave(e->mesh, e->host.lcore_index);
+	ql_cid_scheme_fini(&e->host.cids, &e->mem);
 	ql_tokens_fini(&e->tokens);
 	ql_tickets_fini(&e->tickets);
 	if (e->early)
@@ -226,6 +245,35 @@ void ql_engine_free(struct ql_engine *e)
 	for (unsigned int i = 0; i < e->n_replies; i++)
 		rte_pktmbuf_free(e->replies[i].mbuf);
 	give(e);
+}
+
+/* Connections whose peers may still use IDs that were made before the last change. */
+static bool has_old_ids(const struct ql_engine *e)
+{
+	for (uint32_t i = 0; e->host.cids.has_old && i < e->table.n_slots; i++) {
+		const struct ql_engine_conn *ec = ql_conntable_at(&e->table, i);
+
+		if (ec && ql_local_cids_old(&ec->conn.local_cids, &e->host.cids))
+			return true;
+	}
+	return false;
+}
+
+int ql_engine_set_keys(struct ql_engine *e, const struct ql_engine_keys *keys)
+{
+	int rc = 0;
+
+	ql_engine_check_thread(e);
+	if (is_given(keys->reset_key)) {
+		if (has_old_ids(e))
+			return -EBUSY;
+		rc = ql_cid_scheme_rekey(&e->host.cids, keys->reset_key, keys->reset_key);
+	}
+	if (rc == 0 && is_given(keys->token_key))
+		rc = ql_tokens_rekey(&e->tokens, keys->token_key);
+	if (rc == 0 && is_given(keys->ticket_key))
+		rc = ql_tickets_rekey(&e->tickets, keys->ticket_key);
+	return rc;
 }
 
 /* ---- Endpoints ---- */
@@ -401,6 +449,7 @@ const char *ql_drop_name(enum ql_drop reason)
 		[QL_DROP_CLOSING] = "closing",	     [QL_DROP_COALESCED_CID] = "coalesced_cid",
 		[QL_DROP_TOKEN] = "token",	     [QL_DROP_EARLY] = "early",
 		[QL_DROP_CROSSING] = "crossing",     [QL_DROP_STRAY] = "stray",
+		[QL_DROP_GENERATION] = "generation",
 	};
 
 	return (unsigned int)reason < QL_DROP_MAX ? names[reason] : "unknown";

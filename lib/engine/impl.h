@@ -119,7 +119,7 @@ void ql_engine_conn_free(struct ql_engine *e, struct ql_engine_conn *ec, uint32_
 unsigned int ql_steer(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
 /* The same for what came from others: the others are dropped, so that nothing crosses twice. */
 unsigned int ql_steer_in(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
-/* Whether an ID of our form names this engine, or one that is not there, whose heir it is. */
+/* Whether an ID that was made by us, or one of us, names this engine, or one that is not there, whose heir it is. */
 bool ql_steer_is_mine(const struct ql_engine *e, const uint8_t *id);
 
 /* tx.c: finish and free a connection. */
@@ -135,8 +135,8 @@ void ql_reply_retry(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
  * to a Retry (8.1.2), with CONNECTION_REFUSED what there is no place for (5.2.2). */
 void ql_reply_refusal(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 		      const struct ql_datagram *dgram, uint64_t error);
-/* Answer a short-header packet with a stateless reset, if it may be one of a connection of ours. */
+/* Answer a short-header packet to an ID of this engine's, of id_len bytes, with a stateless reset. */
 void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
-		    const struct ql_datagram *dgram);
+		    const struct ql_datagram *dgram, size_t id_len);
 
 #endif

@@ -70,8 +70,8 @@ void ql_reply_retry(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
 	if (!m)
 		return;
 	p = base = rte_pktmbuf_mtod(m, uint8_t *);
-	ql_local_cid_make(&host->cid_key, host->rng, host->lcore_index,
-			  ql_rng_u32(host->rng) & (QL_CID_SLOTS - 1), &scid);
+	ql_local_cid_make(&host->cids, host->rng, ql_rng_u32(host->rng) & (QL_CID_SLOTS - 1),
+			  &scid);
 	if (ql_token_retry(host->tokens, host->rng, host->now + host->token_clock, hdr->version,
 			   &dgram->path.remote, hdr->dcid, &scid, token) < 0)
 		p = NULL;
@@ -146,15 +146,14 @@ void ql_reply_refusal(struct ql_engine *e, const struct ql_pkt_hdr *hdr,
  * not all of one size, which would tell them from other packets.
  */
 void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
-		    const struct ql_datagram *dgram)
+		    const struct ql_datagram *dgram, size_t id_len)
 {
 	size_t size = QL_RESET_TRIGGER - 1;
 	struct rte_mbuf *m;
 	struct ql_cid cid;
 	uint8_t *p;
 
-	if (len < QL_RESET_TRIGGER || !ql_local_cid_form(pkt + 1) ||
-	    !ql_steer_is_mine(e, pkt + 1) || !ql_rate_allow(&e->reset_rate, e->host.now))
+	if (len < QL_RESET_TRIGGER || !ql_rate_allow(&e->reset_rate, e->host.now))
 		return;
 	m = begin(e);
 	if (!m)
@@ -163,7 +162,7 @@ void ql_reply_reset(struct ql_engine *e, const uint8_t *pkt, size_t len,
 	ql_rng_bytes(&e->rng, p, size);
 	size -= p[1] & 3;
 	p[0] = (uint8_t)(QL_PKT_FIXED | (p[0] & (QL_PKT_FIXED - 1)));
-	ql_cid_set(&cid, pkt + 1, QL_LOCAL_CID_LEN);
-	ql_reset_token(&e->host.cid_key, &cid, p + size - QL_RESET_TOKEN_LEN);
+	ql_cid_set(&cid, pkt + 1, id_len);
+	ql_reset_token(&e->host.cids, &cid, p + size - QL_RESET_TOKEN_LEN);
 	finish(e, m, p + size, dgram, &e->stats.resets);
 }

@@ -69,19 +69,53 @@ static void open_gathered(struct ql_engine *e, struct gathered *g)
 	g->n = 0;
 }
 
-/* The connection whose ID is at id; NULL if it is none of ours. */
-static inline struct ql_conn *find_local(struct ql_engine *e, const uint8_t *id, uint64_t *seq)
+/*
+ * The connection whose ID is the len bytes at id, whose form is that of ours; NULL if there is none.
+ * *ours tells whether it is an ID that we made, and then *told what it says.
+ */
+static inline struct ql_conn *find_local(struct ql_engine *e, const uint8_t *id, size_t len,
+					 uint64_t *seq, bool *ours, struct ql_cid_told *told)
 {
-	uint32_t slot = ql_local_cid_slot(&e->host.cid_key, id);
-	struct ql_engine_conn *ec = ql_conntable_at(&e->table, slot);
+	struct ql_engine_conn *ec;
 
-	return ec && ql_local_cids_find(&ec->conn.local_cids, id, seq) ? &ec->conn : NULL;
+	*ours = ql_local_cid_read(&e->host.cids, id, told);
+	if (__builtin_expect(!*ours, 0))
+		return NULL;
+	ec = ql_conntable_at(&e->table, told->slot);
+	return ec && ql_local_cids_find(&ec->conn.local_cids, id, len, seq) ? &ec->conn : NULL;
+}
+
+/* A packet with a short header that is for no connection. id_len is 0 if its ID is none of ours. */
+static void recv_stray(struct ql_engine *e, const uint8_t *pkt, size_t len,
+		       const struct ql_datagram *dgram, size_t id_len,
+		       const struct ql_cid_told *told)
+{
+	if (!(pkt[0] & QL_PKT_FIXED)) {
+		drop(e, QL_DROP_HEADER);
+		return;
+	}
+	if (recv_reset(e, pkt, len, dgram))
+		return;
+	drop(e, id_len > 0 && !told->this_process ? QL_DROP_GENERATION : QL_DROP_NO_CONN);
+	if (id_len > 0 && ql_steer_is_mine(e, pkt + 1))
+		ql_reply_reset(e, pkt, len, dgram, id_len);
+}
+
+/* Whether the packet has the ID of one that is gathered. Both have DATAGRAM_MIN bytes. */
+static inline bool same_id(const uint8_t *pkt, const struct ql_open_job *job)
+{
+	const uint8_t *a = pkt + 1, *b = job->pkt + 1;
+	size_t len = job->pn_offset - 1u;
+
+	return memcmp(a, b, QL_LOCAL_CID_LEN) == 0 &&
+	       (len == QL_LOCAL_CID_LEN || memcmp(a, b, len) == 0);
 }
 
 static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t len,
 		   const struct ql_datagram *dgram)
 {
 	unsigned int i = g->n;
+	size_t id_len = 0;
 	struct ql_conn *conn;
 	int rc;
 
@@ -90,22 +124,24 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 		return;
 	}
 	/* Packets of a connection mostly come in a row. */
-	if (i > 0 && memcmp(pkt + 1, g->jobs[i - 1].pkt + 1, QL_LOCAL_CID_LEN) == 0) {
+	if (i > 0 && same_id(pkt, &g->jobs[i - 1])) {
+		id_len = g->jobs[i - 1].pn_offset - 1u;
 		conn = g->conns[i - 1];
 		g->seqs[i] = g->seqs[i - 1];
 	} else {
-		conn = find_local(e, pkt + 1, &g->seqs[i]);
-	}
-	if (!conn) {
-		if (!(pkt[0] & QL_PKT_FIXED)) {
-			drop(e, QL_DROP_HEADER);
-		} else if (!recv_reset(e, pkt, len, dgram)) {
-			drop(e, QL_DROP_NO_CONN);
-			ql_reply_reset(e, pkt, len, dgram);
+		struct ql_cid_told told;
+		bool ours = false;
+
+		conn = NULL;
+		id_len = ql_local_cid_len(&e->host.cids, pkt[1]);
+		if (id_len > 0)
+			conn = find_local(e, pkt + 1, id_len, &g->seqs[i], &ours, &told);
+		if (!conn) {
+			recv_stray(e, pkt, len, dgram, ours ? id_len : 0, &told);
+			return;
 		}
-		return;
 	}
-	rc = ql_conn_open_job(conn, pkt, len, &g->jobs[i]);
+	rc = ql_conn_open_job(conn, pkt, len, id_len, &g->jobs[i]);
 	if (rc < 0) {
 		drop(e, (enum ql_drop)(-rc - 1));
 		return;
@@ -208,11 +244,13 @@ static struct ql_conn *find_long(struct ql_engine *e, const struct ql_pkt_hdr *h
 {
 	struct ql_initial_key key;
 	struct ql_engine_conn *ec;
+	struct ql_cid_told told;
 	struct ql_conn *conn;
 	uint64_t seq;
+	bool ours;
 
-	if (hdr->dcid.len == QL_LOCAL_CID_LEN) {
-		conn = find_local(e, hdr->dcid.p, &seq);
+	if (hdr->dcid.len > 0 && hdr->dcid.len == ql_local_cid_len(&e->host.cids, hdr->dcid.p[0])) {
+		conn = find_local(e, hdr->dcid.p, hdr->dcid.len, &seq, &ours, &told);
 		if (conn) {
 			conn->rx_cid_seq = seq;
 			return conn;
@@ -288,7 +326,7 @@ static void release_held(struct ql_engine *e, struct ql_conn *conn)
 
 		if (packet.uncounted)
 			ql_conn_count_rx(conn, packet.uncounted);
-		if (ql_pkt_parse(pkt, packet.len, QL_LOCAL_CID_LEN, &hdr) == 0)
+		if (ql_pkt_parse_long(pkt, packet.len, &hdr) == 0)
 			ql_conn_recv_long(conn, &hdr, pkt, &packet.dgram);
 		rte_pktmbuf_free(packet.dgram.mbuf);
 	}
@@ -372,7 +410,7 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 	size_t off = 0;
 
 	while (off < len) {
-		if (ql_pkt_parse(p + off, len - off, QL_LOCAL_CID_LEN, &hdr) < 0) {
+		if (ql_pkt_parse(p + off, len - off, first.len, &hdr) < 0) {
 			if (off > 0 || !recv_reset(e, p, len, dgram))
 				drop(e, QL_DROP_HEADER);
 			return;

@@ -6,54 +6,60 @@
 
 #include "engine/impl.h"
 
+#define SHORT_MIN     (1 + QL_CID_MAX) /* bytes: fewer are no packet (9000, 10.3) */
 #define LONG_DCID_LEN 5 /* in a packet with a long header, of all versions (RFC 8999, 5.1) */
 
-void ql_cid_word_of(struct ql_cid_word *word)
-{
-	*word = (struct ql_cid_word){.offset = 1 + QL_CID_AT_WORD,
-				     .mask = (1u << QL_CID_LCORE_BITS) - 1,
-				     .first_mask = 0xff,
-				     .first_value = QL_CID_FIRST_OCTET};
-}
-
 /* An index that no engine has is of a time when there were more: somebody is the heir. */
-static inline unsigned int engine_of(const struct ql_mesh *m, const uint8_t *id)
+static inline unsigned int engine_of(const struct ql_engine *e, const uint8_t *id)
 {
-	unsigned int index = ql_local_cid_lcore(id);
+	unsigned int index = ql_local_cid_lcore(&e->host.cids, id);
+	const struct ql_mesh *m = e->mesh;
 
 	return index < m->n ? index : index % m->n;
 }
 
 bool ql_steer_is_mine(const struct ql_engine *e, const uint8_t *id)
 {
-	const uint16_t bits = (1u << QL_CID_LCORE_BITS) - 1;
-
 	if (e->mesh)
-		return engine_of(e->mesh, id) == e->host.lcore_index;
-	return ql_local_cid_lcore(id) == (e->host.lcore_index & bits);
+		return engine_of(e, id) == e->host.lcore_index;
+	return ql_local_cid_lcore(&e->host.cids, id) == e->host.lcore_index;
 }
 
-static unsigned int owner(const struct ql_engine *e, const struct ql_datagram *d)
+/* By a short header, of at least SHORT_MIN bytes. What is none of our IDs may be a reset for us. */
+static unsigned int owner_short(const struct ql_engine *e, const uint8_t *p)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(d->mbuf, const uint8_t *), *dcid;
-	const struct ql_mesh *m = e->mesh;
-	size_t len = d->mbuf->data_len, dcid_len;
+	return ql_local_cid_len(&e->host.cids, p[1]) > 0 ? engine_of(e, p + 1)
+							 : e->host.lcore_index;
+}
 
-	if (len < 1 + QL_LOCAL_CID_LEN)
+static unsigned int owner_long(const struct ql_engine *e, const uint8_t *p, size_t len)
+{
+	const uint8_t *dcid = p + LONG_DCID_LEN + 1;
+	const struct ql_mesh *m = e->mesh;
+	size_t dcid_len = p[LONG_DCID_LEN];
+	struct ql_cid_told told;
+
+	if (dcid_len == 0 || dcid_len > len - (LONG_DCID_LEN + 1))
 		return e->host.lcore_index;
-	if (!(p[0] & QL_PKT_LONG))
-		return ql_local_cid_form(p + 1) ? engine_of(m, p + 1) : e->host.lcore_index;
-	dcid_len = p[LONG_DCID_LEN];
-	dcid = p + LONG_DCID_LEN + 1;
-	if (dcid_len > len - (LONG_DCID_LEN + 1))
-		return e->host.lcore_index;
-	if (dcid_len == QL_LOCAL_CID_LEN && ql_local_cid_form(dcid))
-		return engine_of(m, dcid);
+	/* Clients' IDs may look like ours. */
+	if (dcid_len == ql_local_cid_len(&e->host.cids, dcid[0]) &&
+	    ql_local_cid_read(&e->host.cids, dcid, &told))
+		return engine_of(e, dcid);
 	if (!m->spread)
 		return e->host.lcore_index;
 	return (unsigned int)((uint32_t)ql_siphash(&m->spread_key, dcid, dcid_len) *
 				      (uint64_t)m->n >>
 			      32);
+}
+
+static unsigned int owner(const struct ql_engine *e, const struct ql_datagram *d)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(d->mbuf, const uint8_t *);
+	size_t len = d->mbuf->data_len;
+
+	if (len < SHORT_MIN)
+		return e->host.lcore_index;
+	return p[0] & QL_PKT_LONG ? owner_long(e, p, len) : owner_short(e, p);
 }
 
 static void drop(struct ql_engine *e, const struct ql_datagram *d, enum ql_drop reason)

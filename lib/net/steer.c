@@ -56,9 +56,10 @@ void ql_steer_start(struct ql_port_steering *s, struct ql_flow_rules *rules,
 	rules->flex = NULL;
 	if (config->queues <= 1)
 		return;
-	ql_cid_word_of(&word);
 	if (config->hash_only) {
 		snprintf(s->why, sizeof(s->why), "as configured");
+	} else if (ql_cid_word_of(config->cids, &word) < 0) {
+		snprintf(s->why, sizeof(s->why), "connection IDs are encrypted");
 	} else if (tap && by_kernel(s, config, info, &word)) {
 		s->how = QL_STEER_TAP;
 		return;

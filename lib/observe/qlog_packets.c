@@ -311,7 +311,7 @@ void ql_qlog_received(void *trace, const struct ql_conn *conn, enum ql_pkt_type 
 	struct ql_json j;
 
 	t->genuine = true;
-	if (ql_pkt_parse(job->pkt, job->len, QL_LOCAL_CID_LEN, &h) < 0)
+	if (ql_pkt_parse(job->pkt, job->len, job->pn_offset - 1u, &h) < 0)
 		return;
 	begin(t, conn, path, true, h.dcid);
 	if (ql_qlog_begin(t, &j, conn->host->now, "quic:packet_received")) {

@@ -43,6 +43,7 @@ START_TEST(test_no_oracle)
 {
 	struct sim_job job = {.streams = 1, .download = 1 * MB, .keep_open = true};
 	const struct ql_local_cids *ids;
+	struct ql_cid own;
 	struct ql_path path;
 	struct sim_pair p;
 	uint8_t buf[1200];
@@ -65,8 +66,10 @@ START_TEST(test_no_oracle)
 	}
 	ck_assert_uint_eq(sim_engine(p.sim, node)->stats.resets, 0);
 	ck_assert_uint_eq(sim_pair_stats(&p, SIM_SERVER).resets, 0);
-	/* To an ID of its own form, though, it has the answer. */
-	buf[3] = 2;
+	/* To an ID of its own, though, it has the answer. */
+	ql_local_cid_make(&sim_engine(p.sim, node)->host.cids, sim_engine(p.sim, node)->host.rng, 7,
+			  &own);
+	memcpy(buf + 1, own.id, own.len);
 	ck_assert_uint_eq(answers(&p, node, &path, buf, sizeof(buf)), 1);
 	ck_assert_uint_eq(sim_engine(p.sim, node)->stats.resets, 1);
 	close_idle(&p);

@@ -12,66 +12,302 @@
 #include "conn/cid.h"
 #include "wire/frame.h"
 
+#define MEMORY (1 << 20)
+
+static uint8_t region[MEMORY] __attribute__((aligned(64)));
+static struct ql_mem mem;
 static struct ql_rng rng;
-static struct ql_cid_key key;
+static struct ql_cid_scheme scheme; /* of engine 3 */
+
+static const uint8_t seed[QL_RNG_SEED] = {1};
+static const uint8_t secrets[3][QL_CID_SECRET] = {{1}, {2}, {3}};
+
+static void init(struct ql_cid_scheme *s, uint16_t lcore, unsigned int generation,
+		 unsigned int secret)
+{
+	ck_assert_int_eq(ql_cid_scheme_init(s, lcore, generation, secrets[secret], secrets[secret]),
+			 0);
+}
 
 static void setup(void)
 {
-	static const uint8_t seed[QL_RNG_SEED] = {1};
-
+	ql_mem_init(&mem, region, sizeof(region));
 	ql_rng_init(&rng, seed);
-	ql_cid_key_init(&key, &rng);
+	init(&scheme, 3, 0, 0);
 }
 
 /* ---- Ours ---- */
 
+/* Where the server ID and our part are in an ID, with each configuration that there may be. */
+static const struct layout {
+	struct ql_cid_config config;
+	uint8_t first, len, word;
+} layouts[] = {
+	{{.rotation = 7}, 0xeb, 12, 1}, /* none */
+	{{.rotation = 0, .server_id_len = 1, .server_id = {0xc4}}, 0x0c, 13, 2},
+	{{.rotation = 1, .server_id_len = 4, .server_id = {1, 2, 3, 4}}, 0x2f, 16, 5},
+	{{.rotation = 6, .server_id_len = 8, .server_id = {8, 7, 6, 5, 4, 3, 2, 1}}, 0xd3, 20, 9},
+	{{.rotation = 2, .server_id_len = 1, .encrypted = true, .key = {1}}, 0x50, 17, 6},
+	{{.rotation = 3, .server_id_len = 5, .encrypted = true, .key = {2}}, 0x70, 17, 6},
+	{{.rotation = 4, .server_id_len = 6, .encrypted = true, .key = {3}}, 0x91, 18, 7},
+	{{.rotation = 5, .server_id_len = 8, .encrypted = true, .key = {4}}, 0xb3, 20, 9},
+};
+
+#define LAYOUTS (sizeof(layouts) / sizeof(layouts[0]))
+
+static void configure(struct ql_cid_scheme *s, const struct layout *l)
+{
+	if (l->config.server_id_len > 0)
+		ck_assert_int_eq(ql_cid_scheme_configure(s, &mem, &l->config, 1), 0);
+}
+
+/* In the clear, if there is something to decrypt. */
+static struct ql_cid clear(const struct ql_cid_config *c, const struct ql_cid *id)
+{
+	struct ql_cid copy = *id;
+	struct ql_cidcipher cipher;
+
+	if (!c->encrypted)
+		return copy;
+	ck_assert_int_eq(ql_cidcipher_init(&cipher, &mem, c->key), 0);
+	ql_cidcipher_decrypt(&cipher, copy.id + 1, copy.len - 1u);
+	ql_cidcipher_fini(&cipher, &mem);
+	return copy;
+}
+
 START_TEST(test_make)
 {
 	static const uint32_t slots[] = {0, 1, 255, 256, 65535, 65536, QL_CID_SLOTS - 1};
-	struct ql_cid a, b;
+	const struct layout *l = &layouts[_i];
 
 	for (unsigned int lcore = 0; lcore < 256; lcore += 51) {
+		struct ql_cid_scheme s;
+
+		init(&s, (uint16_t)lcore, 0, 0);
+		configure(&s, l);
 		for (unsigned int i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-			ql_local_cid_make(&key, &rng, (uint16_t)lcore, slots[i], &a);
-			ql_local_cid_make(&key, &rng, (uint16_t)lcore, slots[i], &b);
-			ck_assert_uint_eq(a.len, QL_LOCAL_CID_LEN);
-			ck_assert_uint_eq(a.id[0], 0xe0 | (QL_LOCAL_CID_LEN - 1));
-			/* bytes 1 and 2 in network order: low bits */
-			ck_assert_uint_eq(a.id[2], lcore);
-			ck_assert_uint_eq(ql_local_cid_slot(&key, a.id), slots[i]);
-			ck_assert_uint_eq(ql_local_cid_slot(&key, b.id), slots[i]);
+			struct ql_cid a, b, plain;
+			struct ql_cid_told told;
+
+			ql_local_cid_make(&s, &rng, slots[i], &a);
+			ql_local_cid_make(&s, &rng, slots[i], &b);
+			ck_assert_uint_eq(a.len, l->len);
+			ck_assert_uint_eq(a.id[0], l->first);
+			ck_assert_uint_eq(ql_local_cid_len(&s, a.id[0]), l->len);
+			plain = clear(&l->config, &a);
+			ck_assert_mem_eq(plain.id + 1, l->config.server_id,
+					 l->config.server_id_len);
+			/* network order: low bits */
+			ck_assert_uint_eq(plain.id[l->word + 1], lcore);
+			ck_assert_uint_eq(ql_local_cid_lcore(&s, a.id), lcore);
+			ck_assert(ql_local_cid_read(&s, a.id, &told));
+			ck_assert(told.this_process && !told.old_key);
+			ck_assert_uint_eq(told.slot, slots[i]);
+			ck_assert(ql_local_cid_read(&s, b.id, &told));
+			ck_assert_uint_eq(told.slot, slots[i]);
 			ck_assert(!ql_cid_eq(&a, &b));
 			/* the slot does not show */
-			ck_assert(memcmp(a.id + 3, b.id + 3, 3) != 0);
+			ck_assert(memcmp(a.id + l->word + 6, b.id + l->word + 6, 3) != 0);
 		}
+		ql_cid_scheme_fini(&s, &mem);
+	}
+	ck_assert_uint_eq(mem.used, 0);
+}
+END_TEST
+
+/* What is said to those who steer is where the word is. */
+START_TEST(test_word)
+{
+	const struct layout *l = &layouts[_i];
+	const struct ql_cid_config *c = l->config.server_id_len > 0 ? &l->config : NULL;
+	uint8_t payload[1 + QL_CID_MAX];
+	struct ql_cid_word word;
+	struct ql_cid id;
+
+	if (l->config.encrypted) {
+		ck_assert_int_eq(ql_cid_word_of(c, &word), -ENOTSUP);
+		return;
+	}
+	ck_assert_int_eq(ql_cid_word_of(c, &word), 0);
+	configure(&scheme, l);
+	for (unsigned int i = 0; i < 100; i++) {
+		ql_local_cid_make(&scheme, &rng, i, &id);
+		payload[0] = 0x40;
+		memcpy(payload + 1, id.id, id.len);
+		ck_assert_uint_eq(payload[1] & word.first_mask, word.first_value);
+		ck_assert_uint_eq(
+			(payload[word.offset] << 8 | payload[word.offset + 1]) & word.mask, 3);
 	}
 }
 END_TEST
 
-/* Another engine's key reads another slot, and tokens differ by ID and by key. */
+START_TEST(test_configs)
+{
+	struct ql_cid_config c[4] = {{.rotation = 0, .server_id_len = 2},
+				     {.rotation = 1, .server_id_len = 2},
+				     {.rotation = 2, .server_id_len = 2, .encrypted = true},
+				     {.rotation = 3, .server_id_len = 2}};
+	struct ql_cid_word word;
+	struct ql_cid_scheme s;
+	struct ql_cid id;
+
+	ck_assert_int_eq(ql_cid_scheme_configure(&scheme, &mem, c, 4), -EINVAL);
+	ck_assert_int_eq(ql_cid_scheme_configure(&scheme, &mem, c, 3), 0);
+	/* new IDs by the first, and all are known, also those without */
+	ql_local_cid_make(&scheme, &rng, 7, &id);
+	ck_assert_uint_eq(id.id[0] >> 5, 0);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct ql_cid_told told;
+
+		init(&s, 3, 0, 0);
+		ck_assert_int_eq(ql_cid_scheme_configure(&s, &mem, c + i, i < 3), 0);
+		ql_local_cid_make(&s, &rng, 9, &id);
+		ck_assert_uint_eq(ql_local_cid_len(&scheme, id.id[0]), id.len);
+		ck_assert(ql_local_cid_read(&scheme, id.id, &told));
+		ck_assert_uint_eq(told.slot, 9);
+		ql_cid_scheme_fini(&s, &mem);
+	}
+	ck_assert_uint_eq(ql_local_cid_len(&scheme, 0x6e), 0); /* one that is not there */
+	ck_assert_uint_eq(ql_local_cid_len(&scheme, 0xea), 0); /* another length */
+	ql_cid_scheme_fini(&scheme, &mem);
+	ck_assert_uint_eq(mem.used, 0);
+
+	init(&s, 3, 0, 0);
+	c[1].rotation = 0;
+	ck_assert_int_eq(ql_cid_scheme_configure(&s, &mem, c, 2), -EINVAL); /* twice */
+	for (unsigned int i = 0; i < 3; i++) {
+		static const uint8_t bad[][2] = {{7, 2}, {0, 0}, {0, QL_CID_SERVER_ID_MAX + 1}};
+
+		init(&s, 3, 0, 0);
+		c[0].rotation = bad[i][0];
+		c[0].server_id_len = bad[i][1];
+		ck_assert_int_eq(ql_cid_scheme_configure(&s, &mem, c, 1), -EINVAL);
+		ck_assert_int_eq(ql_cid_word_of(c, &word), -EINVAL);
+	}
+	init(&s, 3, 0, 0);
+	ql_mem_fail_at(&mem, 1);
+	ck_assert_int_eq(ql_cid_scheme_configure(&s, &mem, c + 2, 1), -ENOMEM);
+	ql_cid_scheme_fini(&s, &mem);
+	ck_assert_uint_eq(mem.used, 0);
+}
+END_TEST
+
+/* Only who has the key reads an ID; tokens differ by ID and by key. */
 START_TEST(test_keys)
 {
 	uint8_t t1[QL_RESET_TOKEN_LEN], t2[QL_RESET_TOKEN_LEN];
-	struct ql_cid_key other;
-	unsigned int same = 0;
+	struct ql_cid_scheme other, sibling;
+	struct ql_cid_told told;
+	unsigned int read = 0;
 	struct ql_cid a, b;
 
-	ql_cid_key_init(&other, &rng);
-	for (unsigned int i = 0; i < 100; i++) {
-		ql_local_cid_make(&key, &rng, 0, 7, &a);
-		same += ql_local_cid_slot(&other, a.id) == 7;
-		ck_assert_uint_lt(ql_local_cid_slot(&other, a.id), QL_CID_SLOTS);
+	init(&other, 3, 0, 1);
+	init(&sibling, 9, 0, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		ql_local_cid_make(&scheme, &rng, 7, &a);
+		read += ql_local_cid_read(&other, a.id, &told);
+		ck_assert(ql_local_cid_read(&sibling, a.id, &told));
+		ck_assert_uint_eq(ql_local_cid_lcore(&sibling, a.id), 3);
 	}
-	ck_assert_uint_lt(same, 3);
-	ql_local_cid_make(&key, &rng, 0, 7, &b);
-	ql_reset_token(&key, &a, t1);
-	ql_reset_token(&key, &a, t2);
+	ck_assert_uint_le(read, 1);
+	ql_local_cid_make(&scheme, &rng, 7, &b);
+	ql_reset_token(&scheme, &a, t1);
+	ql_reset_token(&sibling, &a, t2);
 	ck_assert_mem_eq(t1, t2, sizeof(t1));
 	ck_assert(memcmp(t1, t1 + 8, 8) != 0);
-	ql_reset_token(&key, &b, t2);
+	ql_reset_token(&scheme, &b, t2);
 	ck_assert_mem_ne(t1, t2, sizeof(t1));
 	ql_reset_token(&other, &a, t2);
 	ck_assert_mem_ne(t1, t2, sizeof(t1));
+}
+END_TEST
+
+/* Guesses: every single bit that is altered, and bytes of any value, are found out by the check. */
+START_TEST(test_check)
+{
+	const struct layout *l = &layouts[_i];
+	struct ql_cid_told told;
+	unsigned int passed = 0;
+	struct ql_cid id;
+
+	configure(&scheme, l);
+	for (unsigned int i = 0; i < 50; i++) {
+		ql_local_cid_make(&scheme, &rng, i, &id);
+		for (unsigned int bit = 8; bit < 8u * id.len; bit++) {
+			uint8_t *p = &id.id[bit / 8];
+			uint8_t was = *p;
+			bool read;
+
+			*p ^= (uint8_t)(1u << bit % 8);
+			read = ql_local_cid_read(&scheme, id.id, &told);
+			/* a server ID in the clear, and slots: these are compared with the whole */
+			if (read && !l->config.encrypted && bit / 8 >= l->word) {
+				ck_assert_uint_ge(bit / 8, l->word + 6u);
+				ck_assert_uint_lt(bit / 8, l->word + 9u);
+				ck_assert(told.slot != i || !told.this_process);
+			}
+			passed += read && l->config.encrypted;
+			*p = was;
+		}
+	}
+	ck_assert_uint_le(passed, 2);
+	passed = 0;
+	for (unsigned int i = 0; i < 100000; i++) {
+		ql_rng_bytes(&rng, id.id + 1, QL_CID_MAX - 1);
+		passed += ql_local_cid_read(&scheme, id.id, &told);
+	}
+	ck_assert_uint_le(passed, 10); /* one in 65,536 */
+	ql_cid_scheme_fini(&scheme, &mem);
+}
+END_TEST
+
+START_TEST(test_generation)
+{
+	struct ql_cid_told told;
+	struct ql_cid_scheme next;
+	struct ql_cid id;
+
+	init(&next, 3, 1, 0);
+	ql_local_cid_make(&scheme, &rng, 7, &id);
+	ck_assert(ql_local_cid_read(&next, id.id, &told));
+	ck_assert(!told.this_process);
+	ck_assert_uint_eq(told.slot, 7);
+	ql_local_cid_make(&next, &rng, 7, &id);
+	ck_assert(ql_local_cid_read(&next, id.id, &told) && told.this_process);
+	ck_assert(ql_local_cid_read(&scheme, id.id, &told) && !told.this_process);
+}
+END_TEST
+
+/* Another key: IDs that are there go on, with their tokens; and after one more they are strangers'.
+ */
+START_TEST(test_rekey)
+{
+	uint8_t before[QL_RESET_TOKEN_LEN], after[QL_RESET_TOKEN_LEN];
+	struct ql_local_cids l = {0};
+	struct ql_cid_told told;
+	struct ql_cid a, b;
+
+	ql_local_cid_make(&scheme, &rng, 7, &a);
+	ql_reset_token(&scheme, &a, before);
+	l.e[2] = (struct ql_local_cid){.cid = a, .used = true};
+	ck_assert(!ql_local_cids_old(&l, &scheme));
+	ck_assert_int_eq(ql_cid_scheme_rekey(&scheme, secrets[1], secrets[1]), 0);
+	ck_assert(ql_local_cid_read(&scheme, a.id, &told));
+	ck_assert(told.old_key && told.this_process);
+	ck_assert_uint_eq(told.slot, 7);
+	ck_assert(ql_local_cids_old(&l, &scheme));
+	ql_reset_token(&scheme, &a, after);
+	ck_assert_mem_eq(before, after, sizeof(before));
+
+	ql_local_cid_make(&scheme, &rng, 8, &b);
+	ck_assert(ql_local_cid_read(&scheme, b.id, &told));
+	ck_assert(!told.old_key);
+	ck_assert_uint_eq(told.slot, 8);
+	l.e[2].cid = b;
+	ck_assert(!ql_local_cids_old(&l, &scheme));
+	ck_assert_int_eq(ql_cid_scheme_rekey(&scheme, secrets[2], secrets[2]), 0);
+	ck_assert(!ql_local_cid_read(&scheme, a.id, &told));
+	ck_assert(ql_local_cid_read(&scheme, b.id, &told) && told.old_key);
 }
 END_TEST
 
@@ -88,14 +324,14 @@ START_TEST(test_unique)
 {
 	static uint8_t ids[1 << 16][QL_LOCAL_CID_LEN];
 	const size_t n = sizeof(ids) / sizeof(ids[0]);
-	const uint8_t seed[32] = {9};
+	const uint8_t another[32] = {9};
 	struct ql_rng anew;
 
-	ql_rng_init(&anew, seed);
+	ql_rng_init(&anew, another);
 	for (size_t i = 0; i < n; i++) {
 		struct ql_cid id;
 
-		ql_local_cid_make(&key, i < n / 2 ? &rng : &anew, 3, 7, &id);
+		ql_local_cid_make(&scheme, i < n / 2 ? &rng : &anew, 7, &id);
 		memcpy(ids[i], id.id, sizeof(ids[i]));
 	}
 	qsort(ids, n, sizeof(ids[0]), by_bytes);
@@ -106,36 +342,40 @@ END_TEST
 
 START_TEST(test_local)
 {
+	const struct layout *layout = &layouts[_i];
 	struct ql_local_cids l = {0};
 	struct ql_cid stranger;
 	uint64_t seq;
 
+	configure(&scheme, layout);
 	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
-		ql_local_cid_make(&key, &rng, 0, 7, &l.e[i].cid);
+		ql_local_cid_make(&scheme, &rng, 7, &l.e[i].cid);
 		l.e[i].used = true;
 		l.e[i].seq = l.next_seq++;
 	}
-	ql_local_cid_make(&key, &rng, 0, 7, &stranger);
-	ck_assert(!ql_local_cids_find(&l, stranger.id, &seq));
+	ql_local_cid_make(&scheme, &rng, 7, &stranger);
+	ck_assert(!ql_local_cids_find(&l, stranger.id, stranger.len, &seq));
 	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
 		struct ql_cid changed = l.e[i].cid;
 
-		ck_assert(ql_local_cids_find(&l, l.e[i].cid.id, &seq));
+		ck_assert(ql_local_cids_find(&l, changed.id, changed.len, &seq));
 		ck_assert_uint_eq(seq, i);
-		for (unsigned int b = 0; b < 8 * QL_LOCAL_CID_LEN; b++) {
+		ck_assert(!ql_local_cids_find(&l, changed.id, changed.len - 1u, &seq));
+		for (unsigned int b = 0; b < 8u * changed.len; b++) {
 			changed.id[b / 8] ^= (uint8_t)(1u << b % 8);
-			ck_assert(!ql_local_cids_find(&l, changed.id, &seq));
+			ck_assert(!ql_local_cids_find(&l, changed.id, changed.len, &seq));
 			changed.id[b / 8] ^= (uint8_t)(1u << b % 8);
 		}
 	}
 	ck_assert_int_eq(ql_local_cids_retire(&l, QL_LOCAL_CIDS, 0), -EPROTO); /* never issued */
 	ck_assert_int_eq(ql_local_cids_retire(&l, UINT64_MAX, 0), -EPROTO);
 	ck_assert_int_eq(ql_local_cids_retire(&l, 2, 2), -EPROTO); /* it came to that one */
-	ck_assert(ql_local_cids_find(&l, l.e[2].cid.id, &seq));
+	ck_assert(ql_local_cids_find(&l, l.e[2].cid.id, layout->len, &seq));
 	ck_assert_int_eq(ql_local_cids_retire(&l, 2, 1), 0);
-	ck_assert(!ql_local_cids_find(&l, l.e[2].cid.id, &seq));
+	ck_assert(!ql_local_cids_find(&l, l.e[2].cid.id, layout->len, &seq));
 	ck_assert_int_eq(ql_local_cids_retire(&l, 2, 1), 0); /* sent twice */
-	ck_assert(ql_local_cids_find(&l, l.e[1].cid.id, &seq));
+	ck_assert(ql_local_cids_find(&l, l.e[1].cid.id, layout->len, &seq));
+	ql_cid_scheme_fini(&scheme, &mem);
 }
 END_TEST
 
@@ -253,10 +493,15 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_make);
+	tcase_add_loop_test(tc, test_make, 0, LAYOUTS);
+	tcase_add_loop_test(tc, test_word, 0, LAYOUTS);
+	tcase_add_test(tc, test_configs);
 	tcase_add_test(tc, test_keys);
+	tcase_add_loop_test(tc, test_check, 0, LAYOUTS);
+	tcase_add_test(tc, test_generation);
+	tcase_add_test(tc, test_rekey);
 	tcase_add_test(tc, test_unique);
-	tcase_add_test(tc, test_local);
+	tcase_add_loop_test(tc, test_local, 0, LAYOUTS);
 	tcase_add_test(tc, test_peer_add);
 	tcase_add_test(tc, test_peer_retire);
 	tcase_add_test(tc, test_peer_flood);

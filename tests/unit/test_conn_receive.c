@@ -336,8 +336,7 @@ START_TEST(test_retire_prior_to)
 	server = conn_of(&p, SIM_SERVER);
 	/* The server issues one of its own IDs again, under the next number. */
 	seq = server->local_cids.next_seq++;
-	ql_local_cid_make(&server->host->cid_key, server->host->rng, server->host->lcore_index,
-			  server->slot, &cid);
+	ql_local_cid_make(&server->host->cids, server->host->rng, server->slot, &cid);
 	end = ql_frame_put_new_cid(frame, frame + sizeof(frame), seq, seq, &cid,
 				   (const uint8_t *)"0123456789abcdef");
 	ck_assert_ptr_nonnull(end);

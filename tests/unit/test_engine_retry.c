@@ -747,11 +747,14 @@ START_TEST(test_amplification)
 		struct sim_job job = {.streams = 1};
 		struct ql_datagram out[64];
 		uint64_t in = 0, back = 0;
+		struct ql_engine *server;
 		uint8_t buf[1500];
 		struct watch w[2];
 		struct sim_pair p;
+		struct ql_cid id;
 
 		open_pair(&p, seed, seed % 3, &job);
+		server = sim_engine(p.sim, SIM_SERVER);
 		watch(&p, w);
 		w[SIM_SERVER].lose_retries = 1000;
 		for (unsigned int i = 0; i < 300; i++) {
@@ -765,10 +768,10 @@ START_TEST(test_amplification)
 			for (size_t k = 0; k < len; k++)
 				buf[k] = (uint8_t)sim_random(r);
 			switch (sim_below(r, 5)) {
-			case 0: /* an ID of the form of ours */
+			case 0: /* an ID that the server made */
 				buf[0] = 0x40;
-				buf[1] = 0xe0 | (QL_LOCAL_CID_LEN - 1);
-				buf[3] = 0;
+				ql_local_cid_make(&server->host.cids, server->host.rng, 7, &id);
+				memcpy(buf + 1, id.id, id.len);
 				break;
 			case 1: /* another version */
 				buf[0] |= 0xc0;

@@ -31,6 +31,9 @@ static void close_pair(struct sim_pair *p)
 	finish(p);
 }
 
+/* In a short header: the lowest of the slot (conn/cid.h). */
+#define GENERATION_BIT (8 * (1 + 1 + 8) + 7)
+
 /* The datagram is dropped for this reason and no other, once, and leaves no trace. */
 static void expect_drop(struct sim_pair *p, unsigned int node, const struct ql_path *path,
 			const uint8_t *data, size_t len, enum ql_drop reason)
@@ -193,6 +196,8 @@ START_TEST(test_connection)
 		copy[bit / 8] ^= (uint8_t)(0x80u >> bit % 8);
 		if (bit < 8 || bit >= 8 + 8 * QL_LOCAL_CID_LEN)
 			expect_drop(&p, SIM_SERVER, &path, copy, n, QL_DROP_AUTH);
+		else if (bit == GENERATION_BIT)
+			expect_drop(&p, SIM_SERVER, &path, copy, n, QL_DROP_GENERATION);
 		else
 			expect_drop(&p, SIM_SERVER, &path, copy, n, QL_DROP_NO_CONN);
 	}

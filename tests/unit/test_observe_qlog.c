@@ -373,6 +373,7 @@ static void receive(void *trace, const struct ql_conn *conn, uint64_t pn, const 
 	static uint8_t pkt[20000];
 	struct ql_open_job job = {.pkt = pkt, .pn = pn, .first = QL_PKT_FIXED, .pn_len = 4};
 
+	job.pn_offset = (uint16_t)(1 + conn->local_cids.e[0].cid.len);
 	job.payload = ql_pkt_put_short(pkt, &conn->local_cids.e[0].cid, false, false, 4) + 4;
 	memcpy(job.payload, frames, len);
 	job.payload_len = (uint16_t)len;

@@ -20,6 +20,7 @@
 
 #include <qlane/common.h>
 #include <qlane/conn.h>
+#include <qlane/steer.h>
 #include <qlane/tls.h>
 
 #ifdef __cplusplus
@@ -182,13 +183,27 @@ struct ql_engine_config {
 	 */
 	uint8_t ticket_key[32];
 	/**
-	 * Secret of stateless reset tokens (10.3); all zero to take it from the seed. A process
+	 * Secret of stateless reset tokens (10.3), and of what our connection IDs are known by; all
+	 * zero to take it from the seed, or the latter from the mesh. The same, or none, for all of
+	 * a mesh. A process
 	 * that starts anew with the same one, and the same lcore_index, can tell the peers of the
 	 * connections it had before that these are gone. Of all engines that have the same one, the
 	 * datagrams of a connection must only reach the one that has it, or engines of another
 	 * lcore_index: what else may answer them ends the connection (21.11).
 	 */
 	uint8_t reset_key[32];
+	/**
+	 * 0 or 1, in turn from one start of the process to the next: so that packets for connections
+	 * of the last one, which are answered with stateless resets, can be told from others. Has a
+	 * meaning only with a reset_key.
+	 */
+	uint8_t generation;
+	/**
+	 * Load balancers' configurations, the first for new connection IDs, the others for IDs that
+	 * an earlier process gave out; read by ql_engine_create(). QL_CID_CONFIGS at most. [none]
+	 */
+	const struct ql_cid_config *cids;
+	unsigned int n_cids;
 	/** The other engines of the process, qlane/steer.h. It must outlive the engine. [alone] */
 	struct ql_mesh *mesh;
 	/** Told what connections do: see qlane/observe.h. It must outlive the engine. [nobody] */
@@ -212,10 +227,11 @@ enum ql_drop {
 	QL_DROP_PATH,	       /**< from an address that the connection does not use */
 	QL_DROP_CLOSING,       /**< connection is closing or draining */
 	QL_DROP_COALESCED_CID, /**< coalesced packet for another connection ID (12.2) */
-	QL_DROP_TOKEN,	  /**< Initial with a Retry token that is invalid, or was used before */
-	QL_DROP_EARLY,	  /**< 0-RTT that is not taken, or came too long before its Initial */
-	QL_DROP_CROSSING, /**< for another engine, and the ring to it was full */
-	QL_DROP_STRAY,	  /**< from another engine, and not ours */
+	QL_DROP_TOKEN,	    /**< Initial with a Retry token that is invalid, or was used before */
+	QL_DROP_EARLY,	    /**< 0-RTT that is not taken, or came too long before its Initial */
+	QL_DROP_CROSSING,   /**< for another engine, and the ring to it was full */
+	QL_DROP_STRAY,	    /**< from another engine, and not ours */
+	QL_DROP_GENERATION, /**< to an ID that an earlier process gave out */
 	QL_DROP_MAX,
 };
 
@@ -248,12 +264,34 @@ struct ql_engine_stats {
 
 /**
  * @return an engine, or NULL with errno set: EINVAL (no tx_pool, or its mbufs are too small;
- * no place of this lcore_index in the mesh, or not free), ENOMEM. Needs an initialised EAL.
+ * no place of this lcore_index in the mesh, or not free; cids that cannot be), ENOMEM. Needs an initialised EAL.
  */
 QL_PUBLIC struct ql_engine *ql_engine_create(const struct ql_engine_config *config);
 
 /** Close every connection without a word to the peers, with closed() of each, and free it all. */
 QL_PUBLIC void ql_engine_free(struct ql_engine *engine);
+
+/** Secrets that take the place of those in ql_engine_config. All zero: that one stays. */
+struct ql_engine_keys {
+	uint8_t token_key[32];
+	uint8_t ticket_key[32];
+	/**
+	 * Connection IDs that are given out from now on, and their reset tokens, come from this one.
+	 * Those that peers have stay good, and keep their tokens, until they are retired; an earlier
+	 * process's that were made with a key before the present one are strangers'. Engines of a
+	 * mesh do not know each other's new IDs until all of them have the key: that is for packets
+	 * of handshakes under way, which are sent again.
+	 */
+	uint8_t reset_key[32];
+};
+
+/**
+ * Change secrets while the engine works. Tokens and tickets of the present ones, not of those
+ * before, are taken for the rest of their life.
+ * @return 0; -EBUSY when connections still have IDs of a reset_key before the present one: nothing
+ * has changed; -ENOMEM, -EIO: of reset_key, token_key and ticket_key, in this order, some may have
+ */
+QL_PUBLIC int ql_engine_set_keys(struct ql_engine *engine, const struct ql_engine_keys *keys);
 
 /**
  * Serve: accept connections to @p port of any local address. Once per engine.

@@ -47,6 +47,8 @@ struct ql_port_config {
 	bool rx_interrupts;
 	/** Of several queues: packets are spread by addresses and ports alone. [false] */
 	bool hash_only;
+	/** What the engines' new connection IDs look like: of ql_engine_config.cids the first. [none] */
+	const struct ql_cid_config *cids;
 	uint16_t udp_port; /**< that is served there; some NICs match IDs only for one [any] */
 	struct ql_ifaddr addrs[QL_PORT_ADDRS];
 	unsigned int n_addrs;

@@ -40,8 +40,28 @@ struct ql_cid_word {
 	uint8_t first_value; /**< the same */
 };
 
-/** Where it is. */
-QL_PUBLIC void ql_cid_word_of(struct ql_cid_word *word);
+/** Bytes of a load balancer's server ID at most; configurations that are known at a time. */
+#define QL_CID_SERVER_ID_MAX 8
+#define QL_CID_CONFIGS	     3
+
+/**
+ * How a load balancer of draft-ietf-quic-load-balancers finds this machine in connection IDs. These
+ * always encode their length, and have the nonce behind the server ID: 11 bytes, or as many more as
+ * make 16 of both where they are encrypted, which takes one pass then instead of four.
+ */
+struct ql_cid_config {
+	uint8_t rotation;      /**< config rotation bits, 0 to 6 */
+	uint8_t server_id_len; /**< 1 to QL_CID_SERVER_ID_MAX; even if NICs are to match the word */
+	uint8_t server_id[QL_CID_SERVER_ID_MAX];
+	bool encrypted; /**< with key; nobody but the load balancer sees server and engine then */
+	uint8_t key[16];
+};
+
+/**
+ * Where the word is in IDs of a configuration, NULL for those without one.
+ * @return 0; -ENOTSUP when the IDs are encrypted, so that only engines can read them; -EINVAL
+ */
+QL_PUBLIC int ql_cid_word_of(const struct ql_cid_config *config, struct ql_cid_word *word);
 
 /**
  * The rings by which the engines of a process hand datagrams to their owners: one of a single
