@@ -36,6 +36,9 @@ struct node {
 	uint64_t *waiting;
 	unsigned int n_waiting, first_waiting, max_waiting;
 	uint16_t next_port;
+	/* of a machine of several, whose first one this is */
+	sim_pick_fn pick;
+	void *pick_arg;
 	struct ql_datagram in[BURST];
 	unsigned int n_in;
 };
@@ -59,6 +62,7 @@ struct sim {
 	uint64_t random;
 	struct node nodes[SIM_NODES];
 	unsigned int n_nodes;
+	bool joined;	       /* some of them */
 	struct delivery *heap; /* the next one first */
 	size_t n_heap, max_heap;
 	uint64_t seq;
@@ -227,6 +231,8 @@ static void deliver(struct sim *s, struct node *from, const struct ql_datagram *
 	v.node = (unsigned int)(to - s->nodes);
 	v.d.path.local = d->path.remote;
 	v.d.path.remote = d->path.local;
+	if (to->pick)
+		v.node += to->pick(to->pick_arg, &v.d);
 	push(s, &v);
 }
 
@@ -326,6 +332,17 @@ static void turn(struct sim *s, struct node *n, bool received)
 	s->stats.late += ql_engine_deadline(n->engine) <= s->now;
 }
 
+/* What has come to engines of which it is not: all of it, before anybody's turn. */
+static void cross(struct sim *s, bool *received)
+{
+	for (unsigned int i = 0; i < s->n_nodes; i++)
+		receive(s, &s->nodes[i]);
+	for (unsigned int i = 0; i < s->n_nodes; i++) {
+		while (ql_engine_rx_crossed(s->nodes[i].engine, s->now) > 0)
+			received[i] = true;
+	}
+}
+
 /* What has arrived, then a turn of every engine that has something to do. */
 static void turns(struct sim *s)
 {
@@ -347,6 +364,8 @@ static void turns(struct sim *s)
 		if (n->n_in == BURST)
 			receive(s, n);
 	}
+	if (s->joined)
+		cross(s, received);
 	for (unsigned int i = 0; i < s->n_nodes; i++) {
 		struct node *n = &s->nodes[i];
 
@@ -491,6 +510,17 @@ unsigned int sim_add(struct sim *s, const struct ql_engine_config *config)
 	n->next_port = FIRST_PORT;
 	s->n_nodes++;
 	return i;
+}
+
+void sim_join(struct sim *s, unsigned int first, unsigned int n, sim_pick_fn pick, void *arg)
+{
+	struct node *node = &s->nodes[first];
+
+	if (n == 0 || first + n > s->n_nodes)
+		errx(1, "%u nodes from %u on are not there", n, first);
+	node->pick = pick;
+	node->pick_arg = arg;
+	s->joined = true;
 }
 
 void sim_restart(struct sim *s, unsigned int node, const struct ql_engine_config *config)

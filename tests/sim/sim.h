@@ -23,7 +23,7 @@
 
 #include "sim/env.h"
 
-#define SIM_NODES   16
+#define SIM_NODES   80
 #define SIM_ADDRS   4
 #define SIM_MILLION 1000000u
 
@@ -104,6 +104,13 @@ unsigned int sim_add(struct sim *s, const struct ql_engine_config *config);
  * its way to the node still comes.
  */
 void sim_restart(struct sim *s, unsigned int node, const struct ql_engine_config *config);
+
+/*
+ * Nodes first to first + n - 1 are the engines of one machine: what comes to an address of the first
+ * one goes to that of them which pick() says, counted from 0.
+ */
+typedef unsigned int (*sim_pick_fn)(void *arg, const struct ql_datagram *d);
+void sim_join(struct sim *s, unsigned int first, unsigned int n, sim_pick_fn pick, void *arg);
 
 uint64_t sim_now(const struct sim *s);
 /* The simulation's pseudo-random numbers, for a test that wants to add to the chaos. */

@@ -45,8 +45,8 @@ static inline uint64_t mix(uint64_t hash, uint64_t v)
 }
 
 /* What was sent and came, when and where; not its bytes: tickets of TLS hold the time of day. */
-static void trace(struct sim_trial *t, enum sim_tap_what what, unsigned int node,
-		  const struct ql_datagram *d, uint64_t now)
+void sim_trial_trace(struct sim_trial *t, enum sim_tap_what what, unsigned int node,
+		     const struct ql_datagram *d, uint64_t now)
 {
 	uint16_t local = d->path.local.port, remote = d->path.remote.port;
 	bool sent = what == SIM_TAP_SENT;
@@ -140,7 +140,7 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 	struct sim_trial *t = arg;
 	struct sim_peer *peer;
 
-	trace(t, what, node, d, now);
+	sim_trial_trace(t, what, node, d, now);
 	sim_plot_look(t->plot);
 	if (t->qlog)
 		ql_qlog_write(t->qlog);

@@ -90,6 +90,10 @@ void sim_trial_run(struct sim_trial *t, uint64_t ns);
 /* Check that all streams of all connections are complete, and each was closed by the client. */
 void sim_trial_complete(struct sim_trial *t);
 
+/* Note a datagram in the trace: for scenarios that have no pair. */
+void sim_trial_trace(struct sim_trial *t, enum sim_tap_what what, unsigned int node,
+		     const struct ql_datagram *d, uint64_t now);
+
 /* Check what always holds, and free the pair; with connections that are not over if abandoned. */
 void sim_trial_close(struct sim_trial *t);
 
@@ -114,6 +118,7 @@ void sim_acks(struct sim_trial *t);
 void sim_chaos(struct sim_trial *t);
 void sim_early(struct sim_trial *t);
 void sim_ecn(struct sim_trial *t);
+void sim_lanes(struct sim_trial *t);
 void sim_loss_bands(struct sim_trial *t);
 void sim_versions(struct sim_trial *t);
 void sim_pmtu(struct sim_trial *t);
