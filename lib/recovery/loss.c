@@ -357,7 +357,8 @@ static bool detect_lost(struct ql_recovery *r, unsigned int space, uint64_t now)
 			ql_ecn_on_lost(&path->ecn, pkt->time);
 		if (!(pkt->flags & QL_SENT_MTU_PROBE)) {
 			note_lost(path, pn, pkt, &loss);
-			if (ql_pmtu_is_big(&path->pmtu, pkt->size))
+			/* Before that datagrams are large whose packets are not. */
+			if (space == QL_REC_APP && ql_pmtu_is_big(&path->pmtu, pkt->size))
 				ql_pmtu_big_lost(&path->pmtu, pkt->time);
 			if (is_persistent(r, sp, pkt))
 				loss.persistent = true;

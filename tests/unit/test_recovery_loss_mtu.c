@@ -249,6 +249,31 @@ START_TEST(test_paths)
 }
 END_TEST
 
+/*
+ * For long only small packets pass: a verdict on the path, but not in the handshake, whose large
+ * datagrams may be of small packets.
+ */
+START_TEST(test_dead)
+{
+	for (unsigned int space = 0; space < QL_REC_SPACES; space++) {
+		ql_rec_fini(&rec);
+		start(true);
+		sample(20 * MS);
+		for (unsigned int i = 0; i < 2 * QL_PMTU_HOLE_LOST; i++) {
+			uint64_t pn = ql_rec_next_pn(&rec, space);
+
+			send_as(space, pn, MTU, QL_SENT_ELICITING);
+			for (unsigned int k = 1; k < 4; k++)
+				send_as(space, pn + k, 100, QL_SENT_ELICITING);
+			now += QL_PMTU_DEAD / 8;
+			ck_assert_int_eq(ack(space, pn + 1, pn + 3), 0);
+		}
+		ck_assert_uint_ge(rec.stats.lost, 2 * QL_PMTU_HOLE_LOST);
+		ck_assert_int_eq(ql_pmtu_is_dead(&rec.path.pmtu, now), space == APP);
+	}
+}
+END_TEST
+
 RUN("recovery/loss_mtu", open_search, close_rec, test_probe_acked, test_probe_lost,
     test_probe_alone, test_probe_silence, test_probe_window, test_hole_by_loss, test_no_hole,
-    test_hole_by_pto, test_paths)
+    test_hole_by_pto, test_paths, test_dead)
