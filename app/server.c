@@ -14,6 +14,7 @@
 #include <qlane/http3.h>
 
 #include "echo.h"
+#include "keys.h"
 #include "perf.h"
 #include "stack.h"
 #include "watch.h"
@@ -21,7 +22,7 @@
 
 #define MAX_JSON   8
 #define GOODBYE_NS (500 * QL_NSEC_PER_MSEC) /* for the peers to be told at the end */
-#define TICK_TURNS 4096
+#define TICK_NS	   (2 * QL_NSEC_PER_MSEC)
 #define DRAIN	   5 /* s */
 
 struct json_files {
@@ -31,7 +32,7 @@ struct json_files {
 
 struct options {
 	struct ql_net_options net;
-	const char *root, *cert, *key, *alpn, *ticket_key, *reset_key, *upload;
+	const char *root, *cert, *key, *alpn, *ticket_key, *reset_key, *generation, *upload;
 	uint16_t port;
 	uint32_t max_conns, drain;
 	uint64_t upload_max;
@@ -48,7 +49,9 @@ struct lane {
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
 	struct ql_perf_server perf;
-	unsigned int turns;
+	uint64_t next_tick; /* ns */
+	unsigned int keys;  /* of server.keys_given, that it has */
+	bool draining;
 };
 
 struct server {
@@ -60,9 +63,13 @@ struct server {
 	struct lane *lanes;
 	/* Lanes that serve; that could not; that still have connections at the end. */
 	unsigned int ready, failed, draining;
+	/* Key files that were read again: written by the first lane when all have taken the last. */
+	struct ql_engine_keys keys;
+	unsigned int keys_given, keys_taken; /* times; times and lanes */
 };
 
 static volatile sig_atomic_t stop; /* signals that say so */
+static volatile sig_atomic_t reread;
 
 static const char *add_json(const struct ql_option *option, void *to, const char *value)
 {
@@ -119,6 +126,16 @@ static const struct ql_option table[] = {
 	 "crash, "
 	 "that their connections\nare gone; for this server alone [they find out by time-out]",
 	 ql_option_string, offsetof(struct options, reset_key)},
+	{"generation", "FILE",
+	 "keeps there, from one start to the next, which of two\ngenerations of connection IDs is "
+	 "due, "
+	 "so that packets for\nconnections of the last process are known; with --reset-key",
+	 ql_option_string, offsetof(struct options, generation)},
+	{"cid", "R:ID[:KEY]",
+	 "connection IDs for a load balancer of\ndraft-ietf-quic-load-balancers: config rotation, "
+	 "this\nserver's ID and, if they are encrypted, the key, in\nhexadecimal digits; may be "
+	 "repeated, the first is for new\nIDs [for none]",
+	 ql_option_cid, offsetof(struct options, net.cids)},
 	{"upload", "DIR", "take files by PUT, below this directory [PUT is refused]",
 	 ql_option_string, offsetof(struct options, upload)},
 	{"upload-max", "BYTES", "of such a file [no limit]", ql_option_u64,
@@ -150,7 +167,8 @@ static void help(void)
 	       "--ip ADDR/PREFIX [OPTIONS]\n\n"
 	       "Serves the files of a directory over HTTP/3 and HTTP/0.9 (hq-interop). Its packets "
 	       "come from a\nDPDK port and do not pass the kernel. It ends on SIGINT and "
-	       "SIGTERM,\nand answers what has been asked before.\n\nOptions [default]:\n");
+	       "SIGTERM,\nand answers what has been asked before. On SIGHUP it reads the key files "
+	       "again.\n\nOptions [default]:\n");
 	ql_options_help(table);
 	printf("  --config FILE             read options from an INI file: a section [server], "
 	       "and\n"
@@ -174,6 +192,12 @@ static void on_signal(int signal)
 	stop++;
 }
 
+static void on_hangup(int signal)
+{
+	(void)signal;
+	reread = 1;
+}
+
 /* What can be known to be wrong before anything is started. */
 static bool check(const struct options *o)
 {
@@ -185,31 +209,6 @@ static bool check(const struct options *o)
 	if (missing)
 		ql_complain("%s, is missing; --help has examples", missing);
 	return !missing && ql_devices_check(&o->net.devices);
-}
-
-/* The 32 bytes of a file that an option names; NULL is fine. */
-static bool read_key(const char *option, const char *path, uint8_t key[32])
-{
-	uint8_t bytes[33];
-	size_t n;
-	FILE *f;
-
-	if (!path)
-		return true;
-	f = fopen(path, "rbe");
-	n = f ? fread(bytes, 1, sizeof(bytes), f) : 0;
-	if (!f)
-		ql_complain("--%s %s: %s", option, path, strerror(errno));
-	else if (n != 32)
-		ql_complain("--%s %s: it has %s than 32 bytes; make one: head -c 32 "
-			    "/dev/urandom >%s",
-			    option, path, n < 32 ? "less" : "more", path);
-	if (f)
-		fclose(f);
-	if (n == 32)
-		memcpy(key, bytes, 32);
-	explicit_bzero(bytes, sizeof(bytes));
-	return n == 32;
 }
 
 static struct ql_tls_ctx *make_tls(struct server *s)
@@ -255,8 +254,11 @@ static bool prepare(struct server *s)
 
 	if (!ql_stack_readable("cert", s->o.cert) || !ql_stack_readable("key", s->o.key))
 		return false;
-	if (!read_key("ticket-key", s->o.ticket_key, s->o.net.ticket_key) ||
-	    !read_key("reset-key", s->o.reset_key, s->o.net.reset_key))
+	if (!ql_key_read("ticket-key", s->o.ticket_key, s->o.net.ticket_key) ||
+	    !ql_key_read("reset-key", s->o.reset_key, s->o.net.reset_key))
+		return false;
+	if (s->o.generation &&
+	    !ql_generation_next("generation", s->o.generation, &s->o.net.generation))
 		return false;
 	www = open_www(&s->o);
 	if (!www)
@@ -337,14 +339,64 @@ static unsigned int conns(const struct lane *l)
 	       (l->echo ? ql_echo_conns(l->echo) : 0);
 }
 
+/* SIGHUP: the key files again. Wrong ones are told of, and nothing changes. */
+static void give_keys(struct server *s)
+{
+	unsigned int taken = __atomic_load_n(&s->keys_taken, __ATOMIC_ACQUIRE);
+	struct ql_engine_keys keys = {.token_key = {0}};
+
+	if (!reread || taken != s->keys_given * s->stack.n_lanes)
+		return;
+	reread = 0;
+	if (!ql_key_read("ticket-key", s->o.ticket_key, keys.ticket_key) ||
+	    !ql_key_read("reset-key", s->o.reset_key, keys.reset_key))
+		return;
+	memcpy(keys.token_key, keys.ticket_key, sizeof(keys.token_key));
+	s->keys = keys;
+	explicit_bzero(&keys, sizeof(keys));
+	__atomic_store_n(&s->keys_given, s->keys_given + 1, __ATOMIC_RELEASE);
+	printf("qlane-server: the keys were read again\n");
+	fflush(stdout);
+}
+
+static void take_keys(struct server *s, unsigned int i)
+{
+	struct lane *l = &s->lanes[i];
+	int rc;
+
+	if (l->keys == __atomic_load_n(&s->keys_given, __ATOMIC_ACQUIRE))
+		return;
+	l->keys++;
+	rc = ql_engine_set_keys(s->stack.lanes[i].engine, &s->keys);
+	if (rc < 0)
+		ql_complain("%s goes on with the keys it has: %s%s", s->stack.lanes[i].name,
+			    strerror(-rc),
+			    rc == -EBUSY ? "; connections still have those before" : "");
+	__atomic_add_fetch(&s->keys_taken, 1, __ATOMIC_RELEASE);
+}
+
+/* What need not be done every turn. */
+static void tick(struct server *s, unsigned int i, uint64_t now)
+{
+	struct lane *l = &s->lanes[i];
+
+	ql_www_tick(l->www);
+	ql_watch_tick(&s->watch, i, now);
+	if (i == 0)
+		give_keys(s);
+	take_keys(s, i);
+	if (l->draining)
+		ql_http_server_drain(l->http);
+}
+
 static uint64_t turn(struct server *s, unsigned int i)
 {
 	uint64_t now = ql_stack_turn(&s->stack, i);
 	struct lane *l = &s->lanes[i];
 
-	if (++l->turns % TICK_TURNS == 0) {
-		ql_www_tick(l->www);
-		ql_watch_tick(&s->watch, i, now);
+	if (now >= l->next_tick) {
+		l->next_tick = now + TICK_NS;
+		tick(s, i, now);
 	}
 	return now;
 }
@@ -355,10 +407,8 @@ static void wait_for_end(struct server *s, unsigned int i, uint64_t ns, int sign
 	struct lane *l = &s->lanes[i];
 	uint64_t end = ql_lane_now() + ns;
 
-	while (conns(l) > 0 && stop <= signals && turn(s, i) < end) {
-		if (l->turns % TICK_TURNS == 0)
-			ql_http_server_drain(l->http);
-	}
+	while (conns(l) > 0 && stop <= signals && turn(s, i) < end)
+		;
 }
 
 static void end_lane(struct server *s, unsigned int i)
@@ -367,6 +417,7 @@ static void end_lane(struct server *s, unsigned int i)
 
 	ql_listen_stop(s->stack.lanes[i].engine);
 	ql_http_server_drain(l->http);
+	l->draining = true;
 	if (l->echo)
 		ql_echo_close(l->echo);
 	wait_for_end(s, i, s->o.drain * QL_NSEC_PER_SEC, 1);
@@ -548,6 +599,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
 	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
+	sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	return serve(&s, ours - 1, argv);
 }

@@ -299,6 +299,7 @@ static bool open_port(struct ql_stack *stack, const struct ql_stack_config *c, u
 		.port_id = c->ports[i],
 		.queues = (uint16_t)stack->n_lanes,
 		.hash_only = c->net->hash_only,
+		.cids = c->net->cids.n ? c->net->cids.at : NULL,
 		.udp_port = c->udp_port,
 		.rx_interrupts = c->net->idle == QL_IDLE_SLEEP,
 		.mtu = device->mtu,
@@ -357,6 +358,9 @@ static bool configure(const struct ql_stack_config *c, struct ql_engine_config *
 	if (is_zero(config->ticket_key) &&
 	    !random_bytes(config->ticket_key, sizeof(config->ticket_key)))
 		return false;
+	config->generation = c->net->generation;
+	config->cids = c->net->cids.at;
+	config->n_cids = c->net->cids.n;
 	memcpy(config->reset_key, c->net->reset_key, sizeof(config->reset_key));
 	memcpy(config->token_key, config->ticket_key, sizeof(config->token_key));
 	return true;
@@ -465,9 +469,10 @@ static void free_here(void *arg, unsigned int lane)
 static void free_engine(struct ql_stack *stack, unsigned int lane)
 {
 	struct errand errand = {free_here, stack, lane};
+	unsigned int lcore = stack->lanes[lane].lcore;
 
-	if (lane > 0 && rte_eal_remote_launch(run_errand, &errand, stack->lanes[lane].lcore) == 0)
-		rte_eal_wait_lcore(stack->lanes[lane].lcore);
+	if (lcore != rte_lcore_id() && rte_eal_remote_launch(run_errand, &errand, lcore) == 0)
+		rte_eal_wait_lcore(lcore);
 	else
 		free_here(stack, lane);
 }

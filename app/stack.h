@@ -13,6 +13,7 @@
 #include <qlane/tls.h>
 
 #include "device.h"
+#include "keys.h"
 #include "options.h"
 
 struct ql_watch;
@@ -33,6 +34,8 @@ struct ql_net_options {
 	uint32_t idle_timeout, handshake_timeout; /* seconds */
 	uint8_t ticket_key[32];			  /* zero: one of the process's own making */
 	uint8_t reset_key[32];			  /* the same */
+	uint8_t generation;
+	struct ql_cids cids;
 	bool no_ecn;
 };
 

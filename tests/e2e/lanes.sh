@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Programs on several lcores, each with a queue of its own, over all kinds of devices. It takes about a
-# minute.
+# Programs on several lcores, each with a queue of its own, over all kinds of devices. It takes a minute
+# or two.
 
 # shellcheck source=tests/lib/common.sh
 . "$(dirname "$0")/../lib/common.sh"
@@ -140,6 +140,7 @@ killed() {
 	ql_same "$WWW" again one.bin
 	ql_server_stop
 	grep -qE '^ +resets +[1-9]' server.log || ql_fail "no reset was counted"
+	grep -qE '^ +generation +[1-9]' server.log || ql_fail "not known as of the process before"
 	# EAL keeps the page that it began with, for the next process of the name
 	[ "$(find huge -type f | wc -l)" -le 1 ] || ql_fail "hugepages are left: $(ls huge)"
 	umount huge
@@ -152,7 +153,44 @@ begun_transfer() {
 # With hugepages as files, which outlive a killed process.
 restart_killed() {
 	device_server "$QL_LCORES" --huge-dir "$PWD/huge" --file-prefix killed "--vdev=net_tap0,iface=$QL_IFACE" -- \
-		"${QL_TAP_ARGS[@]}" --gateway "$QL_KERNEL4" --reset-key reset.key --upload taken
+		"${QL_TAP_ARGS[@]}" --gateway "$QL_KERNEL4" --reset-key reset.key --upload taken \
+		--generation generation
+}
+
+# Key files are read again while the server works; a wrong one changes nothing.
+rekeyed() {
+	local QL_LCORES
+	QL_LCORES=$(lcores 2)
+	ql_random ticket 32 >ticket.key
+	ql_random reset 32 >reset.key
+	ql_server_start "${LEAN[@]}" --ticket-key ticket.key --reset-key reset.key
+	fetch_both one.bin
+	ql_random other 32 >ticket.key
+	ql_random others 32 >reset.key
+	kill -HUP "$SERVER_PID"
+	ql_wait_line 10 "$SERVER_PID" server.log '^qlane-server: the keys were read again' ||
+		ql_fail "nothing was read again"
+	fetch_both one.bin
+	echo short >reset.key
+	kill -HUP "$SERVER_PID"
+	ql_wait_line 10 "$SERVER_PID" server.log 'reset-key reset.key: it has less than 32 bytes' || ql_fail "no message"
+	fetch_both one.bin
+	ql_server_stop
+}
+
+# Connection IDs for a load balancer; encrypted ones nobody but the engines can read.
+balanced() {
+	local QL_LCORES
+	QL_LCORES=$(lcores 2)
+	ql_server_start "${LEAN[@]}" --json-stats stats.json --cid 0:0a1b
+	grep -q 'net_tap0: TAP program' server.log || ql_fail "not steered: $(cat server.log)"
+	fetch_both five.bin
+	ql_server_stop
+	[ "$(sum engine crossed_in)" -eq 0 ] || ql_fail "datagrams crossed"
+	ql_server_start "${LEAN[@]}" --cid 0:0a1b:00112233445566778899aabbccddeeff
+	grep -q 'net_tap0: RSS, connection IDs are encrypted' server.log || ql_fail "$(cat server.log)"
+	fetch_both five.bin
+	ql_server_stop
 }
 
 # What the lanes run has no atomic instruction but the counting of references to packet buffers that
@@ -190,6 +228,7 @@ device_server() { # LCORES --vdev... -- ARGUMENT...
 		QL_EAL+=("$1")
 		shift
 	done
+	rm -f server.log # of a server before
 	"$QL_SERVER" "${QL_EAL[@]}" "$@" "${LEAN[@]}" --port "$QL_PORT" --root "$WWW" --cert "$CERT/cert.pem" \
 		--key "$CERT/key.pem" --json-stats stats.json >server.log 2>&1 &
 	SERVER_PID=$!
@@ -395,7 +434,7 @@ done
 ql_test lanes-tap-rebinding 90 steered 1 300
 ql_test lanes-tap-rebinding-hash-only 90 steered 4 50 --hash-only
 ql_test lanes-tap-client-moves 60 moving
-for t in stopping stopping_at_once killed lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
+for t in stopping stopping_at_once killed rekeyed balanced lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
 	ql_test "lanes-$t" 60 $t
 done
 ql_end
