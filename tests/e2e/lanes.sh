@@ -273,8 +273,8 @@ OURS=(--ip "$QL_OUR4/24" --ip "$QL_OUR6/64")
 
 af_packet() {
 	veth
-	device_server "$(lcores 2)" \
-		--vdev=net_af_packet0,iface=v0,blocksz=65536,framesz=2048,framecnt=4096,qpairs=2,qdisc_bypass=1 -- \
+	device_server 0 \
+		--vdev=net_af_packet0,iface=v0,blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1 -- \
 		"${OURS[@]}"
 	fetch_both five.bin small/s0005
 	device_stop
