@@ -143,8 +143,9 @@ undo_fails() {
 # Somebody who is not root.
 unprivileged() {
 	bare
-	chmod -R a+rX "$TREE"
-	QLANE_SYSROOT=$TREE setpriv --reuid=65534 --regid=65534 --clear-groups "$CFG/hugepages.sh" >out.log 2>&1 &&
+	cp -r "$CFG" cfg # which may be where nobody else can read
+	chmod -R a+rX "$TREE" cfg
+	QLANE_SYSROOT=$TREE setpriv --reuid=65534 --regid=65534 --clear-groups cfg/hugepages.sh >out.log 2>&1 &&
 		ql_fail "exit code 0"
 	cat out.log
 	said 'only root can reserve them' '\-\-no-huge'
