@@ -256,9 +256,17 @@ fetch_both() { # FILE...
 	done
 }
 
+# What an earlier test has left would have the same addresses.
+no_links() {
+	local i
+	for i in v0 br0; do
+		ip link del "$i" 2>/dev/null || true
+	done
+}
+
 # A veth pair whose one end is the device's; the kernel's other end has the usual addresses.
 veth() {
-	ip link del v0 2>/dev/null || true # an earlier test's
+	no_links
 	ip link add v0 type veth peer name v1 || ql_skip "this kernel has no veth"
 	ip addr add "$QL_KERNEL4/24" dev v1
 	ip addr add "$QL_KERNEL6/64" dev v1 nodad
@@ -273,8 +281,8 @@ OURS=(--ip "$QL_OUR4/24" --ip "$QL_OUR6/64")
 
 af_packet() {
 	veth
-	device_server 0 \
-		--vdev=net_af_packet0,iface=v0,blocksz=65536,framesz=2048,framecnt=4096,qdisc_bypass=1 -- \
+	device_server "$(lcores 2)" \
+		--vdev=net_af_packet0,iface=v0,blocksz=65536,framesz=2048,framecnt=4096,qpairs=2,qdisc_bypass=1 -- \
 		"${OURS[@]}"
 	fetch_both five.bin small/s0005
 	device_stop
@@ -351,6 +359,7 @@ bonding() {
 	device_server 0 --vdev=net_tap0,iface=qa --vdev=net_tap1,iface=qb \
 		--vdev=net_bonding0,mode=1,slave=net_tap0,slave=net_tap1 -- "${OURS[@]}"
 	grep -q 'net_bonding0' server.log || ql_fail "it uses a member"
+	no_links
 	ip link add br0 type bridge || ql_skip "this kernel has no bridge"
 	ip link set qa master br0
 	ip link set qb master br0
@@ -359,6 +368,7 @@ bonding() {
 	ip addr add "$QL_KERNEL6/64" dev br0 nodad
 	fetch_both five.bin small/s0005
 	device_stop
+	no_links
 }
 
 ql_before ql_need_programs "$QL_SERVER" "$QL_CLIENT"
