@@ -3,6 +3,7 @@
 """Instructions that a packet and a handshake cost, counted by callgrind; see --help."""
 
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -27,36 +28,48 @@ SCENARIOS = {
 
 
 def count(bench, arguments):
-    """Instructions by object file, and what the bench says of itself."""
+    """How often each instruction was executed, by object file and address; and what the bench says of itself."""
     with tempfile.NamedTemporaryFile(prefix="ql-callgrind-") as out:
         done = subprocess.run(
-            ["valgrind", "--quiet", "--tool=callgrind", "--callgrind-out-file=" + out.name, bench,
+            ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", "--callgrind-out-file=" + out.name, bench,
              "--turn", "20000", "--runs", "1", "--json", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         if done.returncode != 0:
             sys.exit(f"instructions: {bench} under valgrind ended with {done.returncode}:\n{done.stderr}")
-        return by_object(out.name), json.loads(done.stdout.splitlines()[-1])
+        return read(out.name), json.loads(done.stdout.splitlines()[-1])
 
 
-def by_object(path):
-    """Callgrind's file format: lines of cost follow the object and function that they are of; the line
-    behind calls= is the cost of the called, which is counted there."""
-    names, total, current, called = {}, {}, None, False
+def read(path):
+    """Callgrind's file format: lines of cost, which begin with an address or its distance from the one before, follow the
+    object that they are of; the line behind calls= is the cost of the called, which is counted there."""
+    names, total, current, called, address = {}, {}, None, False, 0
     with open(path, encoding="utf-8", errors="replace") as lines:
         for line in lines:
             match = re.match(r"(c?ob)=\((\d+)\)(?: (.*))?$", line)
             if match:
                 if match[3]:
-                    names[match[2]] = os.path.basename(match[3])
+                    names[match[2]] = match[3]
                 if match[1] == "ob":
-                    current = names[match[2]]
+                    current = total.setdefault(names[match[2]], collections.Counter())
             elif line.startswith("calls="):
                 called = True
-            elif line[:1].isdigit() or line[:1] in "+-*":
+            elif re.match(r"0x|[+*-]", line):
+                place, _, cost = line.split()
+                if place.startswith("0x"):
+                    address = int(place, 16)
+                elif place != "*":
+                    address += int(place)
                 if not called:
-                    total[current] = total.get(current, 0) + int(line.split()[1])
+                    current[address] += int(cost)
                 called = False
     return total
+
+
+def atomics(path, executed):
+    """Of the executed instructions of an object, those that lock the bus."""
+    said = subprocess.run(["objdump", "-d", "--no-show-raw-insn", path], stdout=subprocess.PIPE, text=True, check=True)
+    found = re.finditer(r"^ *([0-9a-f]+):\t(?:lock|xchg .*\()", said.stdout, re.MULTILINE)
+    return sum(executed[int(m[1], 16)] for m in found)
 
 
 def measure(bench, name):
@@ -67,10 +80,13 @@ def measure(bench, name):
         each = said_then["packets"] - said_first["packets"]
     else:
         each = more - little
-    cost = {o: (then[o] - first.get(o, 0)) / each for o in then}
-    ours = cost.pop("bench_engine")
-    crypto = sum(c for o, c in cost.items() if o.startswith("libIPSec"))
-    return {"scenario": name, "ours": ours, "aead": crypto, "others": sum(cost.values()) - crypto}
+    for path, executed in then.items():
+        executed.subtract(first.get(path, {}))
+    cost = {path: sum(executed.values()) / each for path, executed in then.items()}
+    locked = sum(atomics(path, then[path]) for path, c in cost.items() if c >= 1 and os.path.exists(path)) / each
+    ours = cost.pop(os.path.realpath(bench))
+    aead = sum(c for path, c in cost.items() if "libIPSec" in path)
+    return {"scenario": name, "ours": ours, "aead": aead, "others": sum(cost.values()) - aead, "atomic": locked}
 
 
 def compiler(bench):
@@ -93,8 +109,9 @@ def reference():
 def main():
     p = argparse.ArgumentParser(
         description="Counts the instructions of both ends of a transfer without a network, in a scenario that is the "
-        "same each time, whatever else the machine does; AEAD and the C library stand beside ours. Exit code 1 when "
-        "ours have grown by more than 5 % over tests/bench/instructions.tsv, which --update writes.")
+        "same each time, whatever else the machine does; AEAD and the C library stand beside ours, and how many "
+        "of all these lock the bus. Exit code 1 when ours have grown by more than 5 % over "
+        "tests/bench/instructions.tsv, which --update writes, or when a packet takes an atomic instruction.")
     p.add_argument("scenario", nargs="*", help="of " + ", ".join(SCENARIOS))
     p.add_argument("--bench", help="bench_engine to count [build/tests/bench/bench_engine]")
     p.add_argument("--json", action="store_true")
@@ -117,15 +134,17 @@ def main():
     if o.json:
         print(json.dumps({"build": key, "scenarios": results}))
     else:
-        print(f"{'instructions':14}{'ours':>10}{'before':>10}{'':8}{'AEAD':>10}{'others':>10}")
+        print(f"{'instructions':14}{'ours':>10}{'before':>10}{'':8}{'AEAD':>10}{'others':>10}{'atomic':>9}")
         for r in results:
             before = f"{r['reference']:10.0f}{r['ratio']:7.3f} " if r["reference"] else f"{'?':>10}{'':8}"
-            print(f"{r['scenario']:14}{r['ours']:10.0f}{before}{r['aead']:10.0f}{r['others']:10.0f}  "
+            print(f"{r['scenario']:14}{r['ours']:10.0f}{before}{r['aead']:10.0f}{r['others']:10.0f}{r['atomic']:9.3f}  "
                   f"{SCENARIOS[r['scenario']][0]}")
     if o.update:
         with open(REFERENCE, "w", encoding="utf-8") as f:
             f.write("# instructions of ours a packet, or a handshake: tests/bench/instructions.py --update\n")
             f.writelines(f"{k}\t{s}\t{figure:.0f}\n" for (k, s), figure in sorted(known.items()))
+    elif any(r["atomic"] > 0 for r in results if r["scenario"] != "handshake"):
+        sys.exit("there are atomic instructions on a packet's path")
     elif grown:
         sys.exit(f"more than {ALLOWED * 100 - 100:.0f} % dearer than before: {', '.join(grown)}")
     elif not any(r["reference"] for r in results):
