@@ -130,18 +130,16 @@ const char *ql_option_header(const struct ql_option *option, void *to, const cha
 {
 	struct ql_ask_headers *h = to;
 	size_t len = strcspn(value, ":");
-	char *name;
+	char *name = h->names[h->n % QL_ASK_HEADERS];
 
 	(void)option;
-	if (len == 0 || value[len] != ':' || strpbrk(value, "\r\n"))
+	if (len == 0 || len >= QL_ASK_NAME || value[len] != ':' || strpbrk(value, "\r\n"))
 		return "a field, such as 'accept: text/html'";
 	if (h->n == QL_ASK_HEADERS)
 		return "no more than 16 of them";
-	name = strndup(value, len); /* as long as the program, like the value */
-	if (!name)
-		return "more memory";
 	for (size_t i = 0; i < len; i++)
-		name[i] = (char)tolower((unsigned char)name[i]);
+		name[i] = (char)tolower((unsigned char)value[i]);
+	name[len] = 0;
 	value += len + 1;
 	h->at[h->n++] = (struct ql_http_field){name, value + strspn(value, " \t")};
 	return NULL;

@@ -18,9 +18,12 @@
 #include "select.h"
 
 #define QL_ASK_HEADERS 16 /* fields of the user's */
+#define QL_ASK_NAME    64 /* bytes of the name of one, with its zero byte */
 
+/* Names are kept here: what was read stays where it is, copies refer to it. */
 struct ql_ask_headers {
 	struct ql_http_field at[QL_ASK_HEADERS];
+	char names[QL_ASK_HEADERS][QL_ASK_NAME];
 	unsigned int n;
 };
 
