@@ -383,7 +383,7 @@ steered() { # FILES EVERY OPTION...
 	local QL_LCORES i n=$1 every=$2 how='TAP program' crossed file=big.bin
 	shift 2
 	QL_LCORES=$(lcores 2)
-	[ $# -eq 0 ] || how='RSS, as configured' file=five.bin
+	[ $# -eq 0 ] || how='RSS, as configured'
 	ql_server_start "${LEAN[@]}" --json-stats stats.json "$@"
 	grep -qF "port 0 net_tap0: $how" server.log || ql_fail "not steered by $how"
 	python3 "$QL_TOP/tests/interop/nat.py" --listen "$QL_KERNEL4:5544" --to "$QL_OUR4:$QL_PORT" \
@@ -393,6 +393,7 @@ steered() { # FILES EVERY OPTION...
 	for ((i = 0; i < n; i++)); do
 		peer_client_fetch curl h3 "$QL_KERNEL4" 5544 "$CERT/ca.pem" "out$i" "$file"
 		ql_same "$WWW" "out$i" "$file"
+		file=five.bin # of more than one
 	done
 	ql_stop "$NAT"
 	tail -1 nat.log
@@ -442,7 +443,7 @@ for n in 1 2 4; do
 	ql_test "lanes-tap-$n" 60 queues $n
 done
 ql_test lanes-tap-rebinding 90 steered 1 300
-ql_test lanes-tap-rebinding-hash-only 90 steered 4 50 --hash-only
+ql_test lanes-tap-rebinding-hash-only 90 steered 3 300 --hash-only
 ql_test lanes-tap-client-moves 60 moving
 for t in stopping stopping_at_once killed rekeyed balanced lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
 	ql_test "lanes-$t" 60 $t
