@@ -17,7 +17,7 @@ request() { # STATUS PATH CURL-ARGUMENT...
 	local want=$1 path=$2 status
 	shift 2
 	: >body
-	status=$(peer_run curl curl --http3-only --silent --show-error --max-time 20 \
+	status=$(peer_run curl curl --http3-only --silent --show-error --max-time 60 \
 		--cacert "$CERT/ca.pem" --dump-header fields --output body --write-out '%{http_code}' \
 		"$@" "https://$QL_OUR4:$QL_PORT/$path") || return $?
 	[ "$status" = "$want" ] || ql_fail "status $status instead of $want: $path $*"
@@ -305,7 +305,7 @@ ql_fixtures
 ql_test http-ranges 60 ranges
 ql_test http-conditions 60 conditions
 ql_test http-types 60 types
-ql_test http-upload 90 upload
+ql_test http-upload 150 upload
 ql_test http-upload-ours 60 ours
 ql_test http-parts 90 parts
 ql_test http-drain 90 drain

@@ -209,7 +209,7 @@ ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
 ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2
 for client in ngtcp2 curl; do
-	ql_test server-$client-upload 90 upload $client "$QL_OUR6" big.bin
+	ql_test server-$client-upload 150 upload $client "$QL_OUR6" big.bin
 done
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
