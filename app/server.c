@@ -42,7 +42,7 @@ struct options {
 	bool echo;
 };
 
-/* What one lcore has; nothing of it is shared. */
+/* What one lcore has; nothing of it is shared, no cache line either. */
 struct lane {
 	struct ql_www *www;
 	struct ql_echo *echo; /* --echo; NULL */
@@ -52,7 +52,7 @@ struct lane {
 	uint64_t next_tick; /* ns */
 	unsigned int keys;  /* of server.keys_given, that it has */
 	bool draining;
-};
+} __rte_cache_aligned;
 
 struct server {
 	struct options o;
@@ -284,7 +284,9 @@ static bool start(struct server *s, int eal_argc, char **eal_argv)
 	if (!ql_devices_find(&s->o.net.devices, eal_argc, eal_argv, ports) ||
 	    !ql_stack_open(&s->stack, &config))
 		return false;
-	s->lanes = calloc(s->stack.n_lanes, sizeof(*s->lanes));
+	s->lanes = aligned_alloc(_Alignof(struct lane), s->stack.n_lanes * sizeof(*s->lanes));
+	if (s->lanes)
+		memset(s->lanes, 0, s->stack.n_lanes * sizeof(*s->lanes));
 	for (unsigned int i = 0; s->lanes && i < s->stack.n_lanes; i++) {
 		s->lanes[i].tls = i == 0 ? s->tls : make_tls(s);
 		if (!s->lanes[i].tls)

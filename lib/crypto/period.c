@@ -9,7 +9,8 @@
 
 #define LABEL_MAX 32
 
-static int make_key(struct ql_period_keys *k, struct ql_period_key *to, uint64_t period)
+static int make_key(struct ql_period_keys *k, const uint8_t secret[QL_PERIOD_SECRET],
+		    struct ql_period_key *to, uint64_t period)
 {
 	static const uint8_t no_iv[QL_IV_LEN];
 	uint8_t info[LABEL_MAX + 8], key[16];
@@ -18,7 +19,7 @@ static int make_key(struct ql_period_keys *k, struct ql_period_key *to, uint64_t
 
 	memcpy(info, k->label, len);
 	ql_put_be64(info + len, period);
-	rc = wc_HKDF_Expand(WC_SHA256, k->secret, sizeof(k->secret), info, (word32)len + 8, key,
+	rc = wc_HKDF_Expand(WC_SHA256, secret, QL_PERIOD_SECRET, info, (word32)len + 8, key,
 			    sizeof(key));
 	ql_aead_fini(&to->aead, k->mem);
 	if (rc == 0)
@@ -26,6 +27,28 @@ static int make_key(struct ql_period_keys *k, struct ql_period_key *to, uint64_t
 	ql_wipe(key, sizeof(key));
 	to->period = period;
 	return rc ? -ENOMEM : 0;
+}
+
+static void forget(struct ql_period_keys *k, struct ql_period_secret *s)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		ql_aead_fini(&s->keys[i].aead, k->mem);
+	ql_wipe(s, sizeof(*s));
+}
+
+static int make_keys(struct ql_period_keys *k, struct ql_period_secret *s,
+		     const uint8_t secret[QL_PERIOD_SECRET])
+{
+	int rc = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->used = true;
+	memcpy(s->secret, secret, sizeof(s->secret));
+	for (uint64_t period = 0; period < 2 && rc == 0; period++)
+		rc = make_key(k, s->secret, &s->keys[period], period);
+	if (rc < 0)
+		forget(k, s);
+	return rc;
 }
 
 int ql_period_keys_init(struct ql_period_keys *k, struct ql_mem *mem,
@@ -36,12 +59,9 @@ int ql_period_keys_init(struct ql_period_keys *k, struct ql_mem *mem,
 	memset(k, 0, sizeof(*k));
 	k->mem = mem;
 	k->label = label;
-	memcpy(k->secret, secret, sizeof(k->secret));
-	rc = make_key(k, &k->keys[0], 0);
-	if (rc == 0)
-		rc = make_key(k, &k->keys[1], 1);
+	rc = make_keys(k, &k->now, secret);
 	if (rc < 0)
-		ql_period_keys_fini(k);
+		k->mem = NULL;
 	return rc;
 }
 
@@ -49,31 +69,53 @@ void ql_period_keys_fini(struct ql_period_keys *k)
 {
 	if (!k->mem)
 		return;
-	for (unsigned int i = 0; i < 2; i++)
-		ql_aead_fini(&k->keys[i].aead, k->mem);
-	ql_wipe(k, sizeof(*k));
+	forget(k, &k->now);
+	forget(k, &k->before);
+	k->mem = NULL;
 }
 
-int ql_period_keys_replace(struct ql_period_keys *k, struct ql_period_keys *old,
-			   const uint8_t secret[QL_PERIOD_SECRET])
+int ql_period_keys_rekey(struct ql_period_keys *k, const uint8_t secret[QL_PERIOD_SECRET])
 {
-	struct ql_period_keys next;
-	int rc = ql_period_keys_init(&next, k->mem, secret, k->label);
+	struct ql_period_secret next;
+	int rc = make_keys(k, &next, secret);
 
 	if (rc < 0)
 		return rc;
-	ql_period_keys_fini(old);
-	*old = *k;
-	*k = next;
+	forget(k, &k->before);
+	k->before = k->now;
+	k->now = next;
 	ql_wipe(&next, sizeof(next));
 	return 0;
 }
 
-const struct ql_aead *ql_period_key(struct ql_period_keys *k, uint64_t period)
+static const struct ql_aead *key_of(struct ql_period_keys *k, struct ql_period_secret *s,
+				    uint64_t period)
 {
-	struct ql_period_key *key = &k->keys[period & 1];
+	struct ql_period_key *key = &s->keys[period & 1];
 
-	if ((key->period != period || !key->aead.schedule) && make_key(k, key, period) < 0)
+	if ((key->period != period || !key->aead.schedule) &&
+	    make_key(k, s->secret, key, period) < 0)
 		return NULL;
 	return &key->aead;
+}
+
+const struct ql_aead *ql_period_key(struct ql_period_keys *k, uint64_t period)
+{
+	return key_of(k, &k->now, period);
+}
+
+bool ql_period_open(struct ql_period_keys *k, uint64_t period, const uint8_t iv[QL_IV_LEN],
+		    const uint8_t *aad, size_t aad_len, const uint8_t *sealed, size_t len,
+		    uint8_t *opened)
+{
+	struct ql_period_secret *secrets[] = {&k->now, &k->before};
+
+	for (unsigned int i = 0; i < 2 && secrets[i]->used; i++) {
+		const struct ql_aead *aead = key_of(k, secrets[i], period);
+
+		memcpy(opened, sealed, len + QL_TAG_LEN);
+		if (aead && ql_aead_open(aead, iv, aad, aad_len, opened, len))
+			return true;
+	}
+	return false;
 }

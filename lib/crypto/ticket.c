@@ -21,12 +21,11 @@ int ql_tickets_init(struct ql_tickets *t, struct ql_mem *mem,
 void ql_tickets_fini(struct ql_tickets *t)
 {
 	ql_period_keys_fini(&t->keys);
-	ql_period_keys_fini(&t->old);
 }
 
 int ql_tickets_rekey(struct ql_tickets *t, const uint8_t secret[QL_PERIOD_SECRET])
 {
-	return ql_period_keys_replace(&t->keys, &t->old, secret);
+	return ql_period_keys_rekey(&t->keys, secret);
 }
 
 static void put_aad(uint8_t aad[AAD_LEN], const uint8_t name[QL_TICKET_NAME], uint32_t version)
@@ -61,35 +60,22 @@ int ql_ticket_seal(struct ql_tickets *t, struct ql_rng *rng, uint64_t now, uint3
 	return 0;
 }
 
-/* The text and its tag, in the clear in opened. */
-static bool open_text(struct ql_period_keys *keys, uint64_t period, const uint8_t *iv,
-		      const uint8_t *aad, const uint8_t *mac, const uint8_t *text, size_t len,
-		      uint8_t *opened)
-{
-	const struct ql_aead *aead = keys->mem ? ql_period_key(keys, period) : NULL;
-
-	if (!aead)
-		return false;
-	memcpy(opened, text, len);
-	memcpy(opened + len, mac, QL_TAG_LEN);
-	return ql_aead_open(aead, iv, aad, AAD_LEN, opened, len);
-}
-
 int ql_ticket_open(struct ql_tickets *t, uint64_t now, uint32_t version,
 		   const uint8_t name[QL_TICKET_NAME], const uint8_t iv[QL_TICKET_IV],
 		   const uint8_t mac[QL_TICKET_MAC], uint8_t *text, size_t len,
 		   struct ql_ticket *out)
 {
 	uint64_t period = ql_get_be64(name + sizeof(name_of_ours)), current = now / QL_PERIOD;
-	uint8_t opened[TEXT_MAX + QL_TAG_LEN], aad[AAD_LEN];
+	uint8_t sealed[TEXT_MAX + QL_TAG_LEN], opened[sizeof(sealed)], aad[AAD_LEN];
 	size_t left;
 
 	if (memcmp(name, name_of_ours, sizeof(name_of_ours)) != 0 || len < QL_TICKET_EXTRA ||
 	    len > TEXT_MAX || (period != current && period + 1 != current))
 		return -EBADMSG;
 	put_aad(aad, name, version);
-	if (!open_text(&t->keys, period, iv, aad, mac, text, len, opened) &&
-	    !open_text(&t->old, period, iv, aad, mac, text, len, opened))
+	memcpy(sealed, text, len);
+	memcpy(sealed + len, mac, QL_TAG_LEN);
+	if (!ql_period_open(&t->keys, period, iv, aad, sizeof(aad), sealed, len, opened))
 		return -EBADMSG;
 	left = len - QL_TICKET_EXTRA;
 	memcpy(out->id, iv, sizeof(out->id));

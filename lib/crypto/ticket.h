@@ -34,8 +34,7 @@
 /* What an engine has for the tickets of its servers. */
 struct ql_tickets {
 	struct ql_period_keys keys;
-	struct ql_period_keys old; /* of the secret before */
-	struct ql_replay *replay;  /* the owner's; NULL: no early data is taken */
+	struct ql_replay *replay; /* the owner's; NULL: no early data is taken */
 	uint64_t replays; /* early data refused with tickets that were used before, or may have been
 			   */
 };

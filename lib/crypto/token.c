@@ -27,12 +27,11 @@ int ql_tokens_init(struct ql_tokens *t, struct ql_mem *mem, const uint8_t secret
 void ql_tokens_fini(struct ql_tokens *t)
 {
 	ql_period_keys_fini(&t->keys);
-	ql_period_keys_fini(&t->old);
 }
 
 int ql_tokens_rekey(struct ql_tokens *t, const uint8_t secret[QL_TOKEN_SECRET])
 {
-	return ql_period_keys_replace(&t->keys, &t->old, secret);
+	return ql_period_keys_rekey(&t->keys, secret);
 }
 
 /* retry_scid is not looked at for NEW_TOKEN. */
@@ -105,19 +104,6 @@ static uint64_t *seen(struct ql_tokens *t, uint64_t id)
 	return &t->seen[id & (QL_TOKEN_SEEN - 1)];
 }
 
-/* What is sealed in the token, in the clear in text. */
-static bool open_sealed(struct ql_period_keys *keys, uint64_t period, const uint8_t *aad,
-			size_t aad_len, const uint8_t *token, size_t len, uint8_t *text)
-{
-	const struct ql_aead *aead = keys->mem ? ql_period_key(keys, period) : NULL;
-
-	if (!aead)
-		return false;
-	memcpy(text, token, len);
-	return ql_aead_open(aead, token + AT_NONCE, aad, aad_len, text + AT_SEALED,
-			    len - AT_SEALED - QL_TAG_LEN);
-}
-
 int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const struct ql_addr *client,
 		  struct ql_cid_view dcid, const uint8_t *token, size_t len, struct ql_token *out)
 {
@@ -133,8 +119,8 @@ int ql_token_open(struct ql_tokens *t, uint64_t now, uint32_t version, const str
 	else if ((period & PERIOD_MASK) != (token[0] & PERIOD_MASK))
 		return -EBADMSG;
 	aad_len = put_aad(aad, token[0], version, client, dcid);
-	if (!open_sealed(&t->keys, period, aad, aad_len, token, len, text) &&
-	    !open_sealed(&t->old, period, aad, aad_len, token, len, text))
+	if (!ql_period_open(&t->keys, period, token + AT_NONCE, aad, aad_len, token + AT_SEALED,
+			    len - AT_SEALED - QL_TAG_LEN, text + AT_SEALED))
 		return -EBADMSG;
 	expires = ql_get_be64(text + AT_SEALED);
 	if (now > expires)

@@ -43,7 +43,6 @@ enum ql_token_kind {
 
 struct ql_tokens {
 	struct ql_period_keys keys;
-	struct ql_period_keys old;    /* of the secret before */
 	uint64_t seen[QL_TOKEN_SEEN]; /* by their nonces, a later one over an earlier one */
 };
 

@@ -119,7 +119,10 @@ void ql_engine_conn_free(struct ql_engine *e, struct ql_engine_conn *ec, uint32_
 unsigned int ql_steer(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
 /* The same for what came from others: the others are dropped, so that nothing crosses twice. */
 unsigned int ql_steer_in(struct ql_engine *e, struct ql_datagram *in, unsigned int n);
-/* Whether an ID that was made by us, or one of us, names this engine, or one that is not there, whose heir it is. */
+/*
+ * Whether an ID of our process, or of an earlier one, names this engine, or one that is not there
+ * and whose heir it is.
+ */
 bool ql_steer_is_mine(const struct ql_engine *e, const uint8_t *id);
 
 /* tx.c: finish and free a connection. */

@@ -71,8 +71,8 @@ START_TEST(turns)
 	for (uint64_t period = 11; period < 20; period++) {
 		seal(ql_period_key(&keys, period), sealed);
 		ck_assert_mem_ne(sealed, first, sizeof(sealed));
-		ck_assert_ptr_eq(ql_period_key(&keys, period), &keys.keys[period & 1].aead);
-		ck_assert_uint_eq(keys.keys[~period & 1].period, period - 1);
+		ck_assert_ptr_eq(ql_period_key(&keys, period), &keys.now.keys[period & 1].aead);
+		ck_assert_uint_eq(keys.now.keys[~period & 1].period, period - 1);
 		ck_assert_uint_eq(mem.used, used);
 	}
 	seal(ql_period_key(&keys, 10), sealed);
@@ -97,6 +97,51 @@ START_TEST(apart)
 	ck_assert_mem_ne(sealed[0], sealed[1], sizeof(sealed[0]));
 	ck_assert_mem_ne(sealed[0], sealed[2], sizeof(sealed[0]));
 	ck_assert_mem_ne(sealed[1], sealed[2], sizeof(sealed[0]));
+}
+END_TEST
+
+static bool opens(uint64_t period, const uint8_t sealed[6 + QL_TAG_LEN])
+{
+	static const uint8_t nonce[QL_IV_LEN];
+	uint8_t opened[6 + QL_TAG_LEN];
+	bool good =
+		ql_period_open(&keys, period, nonce, (const uint8_t *)"aad", 3, sealed, 6, opened);
+
+	ck_assert(!good || memcmp(opened, "period", 6) == 0);
+	return good;
+}
+
+/* What the secret before has sealed goes on opening, and what the one before that has does not. */
+START_TEST(another_secret)
+{
+	static void *all[sizeof(region) / 64];
+	static size_t sizes[sizeof(region) / 64];
+	uint8_t sealed[3][6 + QL_TAG_LEN];
+	size_t n = 0;
+
+	seal(ql_period_key(&keys, 5), sealed[0]);
+	ck_assert(opens(5, sealed[0]));
+	ck_assert(!opens(6, sealed[0]));
+	for (unsigned int i = 1; i < 3; i++) {
+		secret[0] = (uint8_t)(100 + i);
+		ck_assert_int_eq(ql_period_keys_rekey(&keys, secret), 0);
+		seal(ql_period_key(&keys, 5), sealed[i]);
+		ck_assert_mem_ne(sealed[i], sealed[i - 1], sizeof(sealed[i]));
+		ck_assert(opens(5, sealed[i]));
+		ck_assert(opens(5, sealed[i - 1]));
+	}
+	ck_assert(!opens(5, sealed[0]));
+	sealed[2][0] ^= 1;
+	ck_assert(!opens(5, sealed[2]));
+	/* without memory all stays as it is */
+	for (size_t size = 64; size <= 4096; size *= 2) {
+		while ((all[n] = ql_mem_alloc(&mem, size)) != NULL)
+			sizes[n++] = size;
+	}
+	ck_assert_int_eq(ql_period_keys_rekey(&keys, secret), -ENOMEM);
+	ck_assert(opens(5, sealed[1]));
+	while (n-- > 0)
+		ql_mem_free(&mem, all[n], sizes[n]);
 }
 END_TEST
 
@@ -135,6 +180,7 @@ int main(void)
 	tcase_add_loop_test(tc, vectors, 0, 3);
 	tcase_add_test(tc, turns);
 	tcase_add_test(tc, apart);
+	tcase_add_test(tc, another_secret);
 	tcase_add_test(tc, out_of_memory);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
