@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
+#include "base/floors.h"
 #include "engine/impl.h"
 
 #define DATAGRAM_MIN	 21 /* bytes of the smallest packet there is (RFC 9000, 10.3) */
@@ -55,10 +56,12 @@ static void open_gathered(struct ql_engine *e, struct gathered *g)
 {
 	if (g->n == 0)
 		return;
+	QL_FLOOR(OPEN);
 	ql_unmask_burst(g->jobs, g->n);
 	for (unsigned int i = 0; i < g->n; i++)
 		ql_conn_open_phase(g->conns[i], &g->jobs[i]);
 	ql_open_burst(g->jobs, g->n);
+	QL_FLOOR(FRAMES);
 	for (unsigned int i = 0; i < g->n; i++) {
 		if (__builtin_expect(g->jobs[i].result < 0, 0) &&
 		    recv_reset(e, g->jobs[i].pkt, g->jobs[i].len, g->dgrams[i]))
@@ -67,6 +70,7 @@ static void open_gathered(struct ql_engine *e, struct gathered *g)
 		ql_conn_recv(g->conns[i], &g->jobs[i], g->dgrams[i]);
 	}
 	g->n = 0;
+	QL_FLOOR(STEER);
 }
 
 /*
@@ -435,8 +439,10 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 				drop(e, QL_DROP_VERSION);
 			return;
 		}
+		QL_FLOOR(FRAMES);
 		if (!recv_long(e, &conn, &hdr, p + off, dgram, len) && off == 0)
 			recv_reset(e, p, len, dgram);
+		QL_FLOOR(STEER);
 		if (!conn)
 			return;
 		off += hdr.size;
@@ -449,6 +455,7 @@ static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int
 {
 	struct gathered g;
 
+	QL_FLOOR(STEER);
 	g.n = 0;
 	for (unsigned int i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, uint8_t *);
@@ -469,6 +476,7 @@ static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int
 		}
 	}
 	open_gathered(e, &g);
+	QL_FLOOR(RECEIVE);
 	for (unsigned int i = 0; i < n; i++)
 		rte_pktmbuf_free(in[i].mbuf);
 	e->stats.rx_datagrams += n;

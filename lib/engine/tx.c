@@ -4,6 +4,7 @@
  */
 #include <rte_mbuf.h>
 
+#include "base/floors.h"
 #include "engine/impl.h"
 
 /* The client-chosen ID is of no more use once the handshake is confirmed. */
@@ -97,6 +98,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 	struct ql_conn *conn;
 
 	ql_engine_check_thread(e);
+	QL_FLOOR(ASSEMBLE);
 	e->host.now = now;
 	if (max > QL_TX_BURST)
 		max = QL_TX_BURST;
@@ -129,7 +131,9 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		follow_reset_token(e, ec);
 		arm(e, ec);
 	}
+	QL_FLOOR(SEAL);
 	ql_seal_burst(burst.jobs, burst.n_jobs);
+	QL_FLOOR(ASSEMBLE);
 	while ((conn = TAILQ_FIRST(&gone)) != NULL) {
 		TAILQ_REMOVE(&gone, conn, ready_link);
 		conn->on_ready = false;

@@ -14,6 +14,7 @@
 #include <rte_prefetch.h>
 #include <rte_random.h>
 
+#include "base/floors.h"
 #include "net/discovery.h"
 #include "net/frame.h"
 #include "net/icmp.h"
@@ -150,6 +151,7 @@ static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t
 	struct ql_frame_meta meta;
 	unsigned int n, k = 0;
 
+	QL_FLOOR(RECEIVE);
 	n = rte_eth_rx_burst(lp->port->id, lp->queue, frames, RX_BURST);
 	lane->stats.rx_frames += n;
 	for (unsigned int i = 0; i < n && i < PREFETCH; i++)
@@ -228,6 +230,7 @@ static unsigned int transmit(struct ql_lane *lane, uint64_t now)
 
 	for (unsigned int b = 0; b < TX_BURSTS && n == TX_BURST && flush(lane, now); b++) {
 		n = ql_engine_tx(lane->engine, out, TX_BURST, now);
+		QL_FLOOR(TRANSMIT);
 		for (unsigned int i = 0; i < n; i++)
 			send_one(lane, &out[i], now);
 		total += n;
@@ -255,11 +258,14 @@ bool ql_lane_poll(struct ql_lane *lane, uint64_t now)
 		mind_neighbours(lane->ports[i], now);
 	}
 	work += ql_engine_rx_crossed(lane->engine, now);
+	QL_FLOOR(OTHER);
 	if (ql_engine_deadline(lane->engine) <= now) {
 		ql_engine_tick(lane->engine, now);
 		work += transmit(lane, now);
 	}
+	QL_FLOOR(TRANSMIT);
 	flush(lane, now);
+	QL_FLOOR(OTHER);
 	lane->now = now;
 	lane->stats.turns++;
 	if (work == 0)

@@ -342,7 +342,7 @@ static void release(struct ql_streams *ss, struct ql_stream *s)
 	ql_recvbuf_drop(&s->recv, ss->mem);
 	ql_sendbuf_drop(&s->send, ss->mem);
 	if (ss->ops->stream_closed)
-		ss->ops->stream_closed(s);
+		QL_FLOOR_CALL(ss->ops->stream_closed(s));
 	if (ss->hooks.state)
 		ss->hooks.state(ss->conn, s, false);
 }

@@ -9,6 +9,7 @@
 #ifndef QL_STREAM_STREAMS_PRIV_H
 #define QL_STREAM_STREAMS_PRIV_H
 
+#include "base/floors.h"
 #include "stream/streams.h"
 
 /* The local or the peer's type of stream. */

@@ -38,7 +38,7 @@ static int find_or_create(struct ql_streams *ss, uint64_t id, enum side side,
 		if (!s)
 			return QL_ERR_INTERNAL_ERROR;
 		if (ss->ops->stream_opened)
-			ss->ops->stream_opened(s);
+			QL_FLOOR_CALL(ss->ops->stream_opened(s));
 		if (ss->closing)
 			return 0;
 	} while (s->id != id);
@@ -95,7 +95,7 @@ static void deliver(struct ql_stream *s, const struct ql_frame_stream *f)
 		ss->progress++;
 		s->lent = (uint32_t)n;
 		s->delivering = true;
-		ss->ops->stream_data(s, p, n, fin);
+		QL_FLOOR_CALL(ss->ops->stream_data(s, p, n, fin));
 		s->delivering = false;
 		s->lent = 0;
 		ql_recvbuf_consume(&s->recv, ss->mem, n);

@@ -288,13 +288,13 @@ static void on_stream_acked(struct ql_streams *ss, struct ql_stream *s,
 		return;
 	ql_stream_schedule(s);
 	if (s->send.acked > acked && ss->ops->stream_acked && !ss->closing)
-		ss->ops->stream_acked(s, s->send.acked);
+		QL_FLOOR_CALL(ss->ops->stream_acked(s, s->send.acked));
 	if (s->send_state > QL_SEND_DATA_SENT || ss->closing)
 		return;
 	if (s->want_writable && s->send.copied <= ql_streams_send_most(ss) / 4 * 3) {
 		s->want_writable = false;
 		if (ss->ops->stream_writable)
-			ss->ops->stream_writable(s);
+			QL_FLOOR_CALL(ss->ops->stream_writable(s));
 	}
 	if (s->send_state == QL_SEND_DATA_SENT && ql_sendbuf_done(&s->send)) {
 		s->send_state = QL_SEND_DATA_RECVD;

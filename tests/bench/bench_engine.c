@@ -6,7 +6,8 @@
  *
  * Time is the thread's CPU time, in seconds and in cycles of the TSC, so that neighbours on the
  * machine matter less. How it divides between the sides comes from the TSC at the edges of each
- * burst, without those turns in which the thread was interrupted.
+ * burst, without those turns in which the thread was interrupted. Built with -Dfloors=true it also
+ * prints how each side's cycles divide over the parts of a packet's way (base/floors.h).
  *
  * The bytes are sent by reference and not checked, as a file server does it.
  */
@@ -20,6 +21,7 @@
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 
+#include "base/floors.h"
 #include "sim/app.h"
 #include "sim/env.h"
 
@@ -40,6 +42,7 @@ struct side {
 	struct ql_datagram in[BURST];
 	unsigned int n_in;
 	uint64_t cycles; /* in turns that were not interrupted */
+	struct ql_floors floors;
 };
 
 struct options {
@@ -52,6 +55,7 @@ struct result {
 	double seconds, wall; /* of CPU, and on the clock */
 	uint64_t bytes, datagrams, packets, lost, handshakes;
 	double cycles[2];
+	struct ql_floors floors[2];
 };
 
 static double cycles_per_ns;
@@ -83,6 +87,9 @@ static unsigned int turn(struct side *me, struct side *other)
 	uint64_t start = rte_rdtsc(), now = now_ns();
 	unsigned int n_in = me->n_in, n;
 
+#if QL_WITH_FLOORS
+	ql_floors_use(&me->floors);
+#endif
 	ql_engine_rx(me->engine, me->in, n_in, now);
 	me->n_in = 0;
 	ql_engine_tick(me->engine, now);
@@ -96,6 +103,9 @@ static unsigned int turn(struct side *me, struct side *other)
 	}
 	other->n_in = n;
 	turns++;
+#if QL_WITH_FLOORS
+	ql_floors_use(NULL);
+#endif
 	start = rte_rdtsc() - start;
 	if (n_in + n > 0 && start < interrupted)
 		me->cycles += start;
@@ -170,7 +180,10 @@ struct mark {
 static struct mark begin(struct side sides[2], uint64_t longest)
 {
 	interrupted = turn_ns ? UINT64_MAX : (uint64_t)((double)longest * cycles_per_ns);
-	sides[0].cycles = sides[1].cycles = 0;
+	for (unsigned int i = 0; i < 2; i++) {
+		sides[i].cycles = 0;
+		sides[i].floors = (struct ql_floors){.longest = interrupted};
+	}
 	return (struct mark){.at = now_ns(), .cpu = cpu_seconds()};
 }
 
@@ -180,8 +193,10 @@ static void end(const struct mark *m, const struct side sides[2], struct result 
 
 	r->seconds = cpu_seconds() - m->cpu;
 	r->wall = (double)(now_ns() - m->at) * 1e-9;
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < 2; i++) {
 		r->cycles[i] = r->seconds * 1e9 * cycles_per_ns * (double)sides[i].cycles / all;
+		r->floors[i] = sides[i].floors;
+	}
 }
 
 static void close_sides(struct side sides[2])
@@ -281,6 +296,45 @@ static struct result handshakes(const struct options *o, struct rte_mempool *poo
 }
 
 /* ---- Output ---- */
+
+/* Cycles that a mark takes by itself, which are in each floor's: the least of many tries. */
+static double mark_cycles(void)
+{
+	struct ql_floors f = {.longest = UINT64_MAX};
+	uint64_t n = 1000, best = UINT64_MAX;
+
+	ql_floors_use(&f);
+	for (unsigned int try = 0; try < 1000; try++) {
+		uint64_t start = rte_rdtsc();
+
+		for (uint64_t i = 0; i < n; i++)
+			ql_floors_go(QL_FLOOR_OPEN);
+		start = rte_rdtsc() - start;
+		best = start < best ? start : best;
+	}
+	ql_floors_use(NULL);
+	return (double)best / (double)n;
+}
+
+/* How the cycles divide; the other floor has what lies between the turns as well. */
+static void print_floors(const struct options *o, const struct result *r)
+{
+	double packets = (double)r->packets, mark = mark_cycles();
+	unsigned int tx = o->upload ? CLIENT : SERVER;
+
+	printf("cycles of a mark: %.0f, which are taken off\n%-12s %9s %9s\n", mark, "floor",
+	       "sender", "receiver");
+	for (enum ql_floor i = 0; i < QL_FLOORS; i++) {
+		double part[2];
+
+		for (unsigned int k = 0; k < 2; k++) {
+			const struct ql_floors *f = &r->floors[k ? 1 - tx : tx];
+
+			part[k] = ((double)f->cycles[i] - mark * (double)f->marks[i]) / packets;
+		}
+		printf("%-12s %9.1f %9.1f\n", ql_floor_name(i), part[0], part[1]);
+	}
+}
 
 static void print_transfer(const struct options *o, const struct result *r)
 {
@@ -447,6 +501,8 @@ int main(int argc, char **argv)
 	if (o.bytes > 0) {
 		r = best(&o, pool, transfer);
 		print_transfer(&o, &r);
+		if (QL_WITH_FLOORS && !o.json)
+			print_floors(&o, &r);
 	}
 	if (o.handshakes > 0) {
 		r = best(&o, pool, handshakes);

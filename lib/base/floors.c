@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/floors.h"
+
+_Thread_local struct ql_floors_clock ql_floors_clock;
+
+void ql_floors_use(struct ql_floors *account)
+{
+	ql_floors_go(QL_FLOOR_OTHER);
+	ql_floors_clock.account = account;
+	ql_floors_clock.since = rte_rdtsc();
+}
+
+const char *ql_floor_name(enum ql_floor floor)
+{
+	static const char *const names[QL_FLOORS] = {
+		[QL_FLOOR_OTHER] = "other",	  [QL_FLOOR_RECEIVE] = "receive",
+		[QL_FLOOR_STEER] = "steer",	  [QL_FLOOR_OPEN] = "open",
+		[QL_FLOOR_FRAMES] = "frames",	  [QL_FLOOR_APPLICATION] = "application",
+		[QL_FLOOR_ASSEMBLE] = "assemble", [QL_FLOOR_SEAL] = "seal",
+		[QL_FLOOR_TRANSMIT] = "transmit",
+	};
+
+	return names[floor];
+}
