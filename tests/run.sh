@@ -22,7 +22,8 @@ usage() {
 	  drivers      the scripts of drivers-cfg/ on machines made of files; a minute
 	  sim          engines on a virtual clock: scenarios by seed, see qlane-sim --help
 	  conformance  whether each MUST of RFC 9000, 9001 and 9002 has its tests
-	  bench        instructions that a packet costs, against those it did (callgrind)
+	  bench        instructions that a packet costs, against those it did (callgrind); whether
+	               tests/bench/run.sh works
 	  e2e          the programs: over a TAP device, over a ring in memory, the quick start, what
 	               they say when something is wrong
 	  nic          the server on PCI NICs that QEMU emulates, bound by drivers-cfg/; a minute
@@ -127,7 +128,8 @@ group_static() {
 
 group_unit() {
 	unit "$QL_TOP/build" unit/
-	step unit/build-clang 900 env CC=clang "$SELF" --build "$QL_TOP/build-clang"
+	# with the marks of tests/bench, which nothing else builds
+	step unit/build-clang 900 env CC=clang "$SELF" --build "$QL_TOP/build-clang" -Dfloors=true
 }
 
 group_drivers() {
@@ -144,8 +146,15 @@ group_conformance() {
 }
 
 group_bench() {
-	step bench/instructions 300 "$QL_TOP/tests/bench/instructions.py" || return 0
-	cat "$QL_LOGS/bench/instructions.log"
+	local json=$QL_LOGS/bench/figures.json
+	step bench/instructions 300 "$QL_TOP/tests/bench/instructions.py" && cat "$QL_LOGS/bench/instructions.log"
+	# whether they work; the figures mean nothing in so short a time
+	step bench/figures 300 "$QL_TOP/tests/bench/report.py" --smoke --json "$json" \
+		--build "$QL_BUILD" --build-floors "$QL_TOP/build-clang" &&
+		step bench/json 10 python3 -c '
+import json, sys
+figures = json.load(open(sys.argv[1]))["figures"]
+assert len({f["bench"] for f in figures}) >= 10 and all(f["median"] >= 0 for f in figures)' "$json"
 }
 
 # Runs all scenarios of a build directory's simulator, but those of which only the figures matter

@@ -48,7 +48,7 @@ struct side {
 struct options {
 	uint64_t bytes;
 	unsigned int streams, conns, handshakes, udp_payload, runs;
-	bool upload, copy, check, json;
+	bool upload, copy, check, resume, json;
 };
 
 struct result {
@@ -265,19 +265,37 @@ static struct result transfer(const struct options *o, struct rte_mempool *pool)
 	return r;
 }
 
+/* A whole connection, to have something to resume. */
+static void first_session(struct side sides[2], const struct options *o)
+{
+	uint64_t start = now_ns();
+
+	sides[CLIENT].app.use_session = true;
+	connect_one(&sides[CLIENT], o);
+	while (sides[CLIENT].app.complete == 0 || sides[CLIENT].app.sessions == 0) {
+		turn(&sides[CLIENT], &sides[SERVER]);
+		turn(&sides[SERVER], &sides[CLIENT]);
+		check_alive(start, sides);
+	}
+}
+
 /* Connections one after another, a few at a time, each with a request of one byte. */
 static struct result handshakes(const struct options *o, struct rte_mempool *pool)
 {
 	struct sim_job job = {.streams = 1, .download = 1};
-	unsigned int started = 0, at_a_time = 8;
+	unsigned int started = 0, first = 0, at_a_time = 8;
 	struct side sides[2];
 	struct result r = {0};
 	struct mark mark;
 
 	open_sides(sides, o, &job, pool);
+	if (o->resume) {
+		first_session(sides, o);
+		started = first = 1;
+	}
 	mark = begin(sides, INTERRUPTED_HANDSHAKE);
-	while (sides[CLIENT].app.complete < o->handshakes) {
-		while (started < o->handshakes &&
+	while (sides[CLIENT].app.complete < o->handshakes + first) {
+		while (started < o->handshakes + first &&
 		       started < sides[CLIENT].app.complete + at_a_time) {
 			uint64_t c = rte_rdtsc();
 
@@ -291,6 +309,8 @@ static struct result handshakes(const struct options *o, struct rte_mempool *poo
 	}
 	end(&mark, sides, &r);
 	r.handshakes = o->handshakes;
+	if (sides[CLIENT].app.resumed != (o->resume ? o->handshakes : 0))
+		errx(1, "%u of %u handshakes resumed", sides[CLIENT].app.resumed, o->handshakes);
 	close_sides(sides);
 	return r;
 }
@@ -371,11 +391,13 @@ static void print_handshakes(const struct options *o, const struct result *r)
 	for (unsigned int i = 0; i < 2; i++)
 		us[i] = r->cycles[i] / cycles_per_ns / n / 1000;
 	if (o->json)
-		printf("{\"bench\": \"engine\", \"what\": \"handshakes\", \"count\": %lu, "
+		printf("{\"bench\": \"engine\", \"what\": \"handshakes\", \"resumed\": %s, "
+		       "\"count\": %lu, "
 		       "\"cpu_s\": %.4f, \"wall_s\": %.4f, \"per_second\": %.0f, \"server_us\": "
 		       "%.1f, "
 		       "\"client_us\": %.1f}\n",
-		       r->handshakes, r->seconds, r->wall, rate, us[SERVER], us[CLIENT]);
+		       o->resume ? "true" : "false", r->handshakes, r->seconds, r->wall, rate,
+		       us[SERVER], us[CLIENT]);
 	else
 		printf("%8lu handshakes   %8.0f a second, both sides   server %6.1f us   "
 		       "client %6.1f us\n",
@@ -386,16 +408,17 @@ static void usage(void)
 {
 	puts("bench_engine [--bytes N] [--streams N] [--conns N] [--direction up|down]\n"
 	     "             [--udp-payload N] [--handshakes N] [--runs N] [--copy] [--check] "
-	     "[--json]\n"
+	     "[--resume] [--json]\n"
 	     "             [--turn NS]\n"
 	     "  bytes          of stream data in all [2000000000]; 0 for no transfer\n"
 	     "  handshakes     connections to make one after another [2000]; 0 for none\n"
 	     "  runs           of which the best is printed [3]\n"
 	     "  copy           give stream data by copy, not by reference\n"
 	     "  check          compare what arrives\n"
+	     "  resume         handshakes go on from a session of an earlier one\n"
 	     "  turn           say that each turn takes so long, and use no hugepages: each run "
 	     "does\n"
-	     "                 the same, for tests/bench/instructions.sh");
+	     "                 the same, for tests/bench/instructions.py");
 	exit(0);
 }
 
@@ -411,6 +434,7 @@ static struct options parse(int argc, char **argv)
 		{"runs", required_argument, NULL, 'r'},
 		{"copy", no_argument, NULL, 'y'},
 		{"check", no_argument, NULL, 'k'},
+		{"resume", no_argument, NULL, 'e'},
 		{"turn", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
@@ -454,6 +478,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'k':
 			o.check = true;
+			break;
+		case 'e':
+			o.resume = true;
 			break;
 		case 't':
 			turn_ns = n;
