@@ -14,8 +14,9 @@ esac
 [ "$(id -u)" = 0 ] || ql_die "hugepages and network namespaces take root: sudo tests/bench/run.sh"
 
 build() { # DIRECTORY PROGRAM...
-	local dir=$1 log=$1.log
+	local dir=$1 log=$1/bench.log
 	shift
+	ql_as_owner mkdir -p "$dir"
 	{
 		if [ -f "$dir/build.ninja" ]; then
 			ql_as_owner meson configure "$dir" "${OPTIONS[@]}"
