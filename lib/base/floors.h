@@ -64,6 +64,9 @@ static inline enum ql_floor ql_floors_go(enum ql_floor floor)
 /* The thread's time goes to this account from now on, to its QL_FLOOR_OTHER; NULL: to none. */
 void ql_floors_use(struct ql_floors *account);
 
+/* Cycles that a mark takes by itself: the least of many tries. No account may be in use. */
+double ql_floors_mark(void);
+
 const char *ql_floor_name(enum ql_floor floor);
 
 /* The library's marks: from here on, and around a call of the application's. */

@@ -317,29 +317,10 @@ static struct result handshakes(const struct options *o, struct rte_mempool *poo
 
 /* ---- Output ---- */
 
-/* Cycles that a mark takes by itself, which are in each floor's: the least of many tries. */
-static double mark_cycles(void)
-{
-	struct ql_floors f = {.longest = UINT64_MAX};
-	uint64_t n = 1000, best = UINT64_MAX;
-
-	ql_floors_use(&f);
-	for (unsigned int try = 0; try < 1000; try++) {
-		uint64_t start = rte_rdtsc();
-
-		for (uint64_t i = 0; i < n; i++)
-			ql_floors_go(QL_FLOOR_OPEN);
-		start = rte_rdtsc() - start;
-		best = start < best ? start : best;
-	}
-	ql_floors_use(NULL);
-	return (double)best / (double)n;
-}
-
 /* How the cycles divide; the other floor has what lies between the turns as well. */
 static void print_floors(const struct options *o, const struct result *r)
 {
-	double packets = (double)r->packets, mark = mark_cycles();
+	double packets = (double)r->packets, mark = ql_floors_mark();
 	unsigned int tx = o->upload ? CLIENT : SERVER;
 
 	printf("cycles of a mark: %.0f, which are taken off\n%-12s %9s %9s\n", mark, "floor",

@@ -182,6 +182,8 @@ static void print(unsigned int from, unsigned int to, uint64_t first)
 		       (double)load_latency(&load, first, 0.5) * 1e-3,
 		       (double)load_latency(&load, first, 0.99) * 1e-3,
 		       (double)load_latency(&load, first, 0.999) * 1e-3);
+	if (QL_WITH_FLOORS)
+		printf(", \"mark\": %.1f", ql_floors_mark());
 	print_side(PAIR_SERVER, from, to);
 	print_side(PAIR_CLIENT, from, to);
 	printf("}\n");

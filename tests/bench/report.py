@@ -72,9 +72,10 @@ class Bench:
 class Row:
     """A figure: what each round said of it, and what it is to be held against."""
 
-    def __init__(self, bench, name, values, unit, want=None, aim=None, beside=None):
+    def __init__(self, bench, name, values, unit, want=None, aim=None, column=None):
         self.bench, self.name, self.values, self.unit = bench, name, values, unit
-        self.want, self.aim, self.beside = want, aim, beside  # want: (">=" or "<=", number)
+        self.want, self.aim = want, aim  # want: (">=" or "<=", number)
+        self.column = column  # of a table that has several figures side by side
 
     @property
     def figure(self):
@@ -87,14 +88,13 @@ class Row:
             if self.aim:
                 text += f", aim {number(self.aim)}"
             return text, self.figure / self.want[1]
-        if self.beside:
-            return f"{self.beside[0]} {number(self.beside[1])}", self.figure / self.beside[1]
         return "", None
 
     def as_json(self):
         text, ratio = self.held()
-        return {"bench": self.bench, "name": self.name, "median": self.figure, "unit": self.unit, "rounds": self.values,
-                "beside": text, "ratio": ratio}
+        name = f"{self.name}: {self.column}" if self.column else self.name
+        return {"bench": self.bench, "name": name, "median": self.figure, "unit": self.unit, "rounds": self.values,
+                "held_against": text, "ratio": ratio}
 
 
 def number(v):
@@ -180,11 +180,10 @@ class Bulk(Case):
             sender = "client" if label.startswith("up") else "server"
             other = "server" if sender == "client" else "client"
             jumbo = "9,000" in label
-            yield Row(self.name, f"{label}: both ends", [cycles_packet(r, "server", "client") for r in rounds],
-                      "cycles a packet", None if jumbo else ("<=", 1200), None if jumbo else 800)
-            yield Row(self.name, f"{label}: both ends", [goodput_core(r, "server", "client") for r in rounds], "Gbit/s a core")
-            yield Row(self.name, f"{label}: sender ({sender})", [goodput_core(r, sender) for r in rounds], "Gbit/s a core")
-            yield Row(self.name, f"{label}: receiver ({other})", [goodput_core(r, other) for r in rounds], "Gbit/s a core")
+            yield Row(self.name, label, [cycles_packet(r, "server", "client") for r in rounds], "cycles a packet",
+                      None if jumbo else ("<=", 1200), None if jumbo else 800, "both ends")
+            for column, sides in (("both ends", ("server", "client")), ("sender", (sender,)), ("receiver", (other,))):
+                yield Row(self.name, label, [goodput_core(r, *sides) for r in rounds], "Gbit/s a core", column=column)
 
 
 class Links(Case):
@@ -371,16 +370,19 @@ class Floors(Case):
         }
 
     def rows(self, b, got):
-        mark = 44  # cycles that a mark takes; taken off
-        for label, side, what in (("bulk", "server", "sender"), ("bulk", "client", "receiver"), ("request", "server", "request")):
-            rounds = got[label]
-            for floor in rounds[0][side]["floors"]:
-                def cost(r, floor=floor):
-                    cycles, marks = r[side]["floors"][floor]
-                    each = r["requests"] if label == "request" else r["server"]["tx_packets"] + r["client"]["tx_packets"]
-                    return max(0.0, (cycles - mark * marks) / each)
-                yield Row(self.name, f"{what}: {floor}", [cost(r) for r in rounds],
-                          "cycles a request" if label == "request" else "cycles a packet")
+        for label, side, what in (("bulk", "server", "sender"), ("bulk", "client", "receiver"),
+                                  ("request", "server", "server")):
+            rounds, unit = got[label], "cycles a request" if label == "request" else "cycles a packet"
+            costs = {floor: [self.cost(r, side, floor, label == "request") for r in rounds] for floor in rounds[0][side]["floors"]}
+            costs["all"] = [sum(each) for each in zip(*costs.values())]
+            for floor, cost in costs.items():
+                yield Row(self.name, floor, cost, unit, column=what)
+
+    @staticmethod
+    def cost(r, side, floor, request):
+        cycles, marks = r[side]["floors"][floor]
+        each = r["requests"] if request else r["server"]["tx_packets"] + r["client"]["tx_packets"]
+        return max(0.0, (cycles - r["mark"] * marks) / each)
 
 
 class Peers(Case):
@@ -461,23 +463,62 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, Linux {os.uname().release}"
 
 
-def print_table(rows):
-    width = max(len(r.name) for r in rows)
-    for i, r in enumerate(rows):
-        if i == 0 or r.bench != rows[i - 1].bench:
-            print(f"\n{r.bench}")
-        text, ratio = r.held()
-        line = f"  {r.name:{width}} {number(r.figure):>12} {r.unit:24}"
-        print(f"{line} {text:24} {ratio:6.2f}" if text else line.rstrip())
+def tables(rows):
+    """Of each bench: its name, a heading, and lines of texts."""
+    for name in dict.fromkeys(r.bench for r in rows):
+        mine = [r for r in rows if r.bench == name]
+        if not mine[0].column:
+            lines = []
+            for r in mine:
+                text, ratio = r.held()
+                lines.append([r.name, number(r.figure), r.unit, text, "" if ratio is None else f"{ratio:.2f}"])
+            yield name, ["", "figure", "", "held against", "ratio"], lines
+            continue
+        heads, lines = {}, {}
+        for r in mine:
+            text, ratio = r.held()
+            head = f"{r.column}, {r.unit}"
+            heads.setdefault(head, f" ({text}; ratio)" if text else "")
+            lines.setdefault(r.name, {})[head] = number(r.figure) + (f" ({ratio:.2f})" if text else "")
+        yield (name, ["", *(h + more for h, more in heads.items())],
+               [[label, *(cells.get(h, "") for h in heads)] for label, cells in lines.items()])
 
 
-def print_markdown(rows, about):
-    print(f"{about['machine']}; {about['date']}; `{about['command']}`, medians of {about['rounds']} rounds.")
-    for i, r in enumerate(rows):
-        if i == 0 or r.bench != rows[i - 1].bench:
-            print(f"\n### {r.bench}\n\n| | figure | | held against | ratio |\n|---|---|---|---|---|")
-        text, ratio = r.held()
-        print(f"| {r.name} | {number(r.figure)} | {r.unit} | {text} | {'' if ratio is None else f'{ratio:.2f}'} |")
+def plain(rows):
+    for name, head, lines in tables(rows):
+        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+        # long headings take lines of their own
+        wide = [len(h) > max(w, 14) for h, w in zip(head, widths)]
+        yield f"\n{name}"
+        for i, h in enumerate(head):
+            if wide[i]:
+                yield f"  column {i}: {h}"
+                head[i] = str(i)
+        widths = [max(w, len(h)) for w, h in zip(widths, head)]
+        if any(wide):
+            lines = [head, *lines]
+        for line in lines:
+            yield "  " + "  ".join(f"{t:{w}}" if k == 0 or not t[:1].isdigit() else f"{t:>{w}}"
+                                   for k, (t, w) in enumerate(zip(line, widths))).rstrip()
+
+
+MARKS = ("<!-- tests/bench/run.sh --markdown -->\n", "<!-- end -->\n")
+
+
+def write_markdown(rows, about, path):
+    """Tables take the place of those that stand between the two marks in a file."""
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    if text.count(MARKS[0]) != 1 or MARKS[1] not in text.split(MARKS[0])[1]:
+        sys.exit(f"{path} has no lines {MARKS[0].strip()} and {MARKS[1].strip()}")
+    before, rest = text.split(MARKS[0])
+    lines = [f"{about['machine']}, {about['date']}, `{about['command']}`: medians of {about['rounds']}, load average at the start "
+             f"{about['load']:.1f}."]
+    for name, head, cells in tables(rows):
+        lines += ["", f"### {name}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        lines += ["| " + " | ".join(line) + " |" for line in cells]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(before + MARKS[0] + "\n".join(lines) + "\n" + MARKS[1] + rest.split(MARKS[1], 1)[1])
 
 
 def main():
@@ -491,7 +532,7 @@ def main():
     p.add_argument("--quick", action="store_true", help="less of all, in at most 3 minutes; else it takes up to 20")
     p.add_argument("--smoke", action="store_true", help="next to nothing of all: whether they work")
     p.add_argument("--json", metavar="FILE", help="write all figures, of each round, there")
-    p.add_argument("--markdown", action="store_true", help="tables for docs/measurements.md")
+    p.add_argument("--markdown", metavar="FILE", help="put the tables into docs/measurements.md, or where else there are its marks")
     p.add_argument("--peer", metavar="COMMAND", help="a transfer of other software, to be timed in the same run")
     p.add_argument("--peer-bytes", metavar="N", type=int, default=100000000, help="what it transfers [100000000]")
     p.add_argument("--build", default="build-bench", help=argparse.SUPPRESS)
@@ -501,7 +542,7 @@ def main():
     if unknown:
         p.error(f"no bench '{unknown[0]}'; there are: {', '.join(names)}")
 
-    b, rows, failed, start = Bench(o), [], [], time.monotonic()
+    b, rows, failed, start, load = Bench(o), [], [], time.monotonic(), os.getloadavg()[0]
     chosen = [c for c in CASES if not o.name or c.name in o.name]
     budget = b.size(1150, 170, 60)
     for i, case in enumerate(chosen):
@@ -513,16 +554,16 @@ def main():
             say(f"{case.name} FAILED: {e}")
             failed.append(case.name)
     about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - start),
-             "command": "tests/bench/run.sh" + "".join(f" {w}" for w in (["--quick"] if o.quick else []) + o.name),
-             "rounds": b.size("up to 5", "up to 3", "1"), "failed": failed}
+             "command": "tests/bench/run.sh" + "".join(f" {w}" for w in (["--quick"] if o.quick else ["--smoke"] if o.smoke else []) + o.name),
+             "rounds": b.size("up to 5 rounds", "up to 3 rounds", "one round"), "load": load, "failed": failed}
     if o.json:
         with open(o.json, "w", encoding="utf-8") as f:
             json.dump({**about, "figures": [r.as_json() for r in rows]}, f, indent=1)
             f.write("\n")
-    if rows and o.markdown:
-        print_markdown(rows, about)
-    elif rows:
-        print_table(rows)
+    if o.markdown:
+        write_markdown(rows, about, o.markdown)
+    for line in plain(rows):
+        print(line)
     say(f"took {about['seconds']} s")
     if failed:
         sys.exit(f"failed: {', '.join(failed)}")

@@ -97,6 +97,15 @@ START_TEST(interruptions_are_left_out)
 }
 END_TEST
 
+START_TEST(a_mark_takes_some_time)
+{
+	double mark = ql_floors_mark();
+
+	ck_assert(mark > 0 && mark < (double)LONG);
+	ck_assert_ptr_null(ql_floors_clock.account);
+}
+END_TEST
+
 START_TEST(each_has_a_name)
 {
 	for (enum ql_floor i = 0; i < QL_FLOORS; i++)
@@ -129,6 +138,7 @@ int main(void)
 	tcase_add_test(tc, no_account_no_time);
 	tcase_add_test(tc, accounts_in_turn);
 	tcase_add_test(tc, interruptions_are_left_out);
+	tcase_add_test(tc, a_mark_takes_some_time);
 	tcase_add_test(tc, each_has_a_name);
 	tcase_add_test(tc, marks_are_nothing_when_off);
 	suite_add_tcase(s, tc);
