@@ -21,18 +21,18 @@ static bool by_rules(struct ql_port_steering *s, struct ql_flow_rules *rules,
 		     const struct ql_port_config *config, const struct rte_eth_dev_info *info,
 		     const struct ql_cid_word *word)
 {
-	enum ql_flow_style style = ql_flow_style_of(info->driver_name);
+	const struct ql_flow_plan plan = {.style = ql_flow_style_of(info->driver_name),
+					  .word = *word,
+					  .queues = config->queues,
+					  .udp_port = config->udp_port,
+					  .vlan = config->vlan};
 
-	if (style == QL_FLOW_NONE) {
+	if (plan.style == QL_FLOW_NONE) {
 		snprintf(s->why, sizeof(s->why), "%s cannot match connection IDs",
 			 info->driver_name);
 		return false;
 	}
-	if (ql_flow_rules_create(rules, &ql_flow_api_dpdk, config->port_id, style, config->queues,
-				 word, config->udp_port, s->why) < 0)
-		return false;
-	snprintf(s->why, sizeof(s->why), "%u rules for connection IDs", rules->n);
-	return true;
+	return ql_flow_rules_create(rules, &ql_flow_api_dpdk, config->port_id, &plan, s->why) == 0;
 }
 
 static bool by_kernel(struct ql_port_steering *s, const struct ql_port_config *config,

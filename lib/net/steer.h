@@ -14,7 +14,7 @@
 
 struct rte_eth_dev_info;
 
-#define QL_STEER_RULES_MAX (2 * QL_ENGINES_MAX) /* IPv4 and IPv6 for each queue */
+#define QL_STEER_RULES_MAX 2048
 
 struct ql_flow_rules {
 	unsigned int n;
@@ -53,18 +53,33 @@ extern const struct ql_flow_api ql_flow_api_dpdk;
 enum ql_flow_style {
 	QL_FLOW_NONE,  /* not at all, or it is not known to: its rte_flow is not called */
 	QL_FLOW_FLEX,  /* FLEX item, for the packets to one UDP port (mlx5) */
-	QL_FLOW_RAW,   /* RAW item behind UDP (i40e) */
+	QL_FLOW_RAW,   /* RAW item behind UDP (i40e, enic) */
 	QL_FLOW_FRAME, /* a RAW item alone, which is a frame in hexadecimal digits (ice, iavf) */
+	/*
+	 * A RAW item behind UDP, which is one aligned word at a place in the frame, and all of its 16
+	 * bits (ixgbe, txgbe). IPv4 alone. Of those that name a queue each has a rule, for whatever
+	 * random bits, but for words that packets with long headers may have there.
+	 */
+	QL_FLOW_WORD,
+	QL_FLOW_BYTES, /* RAW items alone, whole bytes at places in the frame (igb) */
 };
 enum ql_flow_style ql_flow_style_of(const char *driver);
 
+/* What rules are wanted. */
+struct ql_flow_plan {
+	enum ql_flow_style style;
+	struct ql_cid_word word;
+	uint16_t queues;
+	uint16_t udp_port; /* of ours; 0: any */
+	uint16_t vlan;	   /* tag of all frames; 0: none */
+};
+
 /*
- * A rule for each queue and IP version: short header, and the word names the queue's engine. All or
- * none: 0, or a negative errno with the reason in why. udp_port: 0 for any.
+ * A rule, or as many as it takes, for each queue and IP version: short header, and the word names the
+ * queue's engine. All or none: 0, or a negative errno with the reason in why.
  */
 int ql_flow_rules_create(struct ql_flow_rules *rules, const struct ql_flow_api *api,
-			 uint16_t port_id, enum ql_flow_style style, uint16_t queues,
-			 const struct ql_cid_word *word, uint16_t udp_port,
+			 uint16_t port_id, const struct ql_flow_plan *plan,
 			 char why[QL_STEERING_WHY]);
 void ql_flow_rules_destroy(struct ql_flow_rules *rules, const struct ql_flow_api *api,
 			   uint16_t port_id);

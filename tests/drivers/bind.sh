@@ -210,7 +210,7 @@ opened() {
 
 no_iommu() {
 	local f
-	for f in ice i40e ixgbe igb virtio vmxnet3; do # whose PMDs work with uio_pci_generic
+	for f in ice i40e ixgbe txgbe igb enic virtio vmxnet3; do # whose PMDs work with uio_pci_generic
 		tree_new
 		tree_nic $A $f
 		tree_no_iommu $A

@@ -55,9 +55,9 @@ steering() { # FAMILY
 	local asked=none steer pmd
 	pmd=$(sed -n 's/^pmd = //p' "$NICS/$1.conf")
 	steer=$(sed -n 's/^steer = //p' "$NICS/$1.conf")
-	case $(sed -n "s/.*\"\(net_$pmd\|${pmd}_pci\)\", *QL_FLOW_\([A-Z]*\)}.*/\2/p" "$QL_TOP/lib/net/steer_rules.c") in
+	case $(sed -n "s/.*\"\(net_$pmd\|net_${pmd}_$1\|${pmd}_pci\)\", *QL_FLOW_\([A-Z]*\)}.*/\2/p" "$QL_TOP/lib/net/steer_rules.c") in
 	FLEX) asked=flex ;;
-	RAW | FRAME) asked=raw ;;
+	RAW | FRAME | WORD | BYTES) asked=raw ;;
 	esac
 	[ "$steer" = "$asked" ] || ql_fail "$1.conf says $steer, lib/net/steer_rules.c $asked"
 }

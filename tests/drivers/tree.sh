@@ -8,7 +8,7 @@
 # TREE  the machine's root, which is QLANE_SYSROOT of the scripts
 
 CFG=$QL_TOP/drivers-cfg
-FAMILIES=(mlx5 ice iavf i40e ixgbe igb ena gve virtio vmxnet3)
+FAMILIES=(mlx5 ice iavf i40e ixgbe txgbe igb enic ena gve virtio vmxnet3)
 
 # put_file PATH LINE...
 put_file() {

@@ -140,9 +140,18 @@ static void setup(void)
 	why[0] = 0;
 }
 
+static int make_with(enum ql_flow_style style, uint16_t queues, const struct ql_cid_word *w,
+		     uint16_t udp_port)
+{
+	const struct ql_flow_plan plan = {
+		.style = style, .word = *w, .queues = queues, .udp_port = udp_port};
+
+	return ql_flow_rules_create(&rules, &api, 3, &plan, why);
+}
+
 static int make(enum ql_flow_style style, uint16_t queues)
 {
-	return ql_flow_rules_create(&rules, &api, 3, style, queues, &word, 4433, why);
+	return make_with(style, queues, &word, 4433);
 }
 
 START_TEST(drivers)
@@ -151,9 +160,13 @@ START_TEST(drivers)
 	ck_assert_int_eq(ql_flow_style_of("net_i40e"), QL_FLOW_RAW);
 	ck_assert_int_eq(ql_flow_style_of("net_ice"), QL_FLOW_FRAME);
 	ck_assert_int_eq(ql_flow_style_of("net_iavf"), QL_FLOW_FRAME);
+	ck_assert_int_eq(ql_flow_style_of("net_enic"), QL_FLOW_RAW);
+	ck_assert_int_eq(ql_flow_style_of("net_ixgbe"), QL_FLOW_WORD);
+	ck_assert_int_eq(ql_flow_style_of("net_txgbe"), QL_FLOW_WORD);
+	ck_assert_int_eq(ql_flow_style_of("net_e1000_igb"), QL_FLOW_BYTES);
 	/* it crashes, or matches something else */
 	ck_assert_int_eq(ql_flow_style_of("net_tap"), QL_FLOW_NONE);
-	ck_assert_int_eq(ql_flow_style_of("net_ixgbe"), QL_FLOW_NONE);
+	ck_assert_int_eq(ql_flow_style_of("net_ixgbe_vf"), QL_FLOW_NONE);
 	ck_assert_int_eq(ql_flow_style_of(NULL), QL_FLOW_NONE);
 }
 END_TEST
@@ -235,7 +248,7 @@ START_TEST(flex_item)
 	}
 	ql_flow_rules_destroy(&rules, &api, 3);
 	ck_assert_uint_eq(device.flex_released, 1);
-	ck_assert_int_lt(ql_flow_rules_create(&rules, &api, 3, QL_FLOW_FLEX, 2, &word, 0, why), 0);
+	ck_assert_int_lt(make_with(QL_FLOW_FLEX, 2, &word, 0), 0);
 	ck_assert_ptr_nonnull(strstr(why, "UDP port"));
 }
 END_TEST
@@ -271,20 +284,20 @@ START_TEST(word_elsewhere)
 	struct ql_cid_word far = word;
 
 	far.offset = 7;
-	ck_assert_int_eq(ql_flow_rules_create(&rules, &api, 3, QL_FLOW_RAW, 2, &far, 0, why), 0);
+	ck_assert_int_eq(make_with(QL_FLOW_RAW, 2, &far, 0), 0);
 	ck_assert_uint_eq(device.len[3], 9);
 	ck_assert_uint_eq(device.spec[3][8], 1);
 	ck_assert_uint_eq(device.mask[3][7], 0);
 	ck_assert_uint_eq(device.mask[3][8], 0xff);
 	ql_flow_rules_destroy(&rules, &api, 3);
 	setup();
-	ck_assert_int_eq(ql_flow_rules_create(&rules, &api, 3, QL_FLOW_FLEX, 2, &far, 443, why), 0);
+	ck_assert_int_eq(make_with(QL_FLOW_FLEX, 2, &far, 443), 0);
 	ck_assert_uint_eq(device.n_samples, 3);
 	ck_assert_int_eq(device.samples[2].field_base, 64);
 	ck_assert_int_eq(device.next.field_base, 96);
 	ql_flow_rules_destroy(&rules, &api, 3);
 	far.offset = 15;
-	ck_assert_int_lt(ql_flow_rules_create(&rules, &api, 3, QL_FLOW_RAW, 2, &far, 0, why), 0);
+	ck_assert_int_lt(make_with(QL_FLOW_RAW, 2, &far, 0), 0);
 	ck_assert_ptr_nonnull(strstr(why, "offset 15"));
 }
 END_TEST
