@@ -16,6 +16,7 @@
 #include "echo.h"
 #include "keys.h"
 #include "perf.h"
+#include "renew.h"
 #include "stack.h"
 #include "watch.h"
 #include "www.h"
@@ -49,8 +50,8 @@ struct lane {
 	struct ql_tls_ctx *tls;
 	struct ql_http_server *http;
 	struct ql_perf_server perf;
-	uint64_t next_tick; /* ns */
-	unsigned int keys;  /* of server.keys_given, that it has */
+	uint64_t next_tick;    /* ns */
+	unsigned int renewals; /* steps of server.renewal that it has taken */
 	bool draining;
 } __rte_cache_aligned;
 
@@ -63,9 +64,9 @@ struct server {
 	struct lane *lanes;
 	/* Lanes that serve; that could not; that still have connections at the end. */
 	unsigned int ready, failed, draining;
-	/* Key files that were read again: written by the first lane when all have taken the last. */
-	struct ql_engine_keys keys;
-	unsigned int keys_given, keys_taken; /* times; times and lanes */
+	struct ql_renewal renewal;
+	int argc; /* our arguments, to be read again */
+	char **argv;
 };
 
 static volatile sig_atomic_t stop; /* signals that say so */
@@ -134,7 +135,7 @@ static const struct ql_option table[] = {
 	{"cid", "R:ID[:KEY]",
 	 "connection IDs for a load balancer of\ndraft-ietf-quic-load-balancers: config rotation, "
 	 "this\nserver's ID and, if they are encrypted, the key, in\nhexadecimal digits; may be "
-	 "repeated, the first is for new\nIDs [for none]",
+	 "repeated, the first is for new\nIDs; read again on SIGHUP, from files [for none]",
 	 ql_option_cid, offsetof(struct options, net.cids)},
 	{"upload", "DIR", "take files by PUT, below this directory [PUT is refused]",
 	 ql_option_string, offsetof(struct options, upload)},
@@ -168,7 +169,7 @@ static void help(void)
 	       "Serves the files of a directory over HTTP/3 and HTTP/0.9 (hq-interop). Its packets "
 	       "come from a\nDPDK port and do not pass the kernel. It ends on SIGINT and "
 	       "SIGTERM,\nand answers what has been asked before. On SIGHUP it reads the key files "
-	       "again.\n\nOptions [default]:\n");
+	       "again,\nand --cid.\n\nOptions [default]:\n");
 	ql_options_help(table);
 	printf("  --config FILE             read options from an INI file: a section [server], "
 	       "and\n"
@@ -341,40 +342,24 @@ static unsigned int conns(const struct lane *l)
 	       (l->echo ? ql_echo_conns(l->echo) : 0);
 }
 
-/* SIGHUP: the key files again. Wrong ones are told of, and nothing changes. */
-static void give_keys(struct server *s)
+/* SIGHUP: the key files, and the configurations. When something is wrong with them, that is told, and
+ * nothing changes. */
+static void reread_files(struct server *s)
 {
-	unsigned int taken = __atomic_load_n(&s->keys_taken, __ATOMIC_ACQUIRE);
 	struct ql_engine_keys keys = {.token_key = {0}};
+	struct options again = {.net = {.memory = 0}};
 
-	if (!reread || taken != s->keys_given * s->stack.n_lanes)
-		return;
-	reread = 0;
-	if (!ql_key_read("ticket-key", s->o.ticket_key, keys.ticket_key) ||
+	if (ql_options_read(table, &again, "server", s->argc, s->argv, NULL) < 0 ||
+	    !ql_stack_takes_cids(&s->stack, &again.net.cids) ||
+	    !ql_key_read("ticket-key", s->o.ticket_key, keys.ticket_key) ||
 	    !ql_key_read("reset-key", s->o.reset_key, keys.reset_key))
 		return;
 	memcpy(keys.token_key, keys.ticket_key, sizeof(keys.token_key));
-	s->keys = keys;
+	ql_renewal_begin(&s->renewal, &keys, &again.net.cids);
 	explicit_bzero(&keys, sizeof(keys));
-	__atomic_store_n(&s->keys_given, s->keys_given + 1, __ATOMIC_RELEASE);
+	explicit_bzero(&again, sizeof(again));
 	printf("qlane-server: the keys were read again\n");
 	fflush(stdout);
-}
-
-static void take_keys(struct server *s, unsigned int i)
-{
-	struct lane *l = &s->lanes[i];
-	int rc;
-
-	if (l->keys == __atomic_load_n(&s->keys_given, __ATOMIC_ACQUIRE))
-		return;
-	l->keys++;
-	rc = ql_engine_set_keys(s->stack.lanes[i].engine, &s->keys);
-	if (rc < 0)
-		ql_complain("%s goes on with the keys it has: %s%s", s->stack.lanes[i].name,
-			    strerror(-rc),
-			    rc == -EBUSY ? "; connections still have those before" : "");
-	__atomic_add_fetch(&s->keys_taken, 1, __ATOMIC_RELEASE);
 }
 
 /* What need not be done every turn. */
@@ -384,9 +369,11 @@ static void tick(struct server *s, unsigned int i, uint64_t now)
 
 	ql_www_tick(l->www);
 	ql_watch_tick(&s->watch, i, now);
-	if (i == 0)
-		give_keys(s);
-	take_keys(s, i);
+	if (i == 0 && reread && !ql_renewal_busy(&s->renewal, &s->stack)) {
+		reread = 0;
+		reread_files(s);
+	}
+	ql_renewal_turn(&s->renewal, &s->stack, i, &l->renewals);
 	if (l->draining)
 		ql_http_server_drain(l->http);
 }
@@ -599,6 +586,9 @@ int main(int argc, char **argv)
 	if (ql_options_read(table, &s.o, "server", argc - ours, argv + ours, NULL) < 0 ||
 	    !check(&s.o))
 		return EXIT_FAILURE;
+	s.renewal.n_cids = s.o.net.cids.n;
+	s.argc = argc - ours;
+	s.argv = argv + ours;
 	sigaction(SIGINT, &(struct sigaction){.sa_handler = on_signal}, NULL);
 	sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_signal}, NULL);
 	sigaction(SIGHUP, &(struct sigaction){.sa_handler = on_hangup}, NULL);

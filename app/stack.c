@@ -537,6 +537,19 @@ uint64_t ql_stack_turn(struct ql_stack *stack, unsigned int lane)
 	return now;
 }
 
+bool ql_stack_takes_cids(const struct ql_stack *stack, const struct ql_cids *cids)
+{
+	char err[QL_NET_ERRLEN];
+
+	for (unsigned int i = 0; i < stack->n_ports; i++) {
+		if (ql_port_takes_cids(stack->ports[i], cids->n > 0 ? cids->at : NULL, err) < 0) {
+			ql_complain("--cid: %s", err);
+			return false;
+		}
+	}
+	return true;
+}
+
 int ql_stack_report(const struct ql_stack *stack, FILE *out, bool json)
 {
 	int rc = 0;

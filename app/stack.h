@@ -187,6 +187,10 @@ uint64_t ql_stack_turn(struct ql_stack *stack, unsigned int lane);
 struct ql_transport ql_stack_transport(const struct ql_stack *stack,
 				       const struct ql_net_options *options);
 
+/* The ports go on to bring packets to their lanes when new connection IDs are of these. False after a
+ * message. */
+bool ql_stack_takes_cids(const struct ql_stack *stack, const struct ql_cids *cids);
+
 /* Counters of each lane, one after the other: a table, or a line of JSON. 0 or a negative errno. */
 int ql_stack_report(const struct ql_stack *stack, FILE *out, bool json);
 

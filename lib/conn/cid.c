@@ -16,7 +16,8 @@ enum {
 	AT_CHECK = 9,
 };
 
-#define BLOCK 16 /* of the cipher, which one pass encrypts */
+#define BLOCK	    16	 /* of the cipher, which one pass encrypts */
+#define LENGTH_BITS 0x1f /* of the first octet */
 
 /* ---- Shapes ---- */
 
@@ -53,7 +54,7 @@ int ql_cid_word_of(const struct ql_cid_config *config, struct ql_cid_word *word)
 		return -ENOTSUP;
 	*word = (struct ql_cid_word){.offset = (uint16_t)(1 + shape.ours + AT_WORD),
 				     .mask = (1u << QL_CID_LCORE_BITS) - 1,
-				     .first_mask = 0xff,
+				     .first_mask = LENGTH_BITS,
 				     .first_value = shape.first};
 	return 0;
 }
@@ -83,26 +84,79 @@ int ql_cid_scheme_init(struct ql_cid_scheme *s, uint16_t lcore, unsigned int gen
 	return make_key(&s->key, ids, resets);
 }
 
-int ql_cid_scheme_configure(struct ql_cid_scheme *s, struct ql_mem *mem,
-			    const struct ql_cid_config *configs, unsigned int n)
+static bool same_config(const struct ql_cid_config *a, const struct ql_cid_config *b)
 {
+	return a->server_id_len == b->server_id_len &&
+	       memcmp(a->server_id, b->server_id, a->server_id_len) == 0 &&
+	       a->encrypted == b->encrypted &&
+	       (!a->encrypted || memcmp(a->key, b->key, sizeof(a->key)) == 0);
+}
+
+static bool is_known(const struct ql_cid_scheme *s, const struct ql_cid_config *c)
+{
+	return s->shapes[c->rotation].len > 0 && same_config(&s->known[c->rotation], c);
+}
+
+int ql_cid_scheme_changes(const struct ql_cid_scheme *s, const struct ql_cid_config *configs,
+			  unsigned int n)
+{
+	unsigned int seen = 0, changed = 0;
+
 	if (n > QL_CID_CONFIGS)
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_cid_config *c = &configs[i];
 		struct ql_cid_shape shape;
-		int rc = make_shape(&shape, &configs[i]);
 
-		if (rc == 0 && s->shapes[configs[i].rotation].len > 0)
-			rc = -EINVAL;
-		if (rc == 0 && configs[i].encrypted)
-			rc = ql_cidcipher_init(&shape.cipher, mem, configs[i].key);
+		if (make_shape(&shape, c) < 0 || seen & 1u << c->rotation)
+			return -EINVAL;
+		seen |= 1u << c->rotation;
+		if (s->shapes[c->rotation].len > 0 && !is_known(s, c))
+			changed |= 1u << c->rotation;
+	}
+	return (int)changed;
+}
+
+int ql_cid_scheme_know(struct ql_cid_scheme *s, struct ql_mem *mem,
+		       const struct ql_cid_config *configs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_cid_config *c = &configs[i];
+		struct ql_cid_shape shape;
+		int rc;
+
+		if (is_known(s, c))
+			continue;
+		rc = make_shape(&shape, c);
+		if (rc == 0 && c->encrypted)
+			rc = ql_cidcipher_init(&shape.cipher, mem, c->key);
 		if (rc < 0)
 			return rc;
-		s->shapes[configs[i].rotation] = shape;
+		ql_cidcipher_fini(&s->shapes[c->rotation].cipher, mem);
+		s->shapes[c->rotation] = shape;
+		s->known[c->rotation] = *c;
 	}
-	if (n > 0)
-		s->rotation = configs[0].rotation;
 	return 0;
+}
+
+void ql_cid_scheme_use(struct ql_cid_scheme *s, const struct ql_cid_config *configs, unsigned int n)
+{
+	uint8_t rotation = n > 0 ? configs[0].rotation : QL_CID_NO_CONFIG;
+
+	s->epoch += s->rotation != rotation;
+	s->rotation = rotation;
+}
+
+int ql_cid_scheme_configure(struct ql_cid_scheme *s, struct ql_mem *mem,
+			    const struct ql_cid_config *configs, unsigned int n)
+{
+	int rc = ql_cid_scheme_changes(s, configs, n);
+
+	if (rc >= 0)
+		rc = ql_cid_scheme_know(s, mem, configs, n);
+	if (rc == 0)
+		ql_cid_scheme_use(s, configs, n);
+	return rc;
 }
 
 void ql_cid_scheme_fini(struct ql_cid_scheme *s, struct ql_mem *mem)
@@ -122,6 +176,7 @@ int ql_cid_scheme_rekey(struct ql_cid_scheme *s, const uint8_t ids[QL_CID_SECRET
 		s->old = s->key;
 		s->has_old = true;
 		s->key = key;
+		s->epoch++;
 	}
 	ql_wipe(&key, sizeof(key));
 	return rc;
@@ -230,16 +285,61 @@ bool ql_local_cids_old(const struct ql_local_cids *l, const struct ql_cid_scheme
 {
 	struct ql_cid_told told;
 
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 		if (l->e[i].used && ql_local_cid_read(s, l->e[i].cid.id, &told) && told.old_key)
 			return true;
 	}
 	return false;
 }
 
+unsigned int ql_local_cids_rotations(const struct ql_local_cids *l)
+{
+	unsigned int rotations = 0;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
+		if (l->e[i].used)
+			rotations |= 1u << (l->e[i].cid.id[0] >> 5);
+	}
+	return rotations;
+}
+
+struct ql_local_cid *ql_local_cids_place(struct ql_local_cids *l, uint64_t limit)
+{
+	struct ql_local_cid *empty = NULL;
+	unsigned int active = 0;
+
+	for (unsigned int i = QL_LOCAL_CIDS_PLACES; i-- > 0;) {
+		if (!l->e[i].used)
+			empty = &l->e[i];
+		else
+			active += !l->e[i].old;
+	}
+	return active < limit && active < QL_LOCAL_CIDS ? empty : NULL;
+}
+
+uint64_t ql_local_cids_retire_prior_to(const struct ql_local_cids *l)
+{
+	uint64_t seq = 0;
+
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
+		if (l->e[i].used && l->e[i].old && l->e[i].seq >= seq)
+			seq = l->e[i].seq + 1;
+	}
+	return seq;
+}
+
+bool ql_local_cids_renew(struct ql_local_cids *l)
+{
+	if (ql_local_cids_retire_prior_to(l) > 0)
+		return false;
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++)
+		l->e[i].old = true;
+	return true;
+}
+
 bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, size_t len, uint64_t *seq)
 {
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 		if (l->e[i].used && ql_cid_is(&l->e[i].cid, id, len)) {
 			*seq = l->e[i].seq;
 			return true;
@@ -252,7 +352,7 @@ int ql_local_cids_retire(struct ql_local_cids *l, uint64_t seq, uint64_t used_se
 {
 	if (seq >= l->next_seq || seq == used_seq)
 		return -EPROTO;
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 		if (l->e[i].used && l->e[i].seq == seq)
 			l->e[i].used = false;
 	}

@@ -61,9 +61,11 @@ struct ql_cid_key {
 /* How an engine makes and reads its IDs. */
 struct ql_cid_scheme {
 	struct ql_cid_shape shapes[QL_CID_ROTATIONS];
-	uint8_t rotation;   /* of new IDs */
-	uint8_t lcore;	    /* the engine's index */
-	uint8_t generation; /* of the process: 0 or 1 */
+	struct ql_cid_config known[QL_CID_NO_CONFIG]; /* what the shapes are of */
+	uint32_t epoch;				      /* changes of what follows */
+	uint8_t rotation;			      /* of new IDs */
+	uint8_t lcore;				      /* the engine's index */
+	uint8_t generation;			      /* of the process: 0 or 1 */
 	bool has_old;
 	struct ql_cid_key key, old; /* old: of IDs that were made before the key was changed */
 };
@@ -84,9 +86,18 @@ int ql_cid_scheme_init(struct ql_cid_scheme *s, uint16_t lcore, unsigned int gen
 void ql_cid_scheme_fini(struct ql_cid_scheme *s, struct ql_mem *mem);
 
 /*
- * Configurations, once: new IDs are made by the first. 0; -EINVAL for one that cannot be, two with
- * the same rotation, or too many; -ENOMEM; -EIO. The caller calls ql_cid_scheme_fini() in any case.
+ * Configurations: which rotation bits would get another meaning by them, 1 << rotation each; -EINVAL
+ * for one that cannot be, two with the same rotation, or too many.
  */
+int ql_cid_scheme_changes(const struct ql_cid_scheme *s, const struct ql_cid_config *configs,
+			  unsigned int n);
+/* Read IDs of them from now on. 0; -ENOMEM, -EIO: some may be known. */
+int ql_cid_scheme_know(struct ql_cid_scheme *s, struct ql_mem *mem,
+		       const struct ql_cid_config *configs, unsigned int n);
+/* New IDs are of the first of them, which is known; n is 0: without a configuration. */
+void ql_cid_scheme_use(struct ql_cid_scheme *s, const struct ql_cid_config *configs,
+		       unsigned int n);
+/* All three, at the start. The caller calls ql_cid_scheme_fini() in any case. */
 int ql_cid_scheme_configure(struct ql_cid_scheme *s, struct ql_mem *mem,
 			    const struct ql_cid_config *configs, unsigned int n);
 
@@ -121,21 +132,37 @@ void ql_reset_token(const struct ql_cid_scheme *s, const struct ql_cid *cid,
 /* ---- Those that the peer may use to reach us ---- */
 
 #define QL_LOCAL_CIDS 4 /* at a time; the peer's active_connection_id_limit may ask for fewer */
+#define QL_LOCAL_CIDS_PLACES \
+	(QL_LOCAL_CIDS + 1) /* and the one that asks for the retirement of these */
 
 struct ql_local_cid {
 	struct ql_cid cid;
 	bool used;    /* issued, not retired */
 	bool to_send; /* NEW_CONNECTION_ID has to go out (again) */
+	bool old;     /* its retirement is asked for */
 	uint64_t seq;
 };
 
 struct ql_local_cids {
-	struct ql_local_cid e[QL_LOCAL_CIDS];
+	struct ql_local_cid e[QL_LOCAL_CIDS_PLACES];
 	uint64_t next_seq;
 };
 
 /* Whether one of them was made with the old key. */
 bool ql_local_cids_old(const struct ql_local_cids *l, const struct ql_cid_scheme *s);
+/* Their rotation bits, 1 << rotation each. */
+unsigned int ql_local_cids_rotations(const struct ql_local_cids *l);
+
+/* A place for another one; NULL when the peer has as many as it wants, or we. */
+struct ql_local_cid *ql_local_cids_place(struct ql_local_cids *l, uint64_t limit);
+
+/*
+ * The scheme makes other IDs since: all that the peer has are to be retired, which those say that are
+ * issued next. False: the peer has not yet retired those of the last time (5.1.2).
+ */
+bool ql_local_cids_renew(struct ql_local_cids *l);
+/* What NEW_CONNECTION_ID says of the sequence numbers that are to be retired. */
+uint64_t ql_local_cids_retire_prior_to(const struct ql_local_cids *l);
 
 /* True if the len bytes at id are one of them; *seq is its sequence number. */
 bool ql_local_cids_find(const struct ql_local_cids *l, const uint8_t *id, size_t len,
@@ -151,7 +178,7 @@ int ql_local_cids_retire(struct ql_local_cids *l, uint64_t seq, uint64_t used_se
 
 #define QL_PEER_CIDS 4 /* our active_connection_id_limit */
 #define QL_PEER_CIDS_RETIRE \
-	16 /* RETIRE_CONNECTION_IDs not acknowledged; more closes the connection */
+	12 /* RETIRE_CONNECTION_IDs not acknowledged; more closes the connection */
 
 struct ql_peer_cid {
 	struct ql_cid cid;

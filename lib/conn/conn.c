@@ -97,6 +97,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	ql_local_cid_make(&host->cids, host->rng, conn->slot, &conn->local_cids.e[SCID_SEQ].cid);
 	conn->local_cids.e[SCID_SEQ].used = true;
 	conn->local_cids.next_seq = SCID_SEQ + 1;
+	conn->cid_epoch = host->cids.epoch;
 	conn->peer_cids.e[0].used = true;
 	ql_conn_touch_idle(conn);
 	host->stats->conns++;

@@ -204,6 +204,7 @@ struct ql_conn {
 	uint64_t keep_alive;	 /* ns of silence; 0: none */
 	bool no_migration;	 /* the server does not want it (18.2) */
 	bool grease;		 /* the peer does not look at the fixed bit (RFC 9287) */
+	uint32_t cid_epoch;	 /* of host->cids, when local_cids were all made */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
 	uint32_t version;	 /* in use: see conn/version.h */
 	uint32_t slot;
@@ -391,6 +392,8 @@ void ql_handshake_free_keys(struct ql_conn *conn, struct ql_keys *keys);
 void ql_handshake_drop_space(struct ql_conn *conn, enum ql_space_id space);
 void ql_handshake_confirmed(struct ql_conn *conn);
 void ql_handshake_issue_cids(struct ql_conn *conn);
+/* The scheme has changed: other IDs take the place of all. */
+void ql_handshake_renew_cids(struct ql_conn *conn);
 /* Drop the client's Initial keys when it is time (RFC 9001, 4.9.1); not while a burst uses them. */
 void ql_handshake_settle(struct ql_conn *conn);
 /* conn->hs->deadline has come, behind the handshake. */

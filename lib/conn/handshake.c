@@ -548,15 +548,23 @@ int ql_handshake_start(struct ql_conn *conn, const char *sni)
 void ql_handshake_issue_cids(struct ql_conn *conn)
 {
 	struct ql_local_cids *l = &conn->local_cids;
+	struct ql_local_cid *e;
 
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS && i < conn->peer_cid_limit; i++) {
-		if (l->e[i].used)
-			continue;
-		ql_local_cid_make(&conn->host->cids, conn->host->rng, conn->slot, &l->e[i].cid);
-		l->e[i].seq = l->next_seq++;
-		l->e[i].used = true;
-		l->e[i].to_send = true;
+	while ((e = ql_local_cids_place(l, conn->peer_cid_limit)) != NULL) {
+		ql_local_cid_make(&conn->host->cids, conn->host->rng, conn->slot, &e->cid);
+		e->seq = l->next_seq++;
+		e->used = true;
+		e->to_send = true;
+		e->old = false;
 	}
+}
+
+void ql_handshake_renew_cids(struct ql_conn *conn)
+{
+	if (conn->state < QL_CONN_COMPLETE || !ql_local_cids_renew(&conn->local_cids))
+		return;
+	conn->cid_epoch = conn->host->cids.epoch;
+	ql_handshake_issue_cids(conn);
 }
 
 /* Often enough for the smaller of both ends' idle time-outs (10.1.2). */

@@ -72,7 +72,7 @@ static bool cids_pending(const struct ql_conn *conn)
 {
 	const struct ql_local_cids *l = &conn->local_cids;
 
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 		if (l->e[i].used && l->e[i].to_send)
 			return true;
 	}
@@ -188,14 +188,16 @@ static uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 	uint8_t token[QL_RESET_TOKEN_LEN];
 	uint8_t *q;
 
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS; i++) {
+	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 		struct ql_local_cid *e = &l->e[i];
 		struct ql_sent_frame rec = {.kind = QL_SENT_NEW_CONNECTION_ID, .id = e->seq};
 
 		if (!e->used || !e->to_send)
 			continue;
 		ql_reset_token(&conn->host->cids, &e->cid, token);
-		q = ql_frame_put_new_cid(p, end, e->seq, 0, &e->cid, token);
+		q = ql_frame_put_new_cid(p, end, e->seq,
+					 e->old ? 0 : ql_local_cids_retire_prior_to(l), &e->cid,
+					 token);
 		if (!q || ql_rec_add(&conn->rec, QL_SPACE_APP, &rec) < 0)
 			return p;
 		e->to_send = false;
@@ -741,6 +743,8 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_end_pn)
 			used_up(conn);
 		ql_streams_reap(&conn->streams);
+		if (__builtin_expect(conn->cid_epoch != conn->host->cids.epoch, 0))
+			ql_handshake_renew_cids(conn);
 		ql_streams_set_pace(&conn->streams, now, conn->rec.path.rtt.smoothed,
 				    conn->rec.path.cc.cwnd);
 		if (__builtin_expect(conn->hs != NULL, 0)) {

@@ -276,6 +276,38 @@ int ql_engine_set_keys(struct ql_engine *e, const struct ql_engine_keys *keys)
 	return rc;
 }
 
+static unsigned int rotations_in_use(const struct ql_engine *e)
+{
+	unsigned int rotations = 1u << e->host.cids.rotation;
+
+	for (uint32_t i = 0; i < e->table.n_slots; i++) {
+		const struct ql_engine_conn *ec = ql_conntable_at(&e->table, i);
+
+		if (ec)
+			rotations |= ql_local_cids_rotations(&ec->conn.local_cids);
+	}
+	return rotations;
+}
+
+int ql_engine_set_cids(struct ql_engine *e, const struct ql_cid_config *cids, unsigned int n,
+		       enum ql_cids_step step)
+{
+	int changes;
+
+	ql_engine_check_thread(e);
+	changes = ql_cid_scheme_changes(&e->host.cids, cids, n);
+	if (changes < 0)
+		return changes;
+	if (step == QL_CIDS_CHECK)
+		return changes > 0 && (rotations_in_use(e) & (unsigned int)changes) ? -EBUSY : 0;
+	if (step == QL_CIDS_KNOW)
+		return ql_cid_scheme_know(&e->host.cids, &e->mem, cids, n);
+	if (changes > 0) /* the step before is missing */
+		return -EINVAL;
+	ql_cid_scheme_use(&e->host.cids, cids, n);
+	return 0;
+}
+
 /* ---- Endpoints ---- */
 
 static void fill(uint64_t *v, uint64_t def)

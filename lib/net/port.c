@@ -387,6 +387,12 @@ void ql_port_steering(const struct ql_port *port, struct ql_port_steering *steer
 	*steering = port->steering;
 }
 
+int ql_port_takes_cids(const struct ql_port *port, const struct ql_cid_config *config,
+		       char err[QL_NET_ERRLEN])
+{
+	return ql_steer_takes_cids(&port->steering, &port->rules, config, err);
+}
+
 uint16_t ql_port_id(const struct ql_port *port)
 {
 	return port->id;

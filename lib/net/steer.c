@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "net/steer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ void ql_steer_start(struct ql_port_steering *s, struct ql_flow_rules *rules,
 	*s = (struct ql_port_steering){.how = QL_STEER_ONE_QUEUE};
 	rules->n = 0;
 	rules->flex = NULL;
+	rules->rotation = false;
 	if (config->queues <= 1)
 		return;
 	if (config->hash_only) {
@@ -62,13 +64,48 @@ void ql_steer_start(struct ql_port_steering *s, struct ql_flow_rules *rules,
 		snprintf(s->why, sizeof(s->why), "connection IDs are encrypted");
 	} else if (tap && by_kernel(s, config, info, &word)) {
 		s->how = QL_STEER_TAP;
+		rules->word = word;
 		return;
 	} else if (!tap && by_rules(s, rules, config, info, &word)) {
 		s->how = QL_STEER_RULES;
+		rules->word = word;
+		rules->rotation = ql_flow_style_of(info->driver_name) == QL_FLOW_BYTES;
 		return;
 	}
 	/* the kernel has a hash of its own for TAPs */
 	s->how = rss || tap ? QL_STEER_RSS : QL_STEER_DEVICE;
+}
+
+int ql_steer_takes_cids(const struct ql_port_steering *steering, const struct ql_flow_rules *rules,
+			const struct ql_cid_config *config, char err[QL_NET_ERRLEN])
+{
+	const char *how = ql_steering_name(steering->how);
+	struct ql_cid_word word;
+	int rc;
+
+	if (steering->how != QL_STEER_RULES && steering->how != QL_STEER_TAP)
+		return 0;
+	rc = ql_cid_word_of(config, &word);
+	if (rc == -EINVAL) {
+		snprintf(err, QL_NET_ERRLEN, "there can be no such connection IDs");
+	} else if (rc < 0) {
+		snprintf(err, QL_NET_ERRLEN,
+			 "%s cannot match encrypted connection IDs: start again with them", how);
+	} else if (word.offset != rules->word.offset) {
+		rc = -EBUSY;
+		snprintf(
+			err, QL_NET_ERRLEN,
+			"%s match connection IDs at offset %u of packets, and would have to at %u: "
+			"give a server ID of as many bytes as before, or start again",
+			how, rules->word.offset, word.offset);
+	} else if (rules->rotation && word.first_value != rules->word.first_value) {
+		rc = -EBUSY;
+		snprintf(err, QL_NET_ERRLEN,
+			 "%s of this NIC match the rotation of connection IDs, which is to be "
+			 "another: start again with it",
+			 how);
+	}
+	return rc;
 }
 
 void ql_steer_stop(struct ql_flow_rules *rules, uint16_t port_id)

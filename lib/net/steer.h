@@ -18,6 +18,8 @@ struct rte_eth_dev_info;
 
 struct ql_flow_rules {
 	unsigned int n;
+	struct ql_cid_word word;		/* that they match, or the kernel's program */
+	bool rotation;				/* and all of the first octet */
 	struct rte_flow_item_flex_handle *flex; /* NULL: none */
 	struct rte_flow *flows[QL_STEER_RULES_MAX];
 };
@@ -26,6 +28,9 @@ struct ql_flow_rules {
 void ql_steer_start(struct ql_port_steering *steering, struct ql_flow_rules *rules,
 		    const struct ql_port_config *config, const struct rte_eth_dev_info *info,
 		    bool rss);
+/* Whether what was chosen then is right for IDs of a configuration, too. As ql_port_takes_cids(). */
+int ql_steer_takes_cids(const struct ql_port_steering *steering, const struct ql_flow_rules *rules,
+			const struct ql_cid_config *config, char err[QL_NET_ERRLEN]);
 /* Before the device stops. */
 void ql_steer_stop(struct ql_flow_rules *rules, uint16_t port_id);
 

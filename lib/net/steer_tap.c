@@ -126,7 +126,7 @@ static void write_program(struct program *p, uint16_t queues, const struct ql_ci
 	jump(p, BPF_JSET, VALUE, LONG_HEADER, TO_HASH);
 	load_udp(p, BPF_B, UDP_PAYLOAD + 1);
 	alu(p, BPF_AND, VALUE, word->first_mask);
-	jump(p, BPF_JNE, VALUE, word->first_value, TO_HASH);
+	jump(p, BPF_JNE, VALUE, word->first_value & word->first_mask, TO_HASH);
 	load_udp(p, BPF_H, UDP_PAYLOAD + word->offset);
 	alu(p, BPF_AND, VALUE, word->mask);
 	jump(p, BPF_JGE, VALUE, queues, TO_HASH);

@@ -193,6 +193,67 @@ balanced() {
 	ql_server_stop
 }
 
+# The rotation bits of the IDs that packets with short headers go to, one line for each until killed.
+rotations() {
+	exec python3 -u - "$QL_IFACE" "$QL_PORT" <<-'PYTHON'
+	import socket, struct, sys
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+	s.bind((sys.argv[1], 0))
+	last = None
+	while True:
+	    p = s.recv(65535)
+	    p = {b"\x08\x00": p[34:], b"\x86\xdd": p[54:]}.get(p[12:14], b"")
+	    if len(p) > 28 and struct.unpack("!H", p[2:4])[0] == int(sys.argv[2]) and not p[8] & 0x80:
+	        if p[9] >> 5 != last:
+	            last = p[9] >> 5
+	            print(last)
+	PYTHON
+}
+
+reconfigure() { # LINE MESSAGE
+	printf '[server]\n%s\n' "$1" >cids.ini
+	kill -HUP "$SERVER_PID"
+	ql_wait_line 10 "$SERVER_PID" server.log "$2" || ql_fail "not said: $2"
+}
+
+# A load balancer's configuration changes in transfers, which go on with IDs of the new one, and the
+# kernel's program matches those as well; one for which it would not is refused.
+reconfigured() {
+	local QL_LCORES i pids=() sniffer
+	QL_LCORES=$(lcores 2)
+	printf '[server]\ncid = 0:0a1b\n' >cids.ini
+	ql_server_start "${LEAN[@]}" --json-stats stats.json --config cids.ini
+	grep -q 'net_tap0: TAP program' server.log || ql_fail "not steered: $(cat server.log)"
+	rotations >seen &
+	sniffer=$!
+	for i in 0 1; do
+		mkdir "out$i"
+		peer_run curl curl --http3-only --cacert "$CERT/ca.pem" --limit-rate 1M -sS -o "out$i/five.bin" \
+			"https://$QL_OUR4:$QL_PORT/five.bin" &
+		pids+=($!)
+	done
+	ql_wait_for 10 both_begun
+	ql_wait_line 10 "$sniffer" seen '^0' || ql_fail "not with the first configuration"
+	reconfigure 'cid = 1:0c1d' '^qlane-server: new connection IDs are of configuration 1'
+	ql_wait_line 10 "$sniffer" seen '^1' || ql_fail "not with the second one"
+	reconfigure 'cid = 1:0c1dff' 'TAP program match connection IDs at offset 4 of packets, and would have to at 5'
+	reconfigure 'cid = 2:0a1b:00112233445566778899aabbccddeeff' 'cannot match encrypted connection IDs'
+	reconfigure 'cid = 1:0c1e' 'choose another rotation'
+	reconfigure 'cid = 9:0c1d' 'cids.ini: .server. cid = 9:0c1d: expected a rotation from 0 to 6'
+	for i in "${!pids[@]}"; do
+		wait "${pids[i]}"
+		ql_same "$WWW" "out$i" five.bin
+	done
+	[ "$(tail -1 seen)" = 1 ] || ql_fail "the last packets are not to IDs of configuration 1"
+	reconfigure 'cid = 2:0e1f' '^qlane-server: new connection IDs are of configuration 2'
+	fetch_both one.bin
+	kill "$sniffer"
+	[ "$(tail -1 seen)" = 2 ] || ql_fail "not with the last configuration: $(cat seen)"
+	ql_server_stop
+	[ "$(sum engine crossed_in)" -eq 0 ] || ql_fail "datagrams crossed"
+	[ "$(sum engine_drops no_conn)" -eq 0 ] || ql_fail "packets for nobody"
+}
+
 # What the lanes run has no atomic instruction but the counting of references to packet buffers that
 # have several, which is DPDK's; and it asks for no lock.
 lockless() {
@@ -445,7 +506,7 @@ done
 ql_test lanes-tap-rebinding 90 steered 1 300
 ql_test lanes-tap-rebinding-hash-only 90 steered 3 300 --hash-only
 ql_test lanes-tap-client-moves 60 moving
-for t in stopping stopping_at_once killed rekeyed balanced lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
+for t in stopping stopping_at_once killed rekeyed balanced reconfigured lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
 	ql_test "lanes-$t" 60 $t
 done
 ql_end

@@ -18,6 +18,7 @@
 #define CONNS	   64	 /* of an engine at most */
 #define PORTS	   10000 /* of clients: from here on */
 #define PORTS_STEP 1000	 /* what a NAT adds at each rebinding */
+#define TAKE_UP	   (10 * SEC)
 
 /* Who brings a packet to a queue. */
 enum how {
@@ -44,11 +45,22 @@ struct process {
 	unsigned int strangers; /* datagrams that came from another one */
 };
 
+/* Of the server's configuration. */
+struct change {
+	const struct ql_cid_config *config;
+	unsigned int done; /* steps of engines */
+	uint64_t random;   /* of its own */
+	uint64_t used_at;  /* by all from here on; 0: not yet */
+	unsigned int late; /* packets to IDs of the one before, when clients have had time enough */
+	unsigned int fresh;
+};
+
 struct lanes {
 	struct sim_trial *t;
 	struct sim *sim;
 	struct process server, client;
 	unsigned int conns, rebinds;
+	struct change change;
 	/* The NAT: what it adds to clients' ports. */
 	uint16_t shift;
 };
@@ -70,12 +82,25 @@ static unsigned int pick(void *arg, const struct ql_datagram *d)
 	if (me->how == RANDOM)
 		return (unsigned int)sim_below(sim_seed(me->all->sim), me->n);
 	if (me->how == AWARE && me->has_word && !(p[0] & QL_PKT_LONG) &&
-	    d->mbuf->data_len > w->offset + 1u && (p[1] & w->first_mask) == w->first_value)
+	    d->mbuf->data_len > w->offset + 1u && ((p[1] ^ w->first_value) & w->first_mask) == 0)
 		return ql_get_be16(p + w->offset) & w->mask;
 	return by_flow(&d->path.local, &d->path.remote, me->n);
 }
 
 /* ---- What is watched ---- */
+
+/* NATs keep some clients from hearing of new IDs for a while; each says something twice a second. */
+static void watch_ids(struct change *c, const struct ql_datagram *d, uint64_t now)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(d->mbuf, const uint8_t *);
+
+	if (c->used_at == 0 || p[0] & QL_PKT_LONG)
+		return;
+	if (p[1] >> 5 == c->config->rotation)
+		c->fresh++;
+	else if (now > c->used_at + TAKE_UP)
+		c->late++;
+}
 
 static void tap(void *arg, enum sim_tap_what what, unsigned int node, const struct ql_datagram *d,
 		uint64_t now)
@@ -88,6 +113,8 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 	sim_trial_trace(l->t, what, node, d, now);
 	if (what == SIM_TAP_ARRIVED) {
 		p->arrived++;
+		if (server)
+			watch_ids(&l->change, d, now);
 		return;
 	}
 	flow = (port - PORTS) % PORTS_STEP;
@@ -287,6 +314,50 @@ static void change_keys(struct lanes *l, uint64_t *random)
 	}
 }
 
+/* ---- Configurations of connection IDs that change ---- */
+
+/* The next step at the next engine; all engines take one before any takes the next. */
+static void configure(void *arg)
+{
+	struct lanes *l = arg;
+	struct change *c = &l->change;
+	enum ql_cids_step step = QL_CIDS_CHECK + c->done / l->server.n;
+	unsigned int node = l->server.first + c->done % l->server.n;
+	int rc = ql_engine_set_cids(sim_engine(l->sim, node), c->config, c->config != NULL, step);
+
+	sim_trial_check(l->t, rc == 0, "ql_engine_set_cids(), step %d: %s", step, strerror(-rc));
+	if (++c->done < 3 * l->server.n) {
+		sim_at(l->sim, sim_now(l->sim) + sim_below(&c->random, 40 * MS / l->server.n + 1),
+		       configure, l);
+		return;
+	}
+	c->used_at = sim_now(l->sim);
+}
+
+/*
+ * To another one in the middle of the transfers; where a NIC matches the word, to one that has it in the
+ * same place, which there is not for every one.
+ */
+static void change_cids(struct lanes *l)
+{
+	static const struct ql_cid_config configs[] = {
+		{.rotation = 4, .server_id_len = 3, .server_id = {3, 2, 1}},
+		{.rotation = 5, .server_id_len = 2, .encrypted = true, .key = {9}},
+		{.rotation = 6, .server_id_len = 8, .server_id = {1, 2}},
+	};
+	struct change *c = &l->change;
+	const struct process *p = &l->server;
+	struct ql_cid_word word;
+
+	c->config = &configs[sim_below(&c->random, 3)];
+	if (p->how == AWARE && p->has_word) {
+		c->config = &configs[0];
+		if (ql_cid_word_of(c->config, &word) < 0 || word.offset != p->word.offset)
+			return;
+	}
+	sim_at(l->sim, sim_now(l->sim) + sim_below(&c->random, 500 * MS), configure, l);
+}
+
 static void play(struct lanes *l, uint64_t *random)
 {
 	struct sim_link link = {.rate = UINT64_C(4000000),
@@ -311,6 +382,7 @@ static void play(struct lanes *l, uint64_t *random)
 	sim_run(l->sim, 400 * MS, NULL, NULL); /* until handshakes are confirmed */
 	if (sim_below(random, 2))
 		change_keys(l, random);
+	change_cids(l);
 	l->rebinds = 1 + (unsigned int)sim_below(random, 10);
 	rebind(l);
 	sim_trial_check(l->t, sim_run(l->sim, 600 * SEC, idle, l), "not over after 600 s");
@@ -325,6 +397,9 @@ static void play(struct lanes *l, uint64_t *random)
 			l->conns, c->connected, c->causes[QL_CLOSE_LOCAL], streams, c->complete,
 			(unsigned long long)c->received, (unsigned long long)s->received);
 	sim_trial_check(l->t, s->moved > 0, "nobody was seen to move");
+	sim_trial_check(l->t, l->change.late <= l->change.fresh / 100,
+			"%u packets to IDs of a configuration that was replaced, %u of the new one",
+			l->change.late, l->change.fresh);
 	check(l, &l->server, "server");
 	check(l, &l->client, "client");
 }
@@ -341,6 +416,7 @@ void sim_lanes(struct sim_trial *t)
 
 	job.download = 400 * KB + sim_below(&random, 500 * KB);
 	job.upload = sim_below(&random, 200 * KB);
+	l.change.random = t->seed * 104729;
 	l.conns = 2 + (unsigned int)sim_below(&random, 6);
 	l.sim = sim_new(random);
 	started = sim_now(l.sim);

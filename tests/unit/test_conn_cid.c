@@ -134,7 +134,8 @@ START_TEST(test_word)
 		ql_local_cid_make(&scheme, &rng, i, &id);
 		payload[0] = 0x40;
 		memcpy(payload + 1, id.id, id.len);
-		ck_assert_uint_eq(payload[1] & word.first_mask, word.first_value);
+		ck_assert_uint_eq(payload[1], word.first_value);
+		ck_assert_uint_eq(word.first_mask, 0x1f);
 		ck_assert_uint_eq(
 			(payload[word.offset] << 8 | payload[word.offset + 1]) & word.mask, 3);
 	}
@@ -189,6 +190,99 @@ START_TEST(test_configs)
 	ck_assert_int_eq(ql_cid_scheme_configure(&s, &mem, c + 2, 1), -ENOMEM);
 	ql_cid_scheme_fini(&s, &mem);
 	ck_assert_uint_eq(mem.used, 0);
+}
+END_TEST
+
+/* Configurations come while IDs are in use: those from before are read until their bits mean something
+ * else. */
+START_TEST(test_change)
+{
+	struct ql_cid_config a[2] = {{.rotation = 0, .server_id_len = 2},
+				     {.rotation = 1, .server_id_len = 3, .encrypted = true}};
+	struct ql_cid_config b = {.rotation = 2, .server_id_len = 2, .server_id = {9}};
+	struct ql_cid_told told;
+	struct ql_cid id[4];
+	uint32_t epoch;
+
+	ck_assert_int_eq(ql_cid_scheme_configure(&scheme, &mem, a, 2), 0);
+	epoch = scheme.epoch;
+	ql_local_cid_make(&scheme, &rng, 1, &id[0]);
+	/* known at first, and then used */
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, &b, 1), 0);
+	ck_assert_int_eq(ql_cid_scheme_know(&scheme, &mem, &b, 1), 0);
+	ck_assert_uint_eq(scheme.rotation, 0);
+	ck_assert_uint_eq(scheme.epoch, epoch);
+	ql_cid_scheme_use(&scheme, &b, 1);
+	ck_assert_uint_eq(scheme.epoch, epoch + 1);
+	ql_local_cid_make(&scheme, &rng, 1, &id[1]);
+	ck_assert_uint_eq(id[1].id[0] >> 5, 2);
+	ck_assert_uint_eq(id[1].id[1], 9);
+	ck_assert(ql_local_cid_read(&scheme, id[0].id, &told));
+	/* the same again is no change, and no configuration is one, too */
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, &b, 1), 0);
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, a, 2), 0);
+	ql_cid_scheme_use(&scheme, &b, 1);
+	ck_assert_uint_eq(scheme.epoch, epoch + 1);
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, NULL, 0), 0);
+	ql_cid_scheme_use(&scheme, NULL, 0);
+	ql_local_cid_make(&scheme, &rng, 1, &id[2]);
+	ck_assert_uint_eq(id[2].id[0], 0xeb);
+	for (unsigned int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(ql_local_cid_len(&scheme, id[i].id[0]), id[i].len);
+		ck_assert(ql_local_cid_read(&scheme, id[i].id, &told));
+	}
+	/* another key, another ID */
+	a[1].key[3] = 1;
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, a, 2), 1 << 1);
+	a[0].server_id[1] = 1;
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, a, 2), 1 << 0 | 1 << 1);
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, a, QL_CID_CONFIGS + 1), -EINVAL);
+	ck_assert_int_eq(ql_cid_scheme_know(&scheme, &mem, a, 2), 0);
+	ck_assert_int_eq(ql_cid_scheme_changes(&scheme, a, 2), 0);
+	ql_cid_scheme_use(&scheme, a + 1, 1);
+	ql_local_cid_make(&scheme, &rng, 5, &id[3]);
+	ck_assert(ql_local_cid_read(&scheme, id[3].id, &told));
+	ck_assert_uint_eq(told.slot, 5);
+	ql_cid_scheme_fini(&scheme, &mem);
+	ck_assert_uint_eq(mem.used, 0);
+}
+END_TEST
+
+/* All IDs are to be retired, once; others are issued as places become free. */
+START_TEST(test_renew)
+{
+	struct ql_local_cids l = {0};
+	struct ql_local_cid *e;
+
+	for (unsigned int i = 0; i < 3; i++) { /* a peer that wants three */
+		e = ql_local_cids_place(&l, 3);
+		ck_assert_ptr_eq(e, &l.e[i]);
+		*e = (struct ql_local_cid){.used = true, .seq = l.next_seq++};
+	}
+	ck_assert_ptr_null(ql_local_cids_place(&l, 3));
+	ck_assert_ptr_nonnull(ql_local_cids_place(&l, UINT64_MAX));
+	ck_assert_uint_eq(ql_local_cids_retire_prior_to(&l), 0);
+	ck_assert(ql_local_cids_renew(&l));
+	ck_assert_uint_eq(ql_local_cids_retire_prior_to(&l), 3);
+	ck_assert(!ql_local_cids_renew(&l)); /* not before the peer has done it */
+	for (unsigned int i = 3; i < 5; i++) {
+		e = ql_local_cids_place(&l, 3);
+		ck_assert_ptr_eq(e, &l.e[i]);
+		*e = (struct ql_local_cid){.used = true, .seq = l.next_seq++};
+	}
+	ck_assert_ptr_null(ql_local_cids_place(&l, 3)); /* all places are taken */
+	ck_assert_int_eq(ql_local_cids_retire(&l, 1, 3), 0);
+	ck_assert_int_eq(ql_local_cids_retire(&l, 2, 3), 0);
+	ck_assert_uint_eq(ql_local_cids_retire_prior_to(&l), 1);
+	e = ql_local_cids_place(&l, 3);
+	ck_assert_ptr_eq(e, &l.e[1]);
+	*e = (struct ql_local_cid){.used = true, .seq = l.next_seq++};
+	ck_assert_ptr_null(ql_local_cids_place(&l, 3));
+	ck_assert(!ql_local_cids_renew(&l));
+	ck_assert_int_eq(ql_local_cids_retire(&l, 0, 3), 0);
+	ck_assert_uint_eq(ql_local_cids_retire_prior_to(&l), 0);
+	ck_assert(ql_local_cids_renew(&l));
+	ck_assert_uint_eq(ql_local_cids_retire_prior_to(&l), 6);
 }
 END_TEST
 
@@ -496,6 +590,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_make, 0, LAYOUTS);
 	tcase_add_loop_test(tc, test_word, 0, LAYOUTS);
 	tcase_add_test(tc, test_configs);
+	tcase_add_test(tc, test_change);
+	tcase_add_test(tc, test_renew);
 	tcase_add_test(tc, test_keys);
 	tcase_add_loop_test(tc, test_check, 0, LAYOUTS);
 	tcase_add_test(tc, test_generation);

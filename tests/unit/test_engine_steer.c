@@ -360,6 +360,108 @@ START_TEST(bad_configs)
 }
 END_TEST
 
+static int set_cids(struct ql_engine *e, const struct ql_cid_config *config)
+{
+	unsigned int n = config != NULL;
+	int rc = ql_engine_set_cids(e, config, n, QL_CIDS_CHECK);
+
+	if (rc == 0)
+		rc = ql_engine_set_cids(e, config, n, QL_CIDS_KNOW);
+	return rc < 0 ? rc : ql_engine_set_cids(e, config, n, QL_CIDS_USE);
+}
+
+/* All IDs that the peer may use are of one rotation. */
+static void only_of(struct sim_pair *p, unsigned int side, unsigned int rotation)
+{
+	const struct ql_local_cids *l = &conn_of(p, side)->local_cids;
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < QL_LOCAL_CIDS_PLACES; k++) {
+		if (!l->e[k].used)
+			continue;
+		n++;
+		ck_assert_uint_eq(l->e[k].cid.id[0] >> 5, rotation);
+		ck_assert(!l->e[k].old);
+	}
+	ck_assert_uint_eq(n, QL_LOCAL_CIDS);
+}
+
+/*
+ * One configuration after the other, and none, in a transfer both ways over a bad link: the peer gets
+ * new IDs and retires the old ones.
+ */
+START_TEST(set_cids_in_transfer)
+{
+	const struct sim_link link = {.rate = 20000000,
+				      .delay = 10 * MS,
+				      .loss = SIM_MILLION / 50,
+				      .reorder = SIM_MILLION / 20,
+				      .reorder_delay = 3 * MS};
+	struct sim_job job = {.streams = 2, .download = 20 * MB, .upload = 20 * MB};
+	struct sim_pair p;
+
+	sim_pair_open(&p, _i + 1, NULL, NULL, &job);
+	*sim_link(p.sim, SIM_SERVER) = *sim_link(p.sim, SIM_CLIENT) = link;
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		unsigned int side = i % 2;
+
+		sim_run(p.sim, i == 0 ? 25 * MS : 1 * SEC, NULL, NULL); /* first in the handshake */
+		ck_assert_int_eq(set_cids(engine(&p, side), &configs[i]), 0);
+		/* changed again before the peer has heard of it */
+		ck_assert_int_eq(set_cids(engine(&p, !side), &configs[(i + 1) % 5]), 0);
+		sim_run(p.sim, 5 * MS, NULL, NULL);
+		ck_assert_int_eq(set_cids(engine(&p, !side), NULL), 0);
+		sim_run(p.sim, 2 * SEC, NULL, NULL);
+		ck_assert_ptr_nonnull(p.app[SIM_SERVER].conn);
+		only_of(&p, side, configs[i].rotation);
+		only_of(&p, !side, QL_CID_NO_CONFIG);
+		ck_assert_uint_eq(ql_peer_cid(&conn_of(&p, !side)->peer_cids)->id[0] >> 5,
+				  configs[i].rotation);
+	}
+	run_out(&p, 120 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 2);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].received, 40 * MB);
+	ck_assert_uint_eq(p.app[SIM_SERVER].received, 40 * MB);
+	ck_assert_int_eq(p.app[SIM_CLIENT].close.cause, QL_CLOSE_LOCAL);
+	ck_assert_int_eq(sim_pair_close(&p), 0);
+}
+END_TEST
+
+/* Rotation bits keep their meaning as long as somebody has IDs with them. */
+START_TEST(set_cids_busy)
+{
+	struct ql_cid_config other = configs[0], bad = {.rotation = 7, .server_id_len = 1};
+	struct sim_job job = {.streams = 1, .download = 1 * MB};
+	struct ql_engine *e;
+	struct sim_pair p;
+
+	other.server_id[0] = 0xbb;
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	e = engine(&p, SIM_SERVER);
+	ck_assert_int_eq(set_cids(e, &bad), -EINVAL);
+	ck_assert_int_eq(set_cids(e, &configs[0]), 0);
+	ck_assert_int_eq(set_cids(e, &other), -EBUSY); /* new IDs have them */
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	sim_run(p.sim, 50 * MS, NULL, NULL);
+	ck_assert_int_eq(set_cids(e, &configs[2]), 0);
+	ck_assert_int_eq(set_cids(e, &configs[0]), 0);
+	ck_assert_int_eq(set_cids(e, &configs[2]), 0);
+	ck_assert_int_eq(set_cids(e, &other), -EBUSY); /* the client has */
+	ck_assert_int_eq(ql_engine_set_cids(e, &other, 1, QL_CIDS_USE), -EINVAL);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 1);
+	ck_assert_int_eq(set_cids(e, &other), 0);
+	ql_mem_fail_at(&e->mem, 1);
+	ck_assert_int_eq(set_cids(e, &configs[3]), -ENOMEM);
+	ql_mem_fail_at(&e->mem, 0);
+	ck_assert_int_eq(sim_pair_connect(&p), 0);
+	run_out(&p, 60 * SEC);
+	ck_assert_uint_eq(p.app[SIM_CLIENT].complete, 2);
+	ck_assert_int_eq(sim_pair_close(&p), 0);
+}
+END_TEST
+
 /* ---- Keys ---- */
 
 /* All keys change again and again: connections go on, and new ones come; tokens are good for long. */
@@ -429,6 +531,8 @@ int main(void)
 	tcase_add_test(tc, generation);
 	tcase_add_loop_test(tc, configured, 0, sizeof(configs) / sizeof(configs[0]));
 	tcase_add_test(tc, bad_configs);
+	tcase_add_loop_test(tc, set_cids_in_transfer, 0, 4);
+	tcase_add_test(tc, set_cids_busy);
 	tcase_add_test(tc, set_keys);
 	tcase_add_test(tc, set_keys_too_often);
 	return run_suite(s);

@@ -302,6 +302,41 @@ START_TEST(word_elsewhere)
 }
 END_TEST
 
+/* Configurations for which rules, or the kernel's program, are still right. */
+START_TEST(other_configs)
+{
+	static const struct ql_cid_config two = {.rotation = 1, .server_id_len = 2},
+					  same = {.rotation = 2, .server_id_len = 2},
+					  three = {.rotation = 1, .server_id_len = 3},
+					  hidden = {.rotation = 1,
+						    .server_id_len = 2,
+						    .encrypted = true},
+					  wrong = {.rotation = 7, .server_id_len = 2};
+	struct ql_port_steering s = {.how = QL_STEER_RULES};
+	char err[QL_NET_ERRLEN];
+
+	ck_assert_int_eq(ql_cid_word_of(&two, &rules.word), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &two, err), 0);
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &same, err), 0);
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &three, err), -EBUSY);
+		ck_assert_ptr_nonnull(strstr(err, "offset 4 of packets, and would have to at 5"));
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, NULL, err), -EBUSY);
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &hidden, err), -ENOTSUP);
+		ck_assert_ptr_nonnull(strstr(err, "encrypted"));
+		ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &wrong, err), -EINVAL);
+		s.how = QL_STEER_TAP;
+	}
+	rules.rotation = true; /* igb */
+	ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &two, err), 0);
+	ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &same, err), -EBUSY);
+	ck_assert_ptr_nonnull(strstr(err, "rotation"));
+	s.how = QL_STEER_RSS; /* looks at none of it */
+	ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &three, err), 0);
+	ck_assert_int_eq(ql_steer_takes_cids(&s, &rules, &hidden, err), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("net/steer_rules");
@@ -316,6 +351,7 @@ int main(void)
 	tcase_add_test(tc, flex_item);
 	tcase_add_test(tc, all_or_none);
 	tcase_add_test(tc, word_elsewhere);
+	tcase_add_test(tc, other_configs);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -200,7 +200,8 @@ struct ql_engine_config {
 	uint8_t generation;
 	/**
 	 * Load balancers' configurations, the first for new connection IDs, the others for IDs that
-	 * an earlier process gave out; read by ql_engine_create(). QL_CID_CONFIGS at most. [none]
+	 * an earlier process gave out; read by ql_engine_create(), and ql_engine_set_cids() changes
+	 * them. QL_CID_CONFIGS at most. [none]
 	 */
 	const struct ql_cid_config *cids;
 	unsigned int n_cids;
@@ -277,7 +278,8 @@ struct ql_engine_keys {
 	uint8_t ticket_key[32];
 	/**
 	 * Connection IDs that are given out from now on, and their reset tokens, come from this one.
-	 * Those that peers have stay good, and keep their tokens, until they are retired; an earlier
+	 * Those that peers have stay good, and keep their tokens, until they are retired, which each
+	 * connection asks for when it next sends; an earlier
 	 * process's that were made with a key before the present one are strangers'. Engines of a
 	 * mesh do not know each other's new IDs until all of them have the key: that is for packets
 	 * of handshakes under way, which are sent again.
@@ -292,6 +294,27 @@ struct ql_engine_keys {
  * has changed; -ENOMEM, -EIO: of reset_key, token_key and ticket_key, in this order, some may have
  */
 QL_PUBLIC int ql_engine_set_keys(struct ql_engine *engine, const struct ql_engine_keys *keys);
+
+/** What becomes of configurations that ql_engine_set_cids() is given. */
+enum ql_cids_step {
+	QL_CIDS_CHECK, /**< nothing, yet */
+	QL_CIDS_KNOW,  /**< packets to their IDs are known */
+	QL_CIDS_USE,   /**< the first is that of new IDs */
+};
+
+/**
+ * Change load balancers' configurations while the engine works: all three steps, one after the other,
+ * and at engines of a mesh each step at all of them before the next one at any; so all can read what
+ * one gives out. Those from before stay known, whether they are given again or not, until their
+ * rotation bits get another meaning. Each connection gives its peer new IDs when it next sends, and has
+ * it retire the others (draft-ietf-quic-load-balancers, section 3.1).
+ * @param n	 QL_CID_CONFIGS at most; 0: new IDs are without a configuration
+ * @return 0; -EINVAL for configurations that cannot be; -EBUSY (of QL_CIDS_CHECK, which looks at every
+ * connection) when rotation bits would get another meaning that are those of new IDs, or of IDs that
+ * peers have; -ENOMEM, -EIO (of QL_CIDS_KNOW): it must not be followed by QL_CIDS_USE
+ */
+QL_PUBLIC int ql_engine_set_cids(struct ql_engine *engine, const struct ql_cid_config *cids,
+				 unsigned int n, enum ql_cids_step step);
 
 /**
  * Serve: accept connections to @p port of any local address. Once per engine.

@@ -98,6 +98,14 @@ struct ql_port_steering {
 
 /** It is tried in this order when the port opens, and stays so: rules, all or none; TAP; RSS. */
 QL_PUBLIC void ql_port_steering(const struct ql_port *port, struct ql_port_steering *steering);
+/**
+ * Whether the port goes on to bring packets to their engines when new connection IDs are of this
+ * configuration, NULL for none: what it matches in them has to stay where it is.
+ * @param err receives one line: why not, and the cure
+ * @return 0, -EBUSY, -ENOTSUP (they are encrypted), -EINVAL
+ */
+QL_PUBLIC int ql_port_takes_cids(const struct ql_port *port, const struct ql_cid_config *config,
+				 char err[QL_NET_ERRLEN]);
 /** @return "NIC rules" and the like. */
 QL_PUBLIC const char *ql_steering_name(enum ql_steering how);
 

@@ -27,17 +27,18 @@ extern "C" {
  * What names the engine in a datagram with a short header (the first octet's top bit is 0). The
  * engine with index i owns those for which
  *
- *	(payload[1] & first_mask) == first_value and
+ *	((payload[1] ^ first_value) & first_mask) == 0 and
  *	((payload[offset] << 8 | payload[offset + 1]) & mask) == i
  *
- * What fails the first line is none of our connection IDs, and may go anywhere; who cannot match it
- * as well leaves it out. Offsets are in bytes of UDP payload.
+ * What fails the first line is none of our connection IDs with the word there, and may go anywhere;
+ * who cannot match it as well leaves it out. It compares lengths: all configurations whose word is in
+ * the same place pass it, so that they can change while it is in use. Offsets are in bytes of UDP payload.
  */
 struct ql_cid_word {
 	uint16_t offset;     /**< even, unless a load balancer's server ID has an odd length */
 	uint16_t mask;	     /**< of the word in network order: its low bits */
-	uint8_t first_mask;  /**< of the connection ID's first octet, at offset 1 */
-	uint8_t first_value; /**< the same */
+	uint8_t first_mask;  /**< of the connection ID's first octet, at offset 1: its length */
+	uint8_t first_value; /**< the whole of it, with the rotation bits */
 };
 
 /** Bytes of a load balancer's server ID at most; configurations that are known at a time. */
