@@ -35,6 +35,10 @@ struct chaos {
 	unsigned int n_events;
 	uint64_t gap; /* ns between two connections' starts, at most */
 	bool survivable;
+	/* Of each side: engines, and whether a datagram may come to any of them. */
+	unsigned int engines[2];
+	bool spread[2];
+	struct ql_mesh *mesh[2];
 };
 
 static uint64_t below(struct chaos *c, uint64_t n)
@@ -164,6 +168,38 @@ static void draw(struct chaos *c)
 	c->survivable &= c->n_events == 0;
 }
 
+/* From random numbers of their own, so that all else is what it would be with one engine a side. */
+static void draw_engines(struct chaos *c)
+{
+	uint64_t random = c->t->seed * UINT64_C(104729);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		c->engines[i] = 1;
+		if (sim_below(&random, i == SIM_SERVER ? 3 : 6) == 0)
+			c->engines[i] = 2 + (unsigned int)sim_below(&random, 7);
+		c->spread[i] = sim_below(&random, 2);
+	}
+}
+
+static void open_engines(struct chaos *c)
+{
+	struct ql_engine_config config[2] = {0};
+	struct sim_pair *p = &c->t->pair;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (c->engines[i] > 1)
+			c->mesh[i] = sim_pair_mesh(c->engines[i], c->spread[i]);
+		config[i].mesh = c->mesh[i];
+	}
+	sim_trial_open_engines(c->t, config, &c->transport[SIM_SERVER], &c->job);
+	for (unsigned int i = 0; i < 2; i++) {
+		if (c->mesh[i])
+			sim_pair_widen(p, i, &config[i], c->engines[i], c->spread[i]);
+	}
+	for (unsigned int i = 0; i < sim_pair_nodes(p); i++)
+		*sim_link(p->sim, i) = c->link[sim_pair_side(p, i)];
+}
+
 /* ---- Endings ---- */
 
 static void close_one(void *arg)
@@ -201,13 +237,12 @@ void sim_chaos(struct sim_trial *t)
 	struct chaos c = {.random = t->seed, .t = t};
 
 	draw(&c);
-	sim_trial_open(t, &c.transport[SIM_SERVER], &c.job);
+	draw_engines(&c);
+	open_engines(&c);
 	t->pair.transport[SIM_CLIENT] = c.transport[SIM_CLIENT];
 	t->abandoned = c.ending == FREED;
-	for (unsigned int i = 0; i < 2; i++) {
-		*sim_link(t->pair.sim, i) = c.link[i];
+	for (unsigned int i = 0; i < 2; i++)
 		t->pair.app[i].by_reference = once_in(&c, 2);
-	}
 	if (once_in(&c, 3))
 		sim_set_turn(t->pair.sim, magnitude(&c, 1, 2000) * QL_NSEC_PER_USEC);
 	begin_ending(&c);
@@ -224,4 +259,6 @@ void sim_chaos(struct sim_trial *t)
 	if (c.survivable)
 		sim_trial_complete(t);
 	sim_trial_close(t);
+	for (unsigned int i = 0; i < 2; i++)
+		ql_mesh_free(c.mesh[i]);
 }

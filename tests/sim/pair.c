@@ -5,10 +5,10 @@
 #include <err.h>
 #include <string.h>
 
-static void serve(struct sim_pair *p)
+static void serve(struct sim_pair *p, unsigned int node)
 {
 	struct ql_proto proto = sim_app_proto(&p->app[SIM_SERVER]);
-	int rc = ql_listen(sim_engine(p->sim, SIM_SERVER), 443, p->tls[SIM_SERVER],
+	int rc = ql_listen(sim_engine(p->sim, node), 443, p->tls[SIM_SERVER],
 			   &p->transport[SIM_SERVER], &proto, 1);
 
 	if (rc < 0)
@@ -30,7 +30,7 @@ void sim_pair_open_with(struct sim_pair *p, uint64_t seed, const struct ql_engin
 	p->tls[SIM_CLIENT] = sim_env_tls_client();
 	sim_app_init(&p->app[SIM_SERVER], NULL);
 	sim_app_init(&p->app[SIM_CLIENT], job);
-	serve(p);
+	serve(p, SIM_SERVER);
 }
 
 void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *limits,
@@ -49,7 +49,77 @@ void sim_pair_open(struct sim_pair *p, uint64_t seed, const struct ql_limits *li
 void sim_pair_restart(struct sim_pair *p, const struct ql_engine_config *config)
 {
 	sim_restart(p->sim, SIM_SERVER, config);
-	serve(p);
+	serve(p, SIM_SERVER);
+}
+
+/* ---- More engines ---- */
+
+struct ql_mesh *sim_pair_mesh(unsigned int n, bool random)
+{
+	const struct ql_mesh_config config = {
+		.engines = n, .socket_id = -1, .spread = random, .seed = {(uint8_t)n, random}};
+	struct ql_mesh *mesh = ql_mesh_create(&config);
+
+	if (!mesh)
+		err(1, "no mesh of %u engines", n);
+	return mesh;
+}
+
+/* The node of a side's engine. */
+static unsigned int node_of(const struct sim_pair *p, unsigned int side, unsigned int engine)
+{
+	return engine == 0 ? side : p->more[side].first + engine - 1;
+}
+
+static unsigned int pick(void *arg, const struct ql_datagram *d)
+{
+	const struct sim_engines *more = arg;
+	struct sim_pair *p = more->pair;
+	uint32_t flow = (uint32_t)d->path.remote.port << 16 | d->path.local.port;
+	unsigned int side = (unsigned int)(more - p->more), engine;
+
+	engine = more->random ? (unsigned int)sim_below(sim_seed(p->sim), more->n)
+			      : (flow * UINT32_C(2654435761) >> 8) % more->n;
+	return node_of(p, side, engine) - side;
+}
+
+void sim_pair_widen(struct sim_pair *p, unsigned int side, const struct ql_engine_config *config,
+		    unsigned int n, bool random)
+{
+	struct ql_engine_config c = *config;
+
+	p->more[side] = (struct sim_engines){.pair = p, .n = n, .random = random};
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int node;
+
+		if (i == config->lcore_index)
+			continue;
+		c.lcore_index = (uint16_t)i;
+		node = sim_add(p->sim, &c);
+		if (p->more[side].first == 0)
+			p->more[side].first = node;
+		if (side == SIM_SERVER)
+			serve(p, node);
+	}
+	sim_join(p->sim, side, p->more[side].first + n - 1 - side, pick, &p->more[side]);
+}
+
+unsigned int sim_pair_nodes(const struct sim_pair *p)
+{
+	unsigned int n = 2;
+
+	for (unsigned int side = 0; side < 2; side++)
+		n += p->more[side].n > 0 ? p->more[side].n - 1 : 0;
+	return n;
+}
+
+unsigned int sim_pair_side(const struct sim_pair *p, unsigned int node)
+{
+	const struct sim_engines *server = &p->more[SIM_SERVER];
+
+	if (node <= SIM_CLIENT)
+		return node;
+	return server->n > 0 && node - server->first < server->n - 1 ? SIM_SERVER : SIM_CLIENT;
 }
 
 void sim_pair_link(struct sim_pair *p, const struct sim_link *link)
@@ -61,10 +131,11 @@ void sim_pair_link(struct sim_pair *p, const struct sim_link *link)
 int sim_pair_connect(struct sim_pair *p)
 {
 	struct ql_path path = sim_path(p->sim, SIM_CLIENT, SIM_SERVER);
+	struct sim_engines *more = &p->more[SIM_CLIENT];
+	unsigned int node = node_of(p, SIM_CLIENT, more->n > 0 ? more->next++ % more->n : 0);
 
-	return sim_app_connect(&p->app[SIM_CLIENT], sim_engine(p->sim, SIM_CLIENT),
-			       p->tls[SIM_CLIENT], &p->transport[SIM_CLIENT], &path,
-			       sim_now(p->sim));
+	return sim_app_connect(&p->app[SIM_CLIENT], sim_engine(p->sim, node), p->tls[SIM_CLIENT],
+			       &p->transport[SIM_CLIENT], &path, sim_now(p->sim));
 }
 
 struct ql_engine_stats sim_pair_stats(const struct sim_pair *p, unsigned int node)
@@ -79,7 +150,7 @@ bool sim_pair_idle(void *pair)
 {
 	const struct sim_pair *p = pair;
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < sim_pair_nodes(p); i++) {
 		if (sim_pair_stats(p, i).conns > 0)
 			return false;
 	}

@@ -144,6 +144,7 @@ static void tap(void *arg, enum sim_tap_what what, unsigned int node, const stru
 	sim_plot_look(t->plot);
 	if (t->qlog)
 		ql_qlog_write(t->qlog);
+	node = sim_pair_side(&t->pair, node);
 	if (node == SIM_CLIENT && what == SIM_TAP_ARRIVED)
 		t->misleading += misleads(t, d);
 	if (node != SIM_SERVER)
@@ -248,8 +249,10 @@ void sim_trial_run(struct sim_trial *t, uint64_t ns)
 void sim_trial_complete(struct sim_trial *t)
 {
 	const struct sim_app *c = &t->pair.app[SIM_CLIENT], *s = &t->pair.app[SIM_SERVER];
-	struct ql_engine_stats stats = sim_pair_stats(&t->pair, SIM_CLIENT);
-	unsigned int conns = (unsigned int)stats.conns_initiated, streams;
+	unsigned int conns = 0, streams;
+
+	for (unsigned int i = 0; i < sim_pair_nodes(&t->pair); i++)
+		conns += (unsigned int)sim_pair_stats(&t->pair, i).conns_initiated;
 
 	/*
 	 * Misled by a Version Negotiation packet, a client gives up (RFC 9000, 6.2), or begins anew
@@ -279,18 +282,21 @@ void sim_trial_close(struct sim_trial *t)
 	unsigned int misled;
 	int missing;
 
-	for (unsigned int i = 0; i < 2 && !t->abandoned && !t->failed; i++) {
+	for (unsigned int i = 0; i < sim_pair_nodes(p) && !t->abandoned && !t->failed; i++) {
 		struct ql_engine_stats stats = sim_pair_stats(p, i);
+		unsigned int side = sim_pair_side(p, i);
 
 		sim_trial_check(t, stats.conns == 0 && stats.handshakes == 0,
-				"%s: %u connections, %u handshakes left", names[i], stats.conns,
+				"%s: %u connections, %u handshakes left", names[side], stats.conns,
 				stats.handshakes);
-		sim_trial_check(t, stats.memory_used == p->memory[i],
-				"%s: %llu bytes of memory, %llu at first", names[i],
+		sim_trial_check(t, stats.memory_used == p->memory[side],
+				"%s: %llu bytes of memory, %llu at first", names[side],
 				(unsigned long long)stats.memory_used,
-				(unsigned long long)p->memory[i]);
+				(unsigned long long)p->memory[side]);
 		sim_trial_check(t, stats.windows_used == 0, "%s: %llu bytes of windows not back",
-				names[i], (unsigned long long)stats.windows_used);
+				names[side], (unsigned long long)stats.windows_used);
+		sim_trial_check(t, stats.drops[QL_DROP_STRAY] == 0, "%s: %llu datagrams stray",
+				names[side], (unsigned long long)stats.drops[QL_DROP_STRAY]);
 	}
 	sim_trial_check(t, sim_stats(p->sim)->late == 0, "%llu deadlines in the past",
 			(unsigned long long)sim_stats(p->sim)->late);
