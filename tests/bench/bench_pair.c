@@ -171,11 +171,13 @@ static void print(unsigned int from, unsigned int to, uint64_t first)
 
 	printf("{\"bench\": \"pair\", \"link\": \"%s\", \"protocol\": \"%s\", \"conns\": %u, "
 	       "\"streams\": %u, \"udp_payload\": %u, \"request\": %" PRIu64 ", \"reply\": %" PRIu64
-	       ", \"requests\": %" PRIu64 ", \"wall_s\": %.6f, \"tsc_hz\": %" PRIu64
+	       ", \"requests\": %" PRIu64
+	       ", \"wall_s\": %.6f, \"cpu_s\": %.6f, \"tsc_hz\": %" PRIu64
 	       ", \"handshakes_s\": %.3f, \"hugepages\": %s, \"base\": %" PRIu64,
 	       pair_link_name(o.link), o.http ? "h3" : "perf", o.conns, o.streams, o.udp_payload,
 	       o.request, o.reply, n, (double)(pair.time[to] - pair.time[from]) * 1e-9,
-	       rte_get_tsc_hz(), (double)(pair.time[from] - pair.time[0]) * 1e-9,
+	       (double)(pair.cpu[to] - pair.cpu[from]) * 1e-9, rte_get_tsc_hz(),
+	       (double)(pair.time[from] - pair.time[0]) * 1e-9,
 	       rte_eal_has_hugepages() ? "true" : "false", pair.resident);
 	if (n > 0)
 		printf(", \"latency_us\": {\"p50\": %.2f, \"p99\": %.2f, \"p999\": %.2f}",
@@ -263,7 +265,10 @@ int main(int argc, char **argv)
 	config.small_pages = o.small_pages;
 	config.longest *= 1 + o.udp_payload / 1500;
 	load_init(&load, &lc, o.udp_payload);
-	load.transport.keep_alive_ns = o.keep_alive * QL_NSEC_PER_SEC;
+	if (o.keep_alive > 0) { /* and a connection without it ends */
+		load.transport.keep_alive_ns = o.keep_alive * QL_NSEC_PER_SEC;
+		load.transport.idle_timeout_ns = 3 * load.transport.keep_alive_ns;
+	}
 	pair_open(&pair, &config, load_serve, &load);
 	pair_mark(&pair);
 	connect_all();

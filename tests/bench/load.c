@@ -7,8 +7,9 @@
 
 #include <qlane/error.h>
 
-/* Others may have the machine for a while. */
+/* Others may have the machine for a while, and connections wait until all are there. */
 #define HANDSHAKE_NS (60 * QL_NSEC_PER_SEC)
+#define IDLE_NS	     (1200 * QL_NSEC_PER_SEC)
 
 void load_init(struct load *load, const struct load_config *config, uint16_t udp_payload)
 {
@@ -20,6 +21,7 @@ void load_init(struct load *load, const struct load_config *config, uint16_t udp
 	/* those that the server has not yet heard to be over count as well */
 	load->transport.max_streams_bidi = 4 * (uint64_t)config->streams + 64;
 	load->transport.handshake_timeout_ns = HANDSHAKE_NS;
+	load->transport.idle_timeout_ns = IDLE_NS;
 	load->links = calloc(config->conns, sizeof(*load->links));
 	load->requests = calloc(places, sizeof(*load->requests));
 	load->latency = calloc(config->count, sizeof(*load->latency));

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <signal.h>
@@ -305,7 +306,10 @@ void pair_mark(struct pair *pair)
 {
 	struct pair_figures *at = pair->at[pair->marks];
 	struct pair_shared *s = pair->shared;
+	struct timespec cpu;
 
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	pair->cpu[pair->marks] = (uint64_t)cpu.tv_sec * QL_NSEC_PER_SEC + (uint64_t)cpu.tv_nsec;
 	pair->time[pair->marks] = ql_lane_now();
 	if (!server_is_alone(pair)) {
 		take_figures(&pair->ends[PAIR_SERVER], &at[PAIR_SERVER]);
