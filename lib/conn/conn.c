@@ -15,7 +15,17 @@ static void stream_state(struct ql_conn *conn, const struct ql_stream *stream, b
 	QL_TRACE(conn, stream, stream, open);
 }
 
-static const struct ql_streams_hooks streams_hooks = {.wake = wake, .state = stream_state};
+static void stream_dropping(struct ql_conn *conn)
+{
+	if (conn->host->burst)
+		ql_tx_burst_seal(conn->host->burst);
+}
+
+static const struct ql_streams_hooks streams_hooks = {
+	.wake = wake,
+	.state = stream_state,
+	.dropping = stream_dropping,
+};
 
 static const struct ql_cc_ops *const congestion_controls[] = {
 	[QL_CC_DEFAULT] = &ql_cc_cubic,

@@ -341,13 +341,23 @@ void ql_conn_count_rx(struct ql_conn *conn, size_t bytes);
 
 /* ---- Send ---- */
 
-/* Datagrams and their packets, filled by many connections, sealed together. */
+/*
+ * Datagrams and their packets, filled by many connections, sealed together. Jobs may point to data
+ * that streams hold: they are sealed before any of it is given back.
+ */
 struct ql_tx_burst {
 	struct ql_datagram *out;
 	struct ql_seal_job *jobs;
 	unsigned int n, max;	       /* datagrams */
 	unsigned int n_jobs, max_jobs; /* QL_SPACES jobs must be free for each further datagram */
+	unsigned int sealed;	       /* of n_jobs */
 };
+
+static inline void ql_tx_burst_seal(struct ql_tx_burst *burst)
+{
+	ql_seal_burst(burst->jobs + burst->sealed, burst->n_jobs - burst->sealed);
+	burst->sealed = burst->n_jobs;
+}
 
 /*
  * Assemble what may be sent now, at most QL_CONN_BURST datagrams.

@@ -18,6 +18,7 @@
 #include "stream/flow.h"
 
 struct ql_conn;
+struct ql_tx_burst;
 
 TAILQ_HEAD(ql_conn_list, ql_conn);
 
@@ -27,6 +28,7 @@ struct ql_conn_host {
 	struct ql_mem *mem;
 	struct ql_rng *rng;
 	struct rte_mempool *tx_pool;
+	struct ql_tx_burst *burst; /* of the running ql_engine_tx(), or NULL */
 	struct ql_engine_stats *stats;
 	struct ql_tracer *tracer; /* or NULL */
 	struct ql_cid_scheme cids;

@@ -32,6 +32,7 @@ struct assembly {
 	uint8_t *base, *p, *end;
 	struct packet packets[QL_SPACES];
 	unsigned int n;
+	struct ql_send_tail tail;  /* of the packet that is being built */
 	struct ql_conn_path *path; /* other than the one in use; NULL */
 	bool pad;		   /* to QL_INITIAL_MIN */
 	bool in_flight;
@@ -270,7 +271,8 @@ static uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t 
 }
 
 /* Stream data, and datagrams: they take turns at being first in a packet. */
-static uint8_t *put_app_data(struct ql_conn *conn, uint8_t *p, uint8_t *end)
+static uint8_t *put_app_data(struct ql_conn *conn, uint8_t *p, uint8_t *end,
+			     struct ql_send_tail *tail)
 {
 	struct ql_datagrams *d = &conn->datagrams;
 	struct ql_sent *sent = &conn->rec.space[QL_SPACE_APP].sent;
@@ -278,14 +280,14 @@ static uint8_t *put_app_data(struct ql_conn *conn, uint8_t *p, uint8_t *end)
 	uint8_t *start;
 
 	if (streams_first)
-		p = ql_streams_send(&conn->streams, p, end, sent);
+		p = ql_streams_send(&conn->streams, p, end, sent, tail);
 	if (d->count == 0)
 		return p;
 	start = p;
 	p = ql_datagrams_put(d, conn->host->mem, p, end, sent, conn->host->now,
 			     ql_conn_packet_room(conn));
 	d->streams_next = !streams_first && p > start;
-	return streams_first ? p : ql_streams_send(&conn->streams, p, end, sent);
+	return streams_first ? p : ql_streams_send(&conn->streams, p, end, sent, tail);
 }
 
 /* ---- Packets and datagrams ---- */
@@ -317,7 +319,10 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 {
 	const struct ql_keys *keys = tx_keys(conn, id);
 	struct ql_seal_job *job = &burst->jobs[burst->n_jobs++];
+	struct ql_send_tail *tail = &a->tail;
 
+	if (tail->len > 0 && (tail->at + tail->len != p || conn->watched))
+		ql_send_tail_copy(tail);
 	if (pn_len + (size_t)(p - payload) < 4) { /* a sample must be there (RFC 9001, 5.4.2) */
 		size_t pad = 4 - pn_len - (size_t)(p - payload);
 
@@ -331,15 +336,18 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 		.aead = &keys->aead,
 		.hp = &keys->hp,
 		.hdr = a->p,
+		.tail = tail->len > 0 ? tail->data : NULL,
 		.pn = pn,
 		.hdr_len = (uint16_t)(payload - a->p),
 		.payload_len = (uint16_t)(p - payload),
+		.tail_len = (uint16_t)tail->len,
 		.pn_len = (uint8_t)pn_len,
 	};
 	a->packets[a->n++] =
 		(struct packet){.job = job, .length = length, .id = id, .flags = flags};
 	a->in_flight |= (flags & (QL_SENT_ELICITING | QL_SENT_IN_FLIGHT)) != 0;
 	a->p = p + QL_TAG_LEN;
+	tail->len = 0;
 }
 
 /*
@@ -410,7 +418,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 			flags |= QL_SENT_HAS_CRYPTO;
 		if (id == QL_SPACE_APP && conn->app_open) {
 			p = put_app_control(conn, p, end);
-			p = put_app_data(conn, p, end);
+			p = put_app_data(conn, p, end, &a->tail);
 			if (conn->ping && p == acked)
 				p = ql_frame_put_ping(p, end);
 			conn->ping = false;
@@ -432,6 +440,17 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	add_packet(conn, a, burst, id, pn, pn_len, length, payload, p, flags);
 }
 
+static void pad_packet(struct ql_seal_job *job, size_t pad)
+{
+	uint8_t *end = job->hdr + job->hdr_len + job->payload_len;
+
+	if (job->tail)
+		memcpy(end - job->tail_len, job->tail, job->tail_len);
+	job->tail = NULL;
+	memset(end, QL_FRAME_PADDING, pad);
+	job->payload_len = (uint16_t)(job->payload_len + pad);
+}
+
 /* Pad, note the packets as sent, and hand the datagram over. Returns its size. */
 static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst)
 {
@@ -443,9 +462,7 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 	if (a->pad && size < QL_INITIAL_MIN && (size_t)(a->end - a->base) >= QL_INITIAL_MIN) {
 		size_t pad = QL_INITIAL_MIN - size;
 
-		memset(last->job->hdr + last->job->hdr_len + last->job->payload_len,
-		       QL_FRAME_PADDING, pad);
-		last->job->payload_len = (uint16_t)(last->job->payload_len + pad);
+		pad_packet(last->job, pad);
 		last->flags |= QL_SENT_IN_FLIGHT;
 		size += pad;
 	}
@@ -511,6 +528,7 @@ static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
 {
 	a->n = 0;
 	a->path = NULL;
+	a->tail.len = 0;
 	a->pad = a->in_flight = false;
 	a->m = rte_pktmbuf_alloc(conn->host->tx_pool);
 	if (!a->m) {

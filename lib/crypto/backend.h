@@ -29,6 +29,10 @@ struct ql_backend {
 		     size_t aad_len, uint8_t *text, size_t len);
 	bool (*open)(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
 		     size_t aad_len, uint8_t *text, size_t len);
+	/* As seal, but the last tail_len bytes of the len lie at tail still. */
+	void (*gather)(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN],
+		       const uint8_t *aad, size_t aad_len, uint8_t *text, size_t len,
+		       const uint8_t *tail, size_t tail_len);
 	/* All of one suite. */
 	void (*masks)(struct ql_sample *samples, unsigned int n);
 };

@@ -59,6 +59,13 @@ static void seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], con
 		memset(text, 0, len + QL_TAG_LEN);
 }
 
+static void gather(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
+		   size_t aad_len, uint8_t *text, size_t len, const uint8_t *tail, size_t tail_len)
+{
+	memcpy(text + len - tail_len, tail, tail_len);
+	seal(aead, nonce, aad, aad_len, text, len);
+}
+
 static bool open_(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
 		  size_t aad_len, uint8_t *text, size_t len)
 {
@@ -102,6 +109,7 @@ const struct ql_backend ql_backend_wolfcrypt = {
 	.aead_expand = aead_expand,
 	.hp_expand = hp_expand,
 	.seal = seal,
+	.gather = gather,
 	.open = open_,
 	.masks = masks,
 };

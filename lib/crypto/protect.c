@@ -206,9 +206,15 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 
 			assert(job->pn_len + job->payload_len >= 4);
 			make_nonce(&nonce, job->aead, job->pn);
-			backends[job->aead->backend]->seal(job->aead, nonce.bytes, job->hdr,
-							   job->hdr_len, job->hdr + job->hdr_len,
-							   job->payload_len);
+			if (job->tail)
+				backends[job->aead->backend]->gather(
+					job->aead, nonce.bytes, job->hdr, job->hdr_len,
+					job->hdr + job->hdr_len, job->payload_len, job->tail,
+					job->tail_len);
+			else
+				backends[job->aead->backend]->seal(
+					job->aead, nonce.bytes, job->hdr, job->hdr_len,
+					job->hdr + job->hdr_len, job->payload_len);
 			samples[i].hp = job->hp;
 			samples[i].bytes = job->hdr + job->hdr_len - job->pn_len + 4;
 		}

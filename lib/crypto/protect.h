@@ -72,14 +72,19 @@ bool ql_aead_open(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], co
  * A packet to be sealed in place. At hdr are hdr_len bytes of header, the packet number (pn_len
  * bytes, low bytes of pn) last; behind it the payload, and behind that QL_TAG_LEN bytes of room.
  * pn_len + payload_len must be at least 4, so that there is a sample: the caller pads.
+ *
+ * The last tail_len bytes of the payload may lie elsewhere, at tail: they are read there, once, and
+ * come to their place in the packet sealed.
  */
 struct ql_seal_job {
 	const struct ql_aead *aead;
 	const struct ql_hp *hp;
 	uint8_t *hdr;
+	const uint8_t *tail; /* NULL: all of the payload is in place */
 	uint64_t pn;
 	uint16_t hdr_len;
 	uint16_t payload_len; /* without the tag */
+	uint16_t tail_len;    /* of payload_len */
 	uint8_t pn_len;
 };
 

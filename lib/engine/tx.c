@@ -100,6 +100,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 	ql_engine_check_thread(e);
 	QL_FLOOR(ASSEMBLE);
 	e->host.now = now;
+	e->host.burst = &burst;
 	if (max > QL_TX_BURST)
 		max = QL_TX_BURST;
 	burst.n = take_replies(e, out, max);
@@ -132,7 +133,8 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		arm(e, ec);
 	}
 	QL_FLOOR(SEAL);
-	ql_seal_burst(burst.jobs, burst.n_jobs);
+	ql_tx_burst_seal(&burst);
+	e->host.burst = NULL;
 	QL_FLOOR(ASSEMBLE);
 	while ((conn = TAILQ_FIRST(&gone)) != NULL) {
 		TAILQ_REMOVE(&gone, conn, ready_link);

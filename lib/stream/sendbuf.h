@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <qlane/stream.h>
 
@@ -51,6 +52,28 @@ struct ql_send_span {
 	uint64_t len; /* bytes there are; the caller may take less */
 	bool again;   /* it has been sent before and needs no credit */
 };
+
+/*
+ * Data that belongs at the end of what is in a packet and has not been copied there: who seals the
+ * packet can read it where it is (ql_seal_job.tail). Valid until the next acknowledgement or drop.
+ */
+struct ql_send_tail {
+	uint8_t *at; /* its place in the packet */
+	const uint8_t *data;
+	size_t len; /* 0: there is none */
+};
+
+/* Data shorter than this is copied, bytes: to seal a packet in two pieces has its price. */
+#define QL_SEND_TAIL_MIN 256
+
+/* It has to be in its place after all. */
+static inline void ql_send_tail_copy(struct ql_send_tail *tail)
+{
+	if (tail->len == 0)
+		return;
+	memcpy(tail->at, tail->data, tail->len);
+	tail->len = 0;
+}
 
 void ql_sendbuf_init(struct ql_sendbuf *sb);
 

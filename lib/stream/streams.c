@@ -21,7 +21,7 @@ void ql_streams_init(struct ql_streams *ss, struct ql_mem *mem, struct ql_conn *
 	ss->conn = conn;
 	ss->is_server = is_server;
 	ss->config = *config;
-	ss->hooks = *hooks;
+	ss->hooks = hooks;
 	ql_streams_set_ops(ss, ops);
 	ql_sched_init(&ss->sched);
 	if (ss->config.share > 0)
@@ -68,6 +68,13 @@ void ql_streams_set_peer_limits(struct ql_streams *ss, const struct ql_tparams *
 	ql_streams_wake(ss);
 }
 
+static void drop_send(struct ql_streams *ss, struct ql_stream *s)
+{
+	if (s->send.head && ss->hooks->dropping)
+		ss->hooks->dropping(ss->conn);
+	ql_sendbuf_drop(&s->send, ss->mem);
+}
+
 /* The peer does not allow this stream any more. */
 static void end_unallowed(struct ql_streams *ss, struct ql_stream *s)
 {
@@ -77,7 +84,7 @@ static void end_unallowed(struct ql_streams *ss, struct ql_stream *s)
 		s->send_state = QL_SEND_RESET_RECVD;
 		s->want_writable = false;
 		ql_stream_schedule(s);
-		ql_sendbuf_drop(&s->send, ss->mem);
+		drop_send(ss, s);
 	}
 	if (receives) {
 		s->recv_state = QL_RECV_RESET_READ;
@@ -134,7 +141,7 @@ void ql_streams_begin_anew(struct ql_streams *ss, const struct ql_tparams *tp)
 void ql_streams_wake(struct ql_streams *ss)
 {
 	if ((ss->dead && !ss->closing) || ql_streams_pending(ss))
-		ss->hooks.wake(ss->conn);
+		ss->hooks->wake(ss->conn);
 }
 
 /* ---- Making and finding streams ---- */
@@ -166,8 +173,8 @@ struct ql_stream *ql_streams_create(struct ql_streams *ss, uint64_t type)
 		return NULL;
 	}
 	ss->types[type].opened++;
-	if (ss->hooks.state)
-		ss->hooks.state(ss->conn, s, true);
+	if (ss->hooks->state)
+		ss->hooks->state(ss->conn, s, true);
 	return s;
 }
 
@@ -288,7 +295,7 @@ void ql_stream_do_reset(struct ql_stream *s, uint64_t code)
 	ql_stream_ctl_remove(s, QL_CTL_BLOCKED);
 	ql_stream_ctl_add(s, QL_CTL_RESET);
 	ql_stream_schedule(s);
-	ql_sendbuf_drop(&s->send, s->ss->mem);
+	drop_send(s->ss, s);
 }
 
 void ql_streams_repeat_blocked(struct ql_streams *ss)
@@ -340,11 +347,11 @@ void ql_stream_settle(struct ql_stream *s)
 static void release(struct ql_streams *ss, struct ql_stream *s)
 {
 	ql_recvbuf_drop(&s->recv, ss->mem);
-	ql_sendbuf_drop(&s->send, ss->mem);
+	drop_send(ss, s);
 	if (ss->ops->stream_closed)
 		QL_FLOOR_CALL(ss->ops->stream_closed(s));
-	if (ss->hooks.state)
-		ss->hooks.state(ss->conn, s, false);
+	if (ss->hooks->state)
+		ss->hooks->state(ss->conn, s, false);
 }
 
 uint64_t ql_streams_next_max(struct ql_streams *ss, bool uni)
@@ -411,7 +418,7 @@ void ql_streams_leave(struct ql_streams *ss)
 	if (ss->dead)
 		ql_streams_reap(ss);
 	if (ss->depth == 0 && ql_streams_pending(ss))
-		ss->hooks.wake(ss->conn);
+		ss->hooks->wake(ss->conn);
 }
 
 void ql_streams_close(struct ql_streams *ss)

@@ -40,6 +40,9 @@ struct ql_streams_hooks {
 	void (*wake)(struct ql_conn *conn);
 	/* Optional. A stream is there, or about to go. */
 	void (*state)(struct ql_conn *conn, const struct ql_stream *stream, bool open);
+	/* Optional. Data that was sent is about to be given back though it is not acknowledged: a
+	 * tail of ql_streams_send() may be part of it. */
+	void (*dropping)(struct ql_conn *conn);
 };
 
 /* Our side's limits: what the transport parameters say to the peer. */
@@ -78,7 +81,7 @@ struct ql_streams {
 	struct ql_mem *mem;
 	struct ql_conn *conn;
 	const struct ql_conn_ops *ops;
-	struct ql_streams_hooks hooks;
+	const struct ql_streams_hooks *hooks; /* lives as long */
 	struct ql_streams_config config;
 	struct ql_sched sched;
 	struct ql_flow_rx rx;
@@ -151,9 +154,12 @@ int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_
  * fails, what was to be recorded is not written and waits. A frame without Length fills the packet
  * up to end: then the return value is end. A datagram preferably has one stream's data: when more
  * than half of the room is used, a further stream's is added only if all of it fits.
+ * @param tail  set to data that has not been copied to its place, which ends at the new p or before;
+ *   NULL: all is copied
  * @return the new p; the old one when there is nothing, or not enough room
  */
-uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent);
+uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent,
+			 struct ql_send_tail *tail);
 /*
  * Only the STREAM frames of QL_SCHED_CONTROL, and as many as fit whole: for what has to come behind
  * them, before ql_streams_send(). @return as there

@@ -186,13 +186,13 @@ static bool fit_stream(size_t room, uint64_t id, uint64_t offset, size_t want, s
  * The new p; p itself when nothing fits or the record cannot be made. Inlined where it is called for
  * each packet: that is 2 % of a packet's instructions.
  */
-static inline __attribute__((always_inline)) uint8_t *put_stream(struct ql_streams *ss,
-								 struct ql_stream *s, uint8_t *p,
-								 const uint8_t *end,
-								 struct ql_sent *sent, bool whole)
+static inline __attribute__((always_inline)) uint8_t *
+put_stream(struct ql_streams *ss, struct ql_stream *s, uint8_t *p, const uint8_t *end,
+	   struct ql_sent *sent, struct ql_send_tail *tail, bool whole)
 {
 	struct ql_send_span span;
 	struct ql_sent_frame rec;
+	const uint8_t *data;
 	uint64_t want = 0;
 	struct fit fit;
 	bool fin;
@@ -217,9 +217,16 @@ static inline __attribute__((always_inline)) uint8_t *put_stream(struct ql_strea
 				     .flags = fin ? QL_SENT_FRAME_FIN : 0};
 	if (ql_sent_add(sent, &rec))
 		return p;
-	memset(p, QL_FRAME_PADDING, fit.pad);
+	if (fit.pad > 0)
+		memset(p, QL_FRAME_PADDING, fit.pad);
 	p = ql_frame_put_stream_hdr(p + fit.pad, s->id, span.offset, fit.len, fin, fit.with_len);
-	ql_sendbuf_copy_out(&s->send, span.offset, p, fit.len);
+	if (tail && fit.len >= QL_SEND_TAIL_MIN &&
+	    ql_sendbuf_at(&s->send, span.offset, fit.len, &data) == fit.len) {
+		ql_send_tail_copy(tail);
+		*tail = (struct ql_send_tail){.at = p, .data = data, .len = fit.len};
+	} else {
+		ql_sendbuf_copy_out(&s->send, span.offset, p, fit.len);
+	}
 	ql_sendbuf_sent(&s->send, ss->mem, span.offset, fit.len, fin);
 	if (!span.again) {
 		s->tx.used += fit.len;
@@ -232,18 +239,21 @@ static inline __attribute__((always_inline)) uint8_t *put_stream(struct ql_strea
 	return p + fit.len;
 }
 
-uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent)
+uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct ql_sent *sent,
+			 struct ql_send_tail *tail)
 {
 	const uint8_t *half = p + (end - p) / 2;
 	struct ql_sched_node *n;
 	bool first = true;
 	uint8_t *q;
 
+	if (tail)
+		tail->len = 0;
 	if (ss->closing || !put_control(ss, &p, end, sent))
 		return p;
 	ql_sched_begin(&ss->sched, ql_flow_tx_room(&ss->tx) > 0);
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL) {
-		q = put_stream(ss, stream_of(n), p, end, sent, !first && p > half);
+		q = put_stream(ss, stream_of(n), p, end, sent, tail, !first && p > half);
 		if (q == p)
 			return p;
 		p = q;
@@ -266,7 +276,7 @@ uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_
 		return p;
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL &&
 	       n->level == QL_SCHED_CONTROL) {
-		q = put_stream(ss, stream_of(n), p, end, sent, true);
+		q = put_stream(ss, stream_of(n), p, end, sent, NULL, true);
 		if (q == p)
 			break;
 		p = q;

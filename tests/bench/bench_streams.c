@@ -152,7 +152,7 @@ static double run_streams(unsigned int open, unsigned int active)
 
 	for (uint64_t pn = 0; pn < PACKETS; pn++) {
 		if (ql_sent_begin(&c->sent, pn) < 0 ||
-		    ql_streams_send(&c->ss, packet, packet + ROOM, &c->sent) != packet + ROOM)
+		    ql_streams_send(&c->ss, packet, packet + ROOM, &c->sent, NULL) != packet + ROOM)
 			abort();
 		ql_sent_commit(&c->sent, pn, ROOM, QL_SENT_ELICITING | QL_SENT_IN_FLIGHT);
 		if (pn + 1 - first == BATCH) {

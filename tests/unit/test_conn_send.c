@@ -231,6 +231,85 @@ START_TEST(token_behind_control)
 }
 END_TEST
 
+/* Two connections of a client: what one sends, the end of the other takes back. */
+struct taken {
+	struct ql_conn *conn[2];
+	struct ql_stream *stream;
+	uint8_t data[1000];
+	bool released;
+	size_t arrived;
+};
+
+static struct taken *taken;
+
+static void release_taken(void *arg UNUSED)
+{
+	taken->released = true;
+	memset(taken->data, 0xaa, sizeof(taken->data));
+}
+
+static void take_back(struct ql_conn *conn, const struct ql_close_info *info UNUSED)
+{
+	if (conn == taken->conn[1])
+		ck_assert_int_eq(ql_stream_reset(taken->stream, 7), 0);
+}
+
+static void check_data(struct ql_stream *stream UNUSED, const uint8_t *data, size_t len,
+		       bool fin UNUSED)
+{
+	for (size_t i = 0; i < len; i++)
+		ck_assert_uint_eq(data[i], 0x55);
+	taken->arrived += len;
+}
+
+/* What is in a packet stays what it was, though the application has it back before the turn ends. */
+START_TEST(taken_back)
+{
+	static const struct ql_conn_ops server = {.stream_data = check_data};
+	static const struct ql_conn_ops client = {.stream_data = on_data, .closed = take_back};
+	struct sim_job job = {.keep_open = true};
+	struct ql_proto proto = {.alpn = SIM_ALPN, .ops = &server};
+	struct ql_datagram out[TAKE];
+	struct taken t = {.released = false};
+	struct ql_path path;
+	struct sim_pair p;
+	unsigned int n;
+
+	taken = &t;
+	memset(t.data, 0x55, sizeof(t.data));
+	sim_pair_open(&p, 1, NULL, NULL, &job);
+	ql_listen_stop(sim_engine(p.sim, SIM_SERVER));
+	ck_assert_int_eq(ql_listen(sim_engine(p.sim, SIM_SERVER), 443, p.tls[SIM_SERVER],
+				   &p.transport[SIM_SERVER], &proto, 1),
+			 0);
+	proto.ops = &client;
+	path = sim_path(p.sim, SIM_CLIENT, SIM_SERVER);
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert_int_eq(ql_connect(sim_engine(p.sim, SIM_CLIENT), &path, p.tls[SIM_CLIENT],
+					    SIM_NAME, &p.transport[SIM_CLIENT], &proto, 1, NULL,
+					    sim_now(p.sim), &t.conn[i]),
+				 0);
+	sim_run(p.sim, 1 * SEC, NULL, NULL);
+	ck_assert_int_eq(ql_stream_open(t.conn[0], true, &t.stream), 0);
+	ck_assert_int_eq(
+		ql_stream_send_ref(t.stream, t.data, sizeof(t.data), 0, release_taken, NULL), 0);
+	ql_conn_close(t.conn[1], 0, "");
+	n = sim_take(p.sim, SIM_CLIENT, out, TAKE);
+	ck_assert(t.released);
+	ck_assert_uint_ge(n, 2);
+	path = (struct ql_path){.local = path.remote, .remote = path.local};
+	for (unsigned int i = 0; i < n; i++) {
+		sim_inject(p.sim, SIM_SERVER, &path, rte_pktmbuf_mtod(out[i].mbuf, void *),
+			   out[i].mbuf->data_len);
+		rte_pktmbuf_free(out[i].mbuf);
+	}
+	ck_assert_uint_eq(t.arrived, sizeof(t.data));
+	ql_conn_close(t.conn[0], 0, "");
+	run_out(&p, 60 * SEC);
+	finish(&p);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("conn/send");
@@ -240,6 +319,8 @@ int main(void)
 	tcase_add_test(tc, coalescing_keeps_the_size);
 	tc = new_case(s, "order");
 	tcase_add_test(tc, token_behind_control);
+	tc = new_case(s, "by reference");
+	tcase_add_test(tc, taken_back);
 	tc = new_case(s, "fixed bit");
 	tcase_add_test(tc, test_grease);
 	tcase_add_test(tc, test_no_grease);

@@ -498,7 +498,7 @@ START_TEST(no_record)
 		ck_assert_int_eq(ql_sent_begin(&c->sent, ql_sent_next(&c->sent)), 0);
 		ck_assert_ptr_null(c->sent.tail);
 		ql_mem_fail_at(&c->mem, 1);
-		ck_assert_ptr_eq(ql_streams_send(&c->ss, buf, buf + room, &c->sent), buf);
+		ck_assert_ptr_eq(ql_streams_send(&c->ss, buf, buf + room, &c->sent, NULL), buf);
 		ql_mem_fail_at(&c->mem, 0);
 		ql_sent_abort(&c->sent);
 		ql_sent_clear(&c->sent);

@@ -303,7 +303,7 @@ static UNUSED bool build(struct ql_conn *c, struct packet *pkt, size_t room)
 	if (ql_sent_begin(&c->sent, ql_sent_next(&c->sent)))
 		return false;
 	memset(pkt->data + room, 0xee, 32); /* not to be touched */
-	p = ql_streams_send(&c->ss, pkt->data, pkt->data + room, &c->sent);
+	p = ql_streams_send(&c->ss, pkt->data, pkt->data + room, &c->sent, NULL);
 	MUST(p >= pkt->data && p <= pkt->data + room);
 	pkt->len = (size_t)(p - pkt->data);
 	for (size_t i = room; i < room + 32; i++)
