@@ -17,6 +17,8 @@
 #include "crypto/token.h"
 #include "stream/flow.h"
 
+#define QL_CONN_SPARE 32 /* mbufs: to take them one by one costs several times as much */
+
 struct ql_conn;
 struct ql_tx_burst;
 
@@ -28,6 +30,8 @@ struct ql_conn_host {
 	struct ql_mem *mem;
 	struct ql_rng *rng;
 	struct rte_mempool *tx_pool;
+	struct rte_mbuf *spare[QL_CONN_SPARE]; /* taken from tx_pool, to be filled next */
+	unsigned int n_spare;
 	struct ql_tx_burst *burst; /* of the running ql_engine_tx(), or NULL */
 	struct ql_engine_stats *stats;
 	struct ql_tracer *tracer; /* or NULL */

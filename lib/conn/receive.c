@@ -9,6 +9,9 @@
 #include "conn/conn.h"
 #include "crypto/retry.h"
 
+/* Not part of what ql_conn_recv() is flattened to. */
+#define SELDOM __attribute__((noinline))
+
 static inline int drop(const struct ql_conn *conn, enum ql_drop reason)
 {
 	QL_TRACE(conn, dropped, reason);
@@ -24,7 +27,7 @@ static inline void count_drop(struct ql_conn *conn, enum ql_drop reason)
 /* ---- Frames ---- */
 
 /* Another path is in use, or the one in use turned out to be something else. */
-static void note_ecn(struct ql_conn *conn)
+static SELDOM void note_ecn(struct ql_conn *conn)
 {
 	struct ql_engine_stats *stats = conn->host->stats;
 
@@ -44,8 +47,8 @@ static uint64_t least_acked(const struct ql_frame_ack *ack)
 	return range.start;
 }
 
-static uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
-			 const struct ql_frame_ack *ack)
+static SELDOM uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
+				const struct ql_frame_ack *ack)
 {
 	unsigned int exponent =
 		space == QL_SPACE_APP ? conn->ack_delay_exponent : QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
@@ -113,8 +116,8 @@ static uint64_t recv_new_token(struct ql_conn *conn, const uint8_t *token, size_
 }
 
 /* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
-static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const struct ql_frame *f,
-			   const struct ql_datagram *dgram)
+static SELDOM uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space,
+				  const struct ql_frame *f, const struct ql_datagram *dgram)
 {
 	switch (f->type) {
 	case QL_FRAME_CRYPTO:
@@ -128,7 +131,7 @@ static uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space, const s
 	case QL_FRAME_DATA_BLOCKED:
 	case QL_FRAME_STREAM_DATA_BLOCKED:
 	case QL_FRAME_STREAMS_BLOCKED:
-		return (uint64_t)ql_streams_recv(&conn->streams, f, NULL);
+		return (uint64_t)ql_streams_recv(&conn->streams, f);
 	case QL_FRAME_NEW_CONNECTION_ID:
 		return recv_new_cid(conn, &f->new_cid);
 	case QL_FRAME_RETIRE_CONNECTION_ID:
@@ -178,6 +181,19 @@ static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum q
 	if (len == 0) /* 12.4 */
 		return QL_ERR_PROTOCOL_VIOLATION;
 	while (p < end) {
+		if (ql_frame_is_stream(*p) && space == QL_SPACE_APP) { /* most are */
+			*bad_type = *p;
+			if (!ql_frame_get_stream(&p, end, &f.stream))
+				return QL_ERR_FRAME_ENCODING_ERROR;
+			*any |= ql_frame_flags(QL_FRAME_STREAM);
+			*all &= ql_frame_flags(QL_FRAME_STREAM);
+			err = (uint64_t)ql_streams_recv_data(&conn->streams, &f.stream);
+			if (err)
+				return err;
+			if (conn->state >= QL_CONN_CLOSING)
+				return 0;
+			continue;
+		}
 		rc = ql_frame_decode(&p, end, &f);
 		*bad_type = f.wire_type;
 		if (rc < 0)
@@ -187,9 +203,7 @@ static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum q
 		flags = ql_frame_flags(f.wire_type);
 		*any |= flags;
 		*all &= flags;
-		if (f.type == QL_FRAME_STREAM)
-			err = (uint64_t)ql_streams_recv(&conn->streams, &f, dgram->mbuf);
-		else if (f.type == QL_FRAME_ACK)
+		if (f.type == QL_FRAME_ACK)
 			err = recv_ack(conn, space, &f.ack);
 		else if (f.type != QL_FRAME_PADDING)
 			err = recv_frame(conn, space, &f, dgram);
@@ -205,6 +219,31 @@ static uint64_t recv_frames(struct ql_conn *conn, enum ql_space_id space, enum q
 }
 
 /* ---- Packets ---- */
+
+/* No number above those that the peer must have taken for lost by the last ACK. */
+static inline bool nothing_missing(const struct ql_ranges *received, const struct ql_ack_rule *rule)
+{
+	unsigned int n = ql_ranges_count(received);
+
+	return rule->reorder <= 1 || n <= 1 ||
+	       ql_ranges_get(received, n - 1)->start + rule->reorder <= rule->acked;
+}
+
+/* ql_ack_at_once(), and what it comes to while packets come in order. */
+static inline bool ack_at_once(struct ql_conn *conn, uint64_t pn, bool in_order, bool ce)
+{
+	struct ql_ack_rule *rule = &conn->ack_rule;
+	const struct ql_space *sp = &conn->app;
+
+	if (__builtin_expect(!in_order || ce || !nothing_missing(&sp->received, rule) ||
+				     (rule->next_seq == 0 &&
+				      conn->host->now - rule->since > conn->rec.path.rtt.smoothed),
+			     0))
+		return ql_ack_at_once(conn, pn, in_order, ce);
+	rule->packets++;
+	rule->ce = false;
+	return sp->unacked >= rule->every;
+}
 
 /* Note what is to be acknowledged, and when (13.2.1). */
 static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_space_id id,
@@ -228,7 +267,7 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 	if (!eliciting)
 		return;
 	sp->unacked++;
-	if (id != QL_SPACE_APP || ql_ack_at_once(conn, pn, in_order, ecn == QL_ECN_CE))
+	if (id != QL_SPACE_APP || ack_at_once(conn, pn, in_order, ecn == QL_ECN_CE))
 		sp->ack_now = true;
 	else if (sp->ack_deadline == QL_NEVER)
 		sp->ack_deadline = now + conn->ack_delay;
@@ -246,7 +285,7 @@ static inline uint64_t progress(const struct ql_conn *conn)
  * then they are an attack on our time (21.9). Large ones are data that was sent again in vain,
  * which happens by thousands on long fat paths and costs the sender as much as us.
  */
-static void count_use(struct ql_conn *conn, bool useful)
+static SELDOM void count_use(struct ql_conn *conn, bool useful)
 {
 	const uint64_t interval = QL_CONN_USELESS_INTERVAL;
 	uint64_t now = conn->host->now, until = conn->useless_until;
@@ -318,7 +357,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 }
 
 /* Too many forgeries under our keys would help to break them (RFC 9001, 6.6). */
-static void count_forgery(struct ql_conn *conn)
+static SELDOM void count_forgery(struct ql_conn *conn)
 {
 	count_drop(conn, QL_DROP_AUTH);
 	if (++conn->auth_failures > ql_suites[conn->app.rx.aead.suite].integrity_limit)
@@ -361,7 +400,9 @@ void ql_conn_open_phase(struct ql_conn *conn, struct ql_open_job *job)
 	/* else: it will not open, which is what an early or forged bit deserves */
 }
 
-void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job, const struct ql_datagram *dgram)
+/* What is called for each packet of a transfer is one function here. */
+__attribute__((flatten)) void ql_conn_recv(struct ql_conn *conn, struct ql_open_job *job,
+					   const struct ql_datagram *dgram)
 {
 	bool phase = job->first & QL_PKT_KEY_PHASE;
 

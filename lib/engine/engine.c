@@ -144,6 +144,7 @@ static void give(struct ql_engine *e)
 	if (e->early)
 		ql_held_free(&e->early->held);
 	rte_free(e->early);
+	rte_pktmbuf_free_bulk(e->host.spare, e->host.n_spare);
 	ql_resets_fini(&e->resets);
 	ql_conntable_fini(&e->table);
 	if (e->region_mapped)

@@ -453,6 +453,7 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 
 static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int n)
 {
+	struct rte_mbuf *used[QL_RX_BURST];
 	struct gathered g;
 
 	QL_FLOOR(STEER);
@@ -478,7 +479,8 @@ static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int
 	open_gathered(e, &g);
 	QL_FLOOR(RECEIVE);
 	for (unsigned int i = 0; i < n; i++)
-		rte_pktmbuf_free(in[i].mbuf);
+		used[i] = in[i].mbuf;
+	rte_pktmbuf_free_bulk(used, n);
 	e->stats.rx_datagrams += n;
 }
 

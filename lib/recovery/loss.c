@@ -423,7 +423,38 @@ struct newly {
 	uint64_t newest_time;
 	uint64_t newest_pn;
 	const struct ql_sent_pkt *newest; /* highest in flight */
+	struct ql_sent_frame run;	  /* of a stream, not told of yet */
+	bool running;
 };
+
+static void end_run(struct ql_recovery *r, unsigned int space, struct newly *n)
+{
+	if (n->running)
+		r->ops->acked(r->arg, space, &n->run);
+	n->running = false;
+}
+
+/* A transfer's frames continue each other: told of as one, they cost what one does. */
+static inline void tell_acked(struct ql_recovery *r, unsigned int space,
+			      const struct ql_sent_frame *f, struct newly *n)
+{
+	struct ql_sent_frame *run = &n->run;
+
+	if (n->running && f->kind == QL_SENT_STREAM && f->id == run->id &&
+	    f->offset == run->offset + run->len && run->flags == 0 &&
+	    f->len <= UINT16_MAX - run->len) {
+		run->len = (uint16_t)(run->len + f->len);
+		run->flags = f->flags;
+		return;
+	}
+	end_run(r, space, n);
+	if (f->kind == QL_SENT_STREAM) {
+		*run = *f;
+		n->running = true;
+	} else {
+		r->ops->acked(r->arg, space, f);
+	}
+}
 
 /*
  * A packet of the path in use was taken for lost, and is here: be so patient with others that it
@@ -496,7 +527,7 @@ static void take_acked(struct ql_recovery *r, unsigned int space, uint64_t pn,
 	}
 	for (const struct ql_sent_frame *f = ql_sent_frames(&it, pkt); f;
 	     f = ql_sent_frames_next(&it))
-		r->ops->acked(r->arg, space, f);
+		tell_acked(r, space, f, n);
 	pkt->flags = (uint16_t)(flags | QL_SENT_ACKED);
 	pkt->skip = skip;
 }
@@ -638,6 +669,7 @@ int ql_rec_on_ack(struct ql_recovery *r, unsigned int space, const struct ql_fra
 	for (ql_ack_iter_init(&it, ack); ql_ack_iter_next(&it, &range) && range.end >= low;)
 		if (take_range(r, space, range.start, range.end, &n))
 			return -EPROTO;
+	end_run(r, space, &n);
 	if (n.packets + n.late == 0)
 		return 0;
 

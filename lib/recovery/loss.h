@@ -51,6 +51,7 @@
  * acked() or lost() after lost() when a probe had its frames sent again.
  */
 struct ql_rec_ops {
+	/* Frames of a stream that continue each other may come as one. */
 	void (*acked)(void *arg, unsigned int space, const struct ql_sent_frame *frame);
 	/* It must be sent again if it still matters. */
 	void (*lost)(void *arg, unsigned int space, const struct ql_sent_frame *frame);

@@ -5,15 +5,14 @@
 
 #include <qlane/common.h>
 
-#define NOTHING	    UINT64_MAX
 #define BLOCK_BYTES (QL_SENT_BLOCK * sizeof(struct ql_sent_pkt))
 
 void ql_sent_init(struct ql_sent *s, struct ql_mem *mem, uint32_t max)
 {
 	memset(s, 0, sizeof(*s));
 	s->mem = mem;
-	s->last_skip = NOTHING;
-	s->building = NOTHING;
+	s->last_skip = QL_SENT_NOTHING;
+	s->building = QL_SENT_NOTHING;
 	s->max = max ? max : QL_SENT_MAX;
 	s->dir = s->own;
 	s->dir_cap = QL_SENT_DIR;
@@ -108,12 +107,12 @@ static void drop_frames(struct ql_sent *s, uint64_t n)
 
 /* ---- Building a packet ---- */
 
-int ql_sent_begin(struct ql_sent *s, uint64_t pn)
+int ql_sent_begin_slow(struct ql_sent *s, uint64_t pn)
 {
 	if (pn < s->next || pn - s->next > QL_SENT_SKIP_MAX)
 		return -EINVAL;
 	if (pn - s->base >= s->max) {
-		ql_sent_trim(s, NOTHING);
+		ql_sent_trim(s, QL_SENT_NOTHING);
 		if (pn - s->base >= s->max)
 			return -ENOBUFS;
 	}
@@ -121,10 +120,6 @@ int ql_sent_begin(struct ql_sent *s, uint64_t pn)
 		free_blocks(s);
 		return -ENOMEM;
 	}
-	s->building = pn;
-	s->build_chunk = s->tail;
-	s->build_pos = s->tail_pos;
-	s->build_count = 0;
 	return 0;
 }
 
@@ -151,45 +146,21 @@ int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame)
 	return 0;
 }
 
-struct ql_sent_pkt *ql_sent_commit(struct ql_sent *s, uint64_t now, uint16_t size, uint16_t flags)
+void ql_sent_skip(struct ql_sent *s)
 {
-	struct ql_sent_pkt *pkt;
-
-	assert(s->building != NOTHING);
 	for (; s->next < s->building; s->next++) {
-		pkt = ql_sent_at(s, s->next);
-		*pkt = (struct ql_sent_pkt){.flags = QL_SENT_SKIPPED};
+		*ql_sent_at(s, s->next) = (struct ql_sent_pkt){.flags = QL_SENT_SKIPPED};
 		s->last_skip = s->next;
 	}
-	if (flags & QL_SENT_ELICITING)
-		flags |= QL_SENT_IN_FLIGHT;
-	if (s->build_pos == QL_SENT_CHUNK && s->build_count > 0) {
-		/* That chunk holds none of its frames, and may be gone when they are asked for. */
-		s->build_chunk = s->build_chunk->next;
-		s->build_pos = 0;
-	}
-	pkt = ql_sent_at(s, s->next++);
-	pkt->time = now;
-	pkt->size = size;
-	pkt->flags = flags;
-	pkt->frames = s->build_count;
-	pkt->first = s->build_pos;
-	pkt->path = s->path;
-	pkt->chunk = s->build_chunk;
-	s->building = NOTHING;
-	if (flags & QL_SENT_IN_FLIGHT)
-		return pkt;
-	ql_sent_trim(s, 0);
-	return NULL;
 }
 
 void ql_sent_abort(struct ql_sent *s)
 {
 	struct ql_sent_chunk *chunk, *next;
 
-	if (s->building == NOTHING)
+	if (s->building == QL_SENT_NOTHING)
 		return;
-	s->building = NOTHING;
+	s->building = QL_SENT_NOTHING;
 	free_blocks(s);
 	if (!s->build_chunk)
 		return;

@@ -88,6 +88,8 @@ struct ql_sent_frame {
 #define QL_SENT_REQUEUED    0x1000 /* its frames were given back for a probe already */
 #define QL_SENT_DONE	    (QL_SENT_ACKED | QL_SENT_LOST | QL_SENT_SKIPPED)
 
+#define QL_SENT_NOTHING UINT64_MAX /* no number */
+
 struct ql_sent_chunk;
 
 /* One cache line. */
@@ -124,8 +126,8 @@ struct ql_sent {
 	uint64_t base;	    /* lowest number with a record; == next when there is none */
 	uint64_t next;	    /* above all numbers sent or skipped */
 	uint64_t open;	    /* none below is in flight; <= next */
-	uint64_t last_skip; /* highest number ever skipped, UINT64_MAX for none */
-	uint64_t building;  /* between begin and commit: its number, else UINT64_MAX */
+	uint64_t last_skip; /* highest number ever skipped, or QL_SENT_NOTHING */
+	uint64_t building;  /* between begin and commit: its number, else QL_SENT_NOTHING */
 	uint32_t max;	    /* records */
 	uint32_t dir_cap;   /* power of two; QL_SENT_DIR: own is in use */
 	/* Numbers are in block number / QL_SENT_BLOCK. Blocks first to end - 1 are there. */
@@ -152,12 +154,29 @@ static inline uint64_t ql_sent_next(const struct ql_sent *s)
 	return s->next;
 }
 
+int ql_sent_begin_slow(struct ql_sent *s, uint64_t pn);
+
 /*
  * Start packet pn, at least ql_sent_next().
  * 0; -EINVAL for a pn too low or more than QL_SENT_SKIP_MAX too high; -ENOBUFS when max records are
  * outstanding; -ENOMEM. Unchanged then.
  */
-int ql_sent_begin(struct ql_sent *s, uint64_t pn);
+static inline int ql_sent_begin(struct ql_sent *s, uint64_t pn)
+{
+	int rc = 0;
+
+	if (__builtin_expect(pn != s->next || pn - s->base >= s->max ||
+				     pn / QL_SENT_BLOCK >= s->end_block,
+			     0))
+		rc = ql_sent_begin_slow(s, pn);
+	if (rc < 0)
+		return rc;
+	s->building = pn;
+	s->build_chunk = s->tail;
+	s->build_pos = s->tail_pos;
+	s->build_count = 0;
+	return 0;
+}
 
 int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame);
 
@@ -175,9 +194,6 @@ static inline int ql_sent_add(struct ql_sent *s, const struct ql_sent_frame *fra
 	s->build_count++;
 	return 0;
 }
-
-/* The packet was sent. Its record, for ql_recovery to complete; valid until the next call. */
-struct ql_sent_pkt *ql_sent_commit(struct ql_sent *s, uint64_t now, uint16_t size, uint16_t flags);
 
 /* It was not: its number and its frames are free again. Nothing happens when none is being built.
  */
@@ -206,6 +222,41 @@ uint64_t ql_sent_unacked(struct ql_sent *s, uint64_t pn);
  * while a packet is being built.
  */
 void ql_sent_trim(struct ql_sent *s, uint64_t lost_before);
+
+/* Numbers up to building are left out. */
+void ql_sent_skip(struct ql_sent *s);
+
+/* The packet was sent. Its record, for ql_recovery to complete; valid until the next call. NULL when
+ * it is not in flight. */
+static inline struct ql_sent_pkt *ql_sent_commit(struct ql_sent *s, uint64_t now, uint16_t size,
+						 uint16_t flags)
+{
+	struct ql_sent_pkt *pkt;
+
+	assert(s->building != QL_SENT_NOTHING);
+	if (__builtin_expect(s->next < s->building, 0))
+		ql_sent_skip(s);
+	if (flags & QL_SENT_ELICITING)
+		flags |= QL_SENT_IN_FLIGHT;
+	if (s->build_pos == QL_SENT_CHUNK && s->build_count > 0) {
+		/* That chunk holds none of its frames, and may be gone when they are asked for. */
+		s->build_chunk = s->build_chunk->next;
+		s->build_pos = 0;
+	}
+	pkt = ql_sent_at(s, s->next++);
+	pkt->time = now;
+	pkt->size = size;
+	pkt->flags = flags;
+	pkt->frames = s->build_count;
+	pkt->first = s->build_pos;
+	pkt->path = s->path;
+	pkt->chunk = s->build_chunk;
+	s->building = QL_SENT_NOTHING;
+	if (flags & QL_SENT_IN_FLIGHT)
+		return pkt;
+	ql_sent_trim(s, 0);
+	return NULL;
+}
 
 /* The frames of a record, in the order they were added:
  *	for (f = ql_sent_frames(&it, pkt); f; f = ql_sent_frames_next(&it)) */

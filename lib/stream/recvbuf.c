@@ -174,20 +174,6 @@ void ql_recvbuf_drop(struct ql_recvbuf *rb, struct ql_mem *mem)
 	ring_free(rb, mem);
 }
 
-int ql_recvbuf_extent(struct ql_recvbuf *rb, uint64_t end, bool final)
-{
-	if (end > rb->final_size)
-		return -EPROTO;
-	if (final) {
-		if (end < rb->high || (rb->final_size != QL_SIZE_UNKNOWN && end != rb->final_size))
-			return -EPROTO;
-		rb->final_size = end;
-	}
-	if (end > rb->high)
-		rb->high = end;
-	return 0;
-}
-
 int ql_recvbuf_add(struct ql_recvbuf *rb, struct ql_mem *mem, uint64_t offset, const uint8_t *data,
 		   size_t len, bool fin)
 {
@@ -233,37 +219,31 @@ static uint64_t first_held(const struct ql_recvbuf *rb, uint64_t end)
 	return end;
 }
 
-size_t ql_recvbuf_next(const struct ql_recvbuf *rb, uint64_t offset, const uint8_t *data,
-		       size_t len, const uint8_t **p)
+size_t ql_recvbuf_next_held(const struct ql_recvbuf *rb, uint64_t offset, const uint8_t *data,
+			    size_t len, const uint8_t **p)
 {
 	uint64_t end = offset + len;
+	struct ql_recvchunk *c = chunk_at(rb, rb->offset / QL_RECVCHUNK_BYTES);
+	size_t at = rb->offset % QL_RECVCHUNK_BYTES;
 
-	if (rb->chunks > 0) {
-		struct ql_recvchunk *c = chunk_at(rb, rb->offset / QL_RECVCHUNK_BYTES);
-		size_t at = rb->offset % QL_RECVCHUNK_BYTES;
-
-		if (c && at < c->end && (c->bits[at / 64] >> (at % 64) & 1)) {
-			*p = chunk_data(c) + at;
-			return bits_find(c->bits, at, c->end, false) - at;
-		}
-		if (offset <= rb->offset && rb->offset < end)
-			end = first_held(rb, end);
+	if (c && at < c->end && (c->bits[at / 64] >> (at % 64) & 1)) {
+		*p = chunk_data(c) + at;
+		return bits_find(c->bits, at, c->end, false) - at;
 	}
+	if (offset <= rb->offset && rb->offset < end)
+		end = first_held(rb, end);
 	if (offset > rb->offset || rb->offset >= end)
 		return 0;
 	*p = data + (rb->offset - offset);
 	return (size_t)(end - rb->offset);
 }
 
-void ql_recvbuf_consume(struct ql_recvbuf *rb, struct ql_mem *mem, size_t n)
+void ql_recvbuf_free_used(struct ql_recvbuf *rb, struct ql_mem *mem, uint64_t from)
 {
-	uint64_t index = rb->offset / QL_RECVCHUNK_BYTES, last;
+	uint64_t index = from / QL_RECVCHUNK_BYTES, last;
 	uint32_t left = rb->ring_size;
 	struct ql_recvchunk *c;
 
-	rb->offset += n;
-	if (rb->chunks == 0)
-		return;
 	last = rb->offset / QL_RECVCHUNK_BYTES;
 	for (; index < last && left > 0; index++, left--)
 		chunk_free(rb, mem, index);

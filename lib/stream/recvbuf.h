@@ -20,6 +20,7 @@
 #ifndef QL_STREAM_RECVBUF_H
 #define QL_STREAM_RECVBUF_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,7 +51,19 @@ void ql_recvbuf_drop(struct ql_recvbuf *rb, struct ql_mem *mem);
  * 2^62. Updates high and final_size.
  * 0, or -EPROTO for a FINAL_SIZE_ERROR, with nothing changed.
  */
-int ql_recvbuf_extent(struct ql_recvbuf *rb, uint64_t end, bool final);
+static inline int ql_recvbuf_extent(struct ql_recvbuf *rb, uint64_t end, bool final)
+{
+	if (end > rb->final_size)
+		return -EPROTO;
+	if (final) {
+		if (end < rb->high || (rb->final_size != QL_SIZE_UNKNOWN && end != rb->final_size))
+			return -EPROTO;
+		rb->final_size = end;
+	}
+	if (end > rb->high)
+		rb->high = end;
+	return 0;
+}
 
 /*
  * A frame's data. Keeps a copy of what is ahead of a gap; what is in order is left to
@@ -60,15 +73,35 @@ int ql_recvbuf_extent(struct ql_recvbuf *rb, uint64_t end, bool final);
 int ql_recvbuf_add(struct ql_recvbuf *rb, struct ql_mem *mem, uint64_t offset, const uint8_t *data,
 		   size_t len, bool fin);
 
+/* Of ql_recvbuf_next(), ql_recvbuf_consume(): where data is held. */
+size_t ql_recvbuf_next_held(const struct ql_recvbuf *rb, uint64_t offset, const uint8_t *data,
+			    size_t len, const uint8_t **p);
+void ql_recvbuf_free_used(struct ql_recvbuf *rb, struct ql_mem *mem, uint64_t from);
+
 /*
  * The next run of bytes in order, from the frame just added or from what is held; 0 when there is
  * none. *p is valid until the next call for this rb; frame data until the packet is freed.
  */
-size_t ql_recvbuf_next(const struct ql_recvbuf *rb, uint64_t offset, const uint8_t *data,
-		       size_t len, const uint8_t **p);
+static inline size_t ql_recvbuf_next(const struct ql_recvbuf *rb, uint64_t offset,
+				     const uint8_t *data, size_t len, const uint8_t **p)
+{
+	if (__builtin_expect(rb->chunks > 0, 0))
+		return ql_recvbuf_next_held(rb, offset, data, len, p);
+	if (offset > rb->offset || rb->offset >= offset + len)
+		return 0;
+	*p = data + (rb->offset - offset);
+	return (size_t)(offset + len - rb->offset);
+}
 
 /* The n bytes that ql_recvbuf_next() has just returned, or fewer, have been used. */
-void ql_recvbuf_consume(struct ql_recvbuf *rb, struct ql_mem *mem, size_t n);
+static inline void ql_recvbuf_consume(struct ql_recvbuf *rb, struct ql_mem *mem, size_t n)
+{
+	uint64_t from = rb->offset;
+
+	rb->offset += n;
+	if (__builtin_expect(rb->chunks > 0, 0))
+		ql_recvbuf_free_used(rb, mem, from);
+}
 
 /* Bytes of memory that are held, with the index. */
 size_t ql_recvbuf_memory(const struct ql_recvbuf *rb);

@@ -95,10 +95,49 @@ static inline void ql_sched_begin(struct ql_sched *s, bool credit)
 }
 
 /* Who sends next, or NULL. credit: the connection may send new data. Changes nothing. */
-struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit);
+static inline struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool credit)
+{
+	unsigned int levels = s->free | (credit ? s->data : 0u), level;
+	struct ql_sched_node *const *queues;
+
+	if (levels == 0)
+		return NULL;
+	level = levels >> s->favoured & 1 ? s->favoured : (unsigned int)__builtin_ctz(levels);
+	queues = s->head[level];
+	if (queues[QL_SCHED_FREE])
+		return queues[QL_SCHED_FREE];
+	if (!queues[QL_SCHED_SEQUENTIAL])
+		return queues[QL_SCHED_INCREMENTAL];
+	if (!queues[QL_SCHED_INCREMENTAL])
+		return queues[QL_SCHED_SEQUENTIAL];
+	return queues[s->turn >> level & 1 ? QL_SCHED_INCREMENTAL : QL_SCHED_SEQUENTIAL];
+}
+
+/* True when the quantum is used up; it is renewed, less what was taken too much. */
+static inline bool ql_sched_spend(int32_t *left, size_t bytes)
+{
+	*left -= (int32_t)bytes;
+	if (*left > 0)
+		return false;
+	*left += QL_SCHED_QUANTUM;
+	if (*left <= 0)
+		*left = 1;
+	return true;
+}
 
 /* n, just picked, has sent this many bytes; to be called while it is still in. */
-void ql_sched_charge(struct ql_sched *s, struct ql_sched_node *n, size_t bytes);
+static inline void ql_sched_charge(struct ql_sched *s, struct ql_sched_node *n, size_t bytes)
+{
+	struct ql_sched_node **queues = s->head[n->level];
+
+	if (n->queue == QL_SCHED_FREE)
+		return;
+	if (queues[QL_SCHED_SEQUENTIAL] && queues[QL_SCHED_INCREMENTAL] &&
+	    ql_sched_spend(&s->left[n->level], bytes))
+		s->turn ^= (uint16_t)(1u << n->level);
+	if (n->queue == QL_SCHED_INCREMENTAL && ql_sched_spend(&n->left, bytes))
+		queues[QL_SCHED_INCREMENTAL] = n->next;
+}
 
 static inline bool ql_sched_in(const struct ql_sched_node *n)
 {

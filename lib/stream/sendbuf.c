@@ -145,30 +145,6 @@ int ql_sendbuf_ref_in(struct ql_sendbuf *sb, struct ql_mem *mem, const void *dat
 	return 0;
 }
 
-bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span)
-{
-	const struct ql_range *lost = ql_ranges_first(&sb->resend);
-
-	if (lost)
-		*span = (struct ql_send_span){lost->start, lost->end - lost->start + 1, true};
-	else
-		*span = (struct ql_send_span){sb->sent, sb->size - sb->sent, false};
-	return span->len > 0;
-}
-
-void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
-		     bool fin)
-{
-	if (len > 0 && offset < sb->sent)
-		(void)ql_ranges_remove(&sb->resend, mem, offset, offset + len - 1);
-	if (offset + len > sb->sent)
-		sb->sent = offset + len;
-	if (fin) {
-		sb->fin_sent = true;
-		sb->fin_lost = false;
-	}
-}
-
 /* The segment that offset lies in. */
 static struct ql_sendseg *seg_at(struct ql_sendbuf *sb, uint64_t offset)
 {

@@ -100,7 +100,16 @@ static inline bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb)
  * What goes next: lost data first, from the lowest offset, then new data. False when there is
  * neither, maybe with a FIN left over (ql_sendbuf_fin_due()).
  */
-bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span);
+static inline bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span)
+{
+	const struct ql_range *lost = ql_ranges_first(&sb->resend);
+
+	if (lost)
+		*span = (struct ql_send_span){lost->start, lost->end - lost->start + 1, true};
+	else
+		*span = (struct ql_send_span){sb->sent, sb->size - sb->sent, false};
+	return span->len > 0;
+}
 
 /* A FIN that is to be sent, with the frame that ends at size or on its own. */
 static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
@@ -109,8 +118,18 @@ static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
 }
 
 /* Bytes [offset, offset + len) have been put into a packet, with FIN or not. */
-void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
-		     bool fin);
+static inline void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset,
+				   size_t len, bool fin)
+{
+	if (len > 0 && offset < sb->sent)
+		(void)ql_ranges_remove(&sb->resend, mem, offset, offset + len - 1);
+	if (offset + len > sb->sent)
+		sb->sent = offset + len;
+	if (fin) {
+		sb->fin_sent = true;
+		sb->fin_lost = false;
+	}
+}
 
 /* Copy [offset, offset + len), which must lie in [acked, size), to dst. */
 void ql_sendbuf_copy_out(struct ql_sendbuf *sb, uint64_t offset, uint8_t *dst, size_t len);

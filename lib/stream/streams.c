@@ -412,15 +412,6 @@ void ql_streams_reap(struct ql_streams *ss)
 	ss->depth--;
 }
 
-void ql_streams_leave(struct ql_streams *ss)
-{
-	ss->depth--;
-	if (ss->dead)
-		ql_streams_reap(ss);
-	if (ss->depth == 0 && ql_streams_pending(ss))
-		ss->hooks->wake(ss->conn);
-}
-
 void ql_streams_close(struct ql_streams *ss)
 {
 	ss->closing = true;

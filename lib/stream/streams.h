@@ -141,12 +141,13 @@ int ql_streams_open(struct ql_streams *ss, bool bidi, struct ql_stream **stream)
 struct ql_stream *ql_streams_find(struct ql_streams *ss, uint64_t id);
 
 /*
- * Handle one of the frames STREAM, RESET_STREAM, STOP_SENDING, MAX_DATA, MAX_STREAM_DATA,
- * MAX_STREAMS, DATA_BLOCKED, STREAM_DATA_BLOCKED, STREAMS_BLOCKED.
- * @param m  the packet that f's data lies in; may be NULL. Not kept, for now.
+ * Handle one of the frames RESET_STREAM, STOP_SENDING, MAX_DATA, MAX_STREAM_DATA, MAX_STREAMS,
+ * DATA_BLOCKED, STREAM_DATA_BLOCKED, STREAMS_BLOCKED; or (recv_data) STREAM, whose data is not
+ * needed afterwards. The connection is on the ready list.
  * @return 0, or the transport error to close the connection with (enum ql_err).
  */
-int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f, struct rte_mbuf *m);
+int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f);
+int ql_streams_recv_data(struct ql_streams *ss, const struct ql_frame_stream *f);
 
 /*
  * Fill [p, end), the rest of a packet that is being assembled, with what is most urgent: control
@@ -186,7 +187,11 @@ static inline void ql_streams_set_pace(struct ql_streams *ss, uint64_t now, uint
 void ql_streams_set_max(struct ql_streams *ss, bool bidi, uint64_t most);
 
 /* ql_streams_send() would write something, given room. O(1). */
-bool ql_streams_pending(const struct ql_streams *ss);
+static inline bool ql_streams_pending(const struct ql_streams *ss)
+{
+	return !ss->closing &&
+	       (ss->due || ss->ctl || ql_sched_any(&ss->sched, ql_flow_tx_room(&ss->tx) > 0));
+}
 
 /* New data waits for nothing but the peer's credit, on either level. */
 static inline bool ql_streams_blocked(const struct ql_streams *ss)

@@ -32,12 +32,18 @@ void ql_streams_wake(struct ql_streams *ss);
 /* The most streams of a type that the peer may ever open, with those that are closed by now. */
 uint64_t ql_streams_next_max(struct ql_streams *ss, bool uni);
 
-/* Calls that may run callbacks: no stream is freed until the outermost is left. */
+/* Calls that may run callbacks: no stream is freed until the outermost is left. What they find to be
+ * sent is seen to without a wake: a connection that handles a packet is on the ready list. */
 static inline void ql_streams_enter(struct ql_streams *ss)
 {
 	ss->depth++;
 }
-void ql_streams_leave(struct ql_streams *ss);
+static inline void ql_streams_leave(struct ql_streams *ss)
+{
+	ss->depth--;
+	if (ss->dead)
+		ql_streams_reap(ss);
+}
 
 /* The next stream of this type, opened by us or by the peer. NULL without memory. */
 struct ql_stream *ql_streams_create(struct ql_streams *ss, uint64_t type);

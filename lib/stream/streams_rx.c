@@ -50,7 +50,8 @@ static int find_or_create(struct ql_streams *ss, uint64_t id, enum side side,
  * The stream's data reaches up to end, or ends there. Checks both levels of flow control and the
  * final size, and counts what is new.
  */
-static int extend(struct ql_stream *s, uint64_t end, bool final)
+static inline __attribute__((always_inline)) int extend(struct ql_stream *s, uint64_t end,
+							bool final)
 {
 	struct ql_streams *ss = s->ss;
 	uint64_t fresh = end > s->recv.high ? end - s->recv.high : 0;
@@ -103,7 +104,7 @@ static void deliver(struct ql_stream *s, const struct ql_frame_stream *f)
 			ql_stream_drop_recv(s);
 			return;
 		}
-	} while (!fin && !ss->closing);
+	} while (!fin && s->recv.chunks > 0 && !ss->closing);
 	if (fin)
 		recv_ended(s, QL_RECV_DATA_READ);
 }
@@ -126,7 +127,8 @@ static int on_stream(struct ql_streams *ss, const struct ql_frame_stream *f)
 			recv_ended(s, QL_RECV_DATA_READ);
 		return 0;
 	}
-	if (ql_recvbuf_add(&s->recv, ss->mem, f->offset, f->data, f->len, f->fin))
+	if (f->offset > s->recv.offset &&
+	    ql_recvbuf_add(&s->recv, ss->mem, f->offset, f->data, f->len, f->fin))
 		return QL_ERR_INTERNAL_ERROR;
 	deliver(s, f);
 	return 0;
@@ -210,11 +212,10 @@ static void on_streams_blocked(struct ql_streams *ss, bool uni, uint64_t limit)
 		ss->due |= uni ? QL_DUE_MAX_STREAMS_UNI : QL_DUE_MAX_STREAMS_BIDI;
 }
 
+/* Everything but STREAM. */
 static int handle(struct ql_streams *ss, const struct ql_frame *f)
 {
 	switch (f->type) {
-	case QL_FRAME_STREAM:
-		return on_stream(ss, &f->stream);
 	case QL_FRAME_RESET_STREAM:
 		return on_reset(ss, f->reset_stream.id, f->reset_stream.code,
 				f->reset_stream.final_size);
@@ -241,8 +242,7 @@ static int handle(struct ql_streams *ss, const struct ql_frame *f)
 	}
 }
 
-int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f,
-		    struct rte_mbuf *m __attribute__((unused)))
+int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f)
 {
 	int err;
 
@@ -250,6 +250,18 @@ int ql_streams_recv(struct ql_streams *ss, const struct ql_frame *f,
 		return 0;
 	ql_streams_enter(ss);
 	err = handle(ss, f);
+	ql_streams_leave(ss);
+	return err;
+}
+
+int ql_streams_recv_data(struct ql_streams *ss, const struct ql_frame_stream *f)
+{
+	int err;
+
+	if (ss->closing)
+		return 0;
+	ql_streams_enter(ss);
+	err = on_stream(ss, f);
 	ql_streams_leave(ss);
 	return err;
 }

@@ -9,12 +9,6 @@ static struct ql_stream *stream_of(struct ql_sched_node *n)
 	return (struct ql_stream *)((char *)n - offsetof(struct ql_stream, node));
 }
 
-bool ql_streams_pending(const struct ql_streams *ss)
-{
-	return !ss->closing &&
-	       (ss->due || ss->ctl || ql_sched_any(&ss->sched, ql_flow_tx_room(&ss->tx) > 0));
-}
-
 /* ---- Control frames ---- */
 
 static void tune_conn(struct ql_streams *ss)
@@ -118,6 +112,11 @@ static bool commit(struct ql_sent *sent, const uint8_t *p, const uint8_t *q,
 	return true;
 }
 
+static inline bool control_due(const struct ql_streams *ss)
+{
+	return ss->due || ss->ctl;
+}
+
 /* False when the packet is full. */
 static bool put_control(struct ql_streams *ss, uint8_t **p, const uint8_t *end,
 			struct ql_sent *sent)
@@ -163,7 +162,8 @@ struct fit {
  * want bytes at offset into room bytes; false when it is not worth it. One byte or three too few
  * for a Length field are filled with PADDING in front, so that the frame may end the packet.
  */
-static bool fit_stream(size_t room, uint64_t id, uint64_t offset, size_t want, struct fit *fit)
+static inline __attribute__((always_inline)) bool
+fit_stream(size_t room, uint64_t id, uint64_t offset, size_t want, struct fit *fit)
 {
 	size_t hdr = ql_frame_stream_hdr_size(id, offset, 0, false);
 
@@ -235,7 +235,9 @@ put_stream(struct ql_streams *ss, struct ql_stream *s, uint8_t *p, const uint8_t
 	if (fin)
 		s->send_state = QL_SEND_DATA_SENT;
 	ql_sched_charge(&ss->sched, &s->node, fit.len);
-	ql_stream_schedule(s);
+	/* Most have more of the same kind, and stay where they are. */
+	if (span.again || ql_sendbuf_unsent(&s->send) == 0 || ql_flow_tx_room(&s->tx) == 0)
+		ql_stream_schedule(s);
 	return p + fit.len;
 }
 
@@ -249,7 +251,7 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 
 	if (tail)
 		tail->len = 0;
-	if (ss->closing || !put_control(ss, &p, end, sent))
+	if (ss->closing || (control_due(ss) && !put_control(ss, &p, end, sent)))
 		return p;
 	ql_sched_begin(&ss->sched, ql_flow_tx_room(&ss->tx) > 0);
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL) {
@@ -257,12 +259,15 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 		if (q == p)
 			return p;
 		p = q;
+		if (p == end)
+			break;
 		first = false;
 	}
 	/* That may have used up credit: say so in the same packet if there is room. */
 	if (ss->sched.data && ql_flow_tx_blocked(&ss->tx))
 		ss->due |= QL_DUE_DATA_BLOCKED;
-	(void)put_control(ss, &p, end, sent);
+	if (control_due(ss))
+		(void)put_control(ss, &p, end, sent);
 	return p;
 }
 
@@ -296,7 +301,8 @@ static void on_stream_acked(struct ql_streams *ss, struct ql_stream *s,
 	ql_sendbuf_acked(&s->send, ss->mem, f->offset, f->len, f->flags & QL_SENT_FRAME_FIN);
 	if (s->send_state > QL_SEND_DATA_SENT) /* reset by a release callback */
 		return;
-	ql_stream_schedule(s);
+	if (s->node.queue == QL_SCHED_FREE) /* for what was lost, or its end */
+		ql_stream_schedule(s);
 	if (s->send.acked > acked && ss->ops->stream_acked && !ss->closing)
 		QL_FLOOR_CALL(ss->ops->stream_acked(s, s->send.acked));
 	if (s->send_state > QL_SEND_DATA_SENT || ss->closing)

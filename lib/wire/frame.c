@@ -150,24 +150,6 @@ static bool get_ack(const uint8_t **p, const uint8_t *end, struct ql_frame_ack *
 	       get_int(p, end, &f->ecn.ce);
 }
 
-static bool get_stream(const uint8_t **p, const uint8_t *end, struct ql_frame_stream *f,
-		       unsigned int bits)
-{
-	f->fin = bits & QL_FRAME_STREAM_FIN;
-	f->offset = 0;
-	if (!get_int(p, end, &f->id))
-		return false;
-	if ((bits & QL_FRAME_STREAM_OFF) && !get_int(p, end, &f->offset))
-		return false;
-	if (bits & QL_FRAME_STREAM_LEN) {
-		if (!get_block(p, end, &f->data, &f->len))
-			return false;
-	} else {
-		get_rest(p, end, &f->data, &f->len);
-	}
-	return f->offset + f->len <= QL_VARINT_MAX;
-}
-
 static bool get_new_cid(const uint8_t **p, const uint8_t *end, struct ql_frame_new_cid *f)
 {
 	const uint8_t *len, *cid;
@@ -217,7 +199,8 @@ static bool get_fields(const uint8_t **p, const uint8_t *end, struct ql_frame *f
 		       f->new_token.len > 0;
 	case QL_FRAME_STREAM ... 0x0f:
 		f->type = QL_FRAME_STREAM;
-		return get_stream(p, end, &f->stream, bits);
+		*p -= 1; /* the type once more */
+		return ql_frame_get_stream(p, end, &f->stream);
 	case QL_FRAME_MAX_DATA:
 		return get_int(p, end, &f->max_data.limit);
 	case QL_FRAME_DATA_BLOCKED:

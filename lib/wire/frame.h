@@ -207,6 +207,39 @@ static inline bool ql_frame_allowed(uint64_t wire_type, enum ql_pkt_type pkt)
 /* "STREAM", "MAX_STREAMS" and so on, "UNKNOWN" otherwise. */
 const char *ql_frame_name(uint64_t wire_type);
 
+/* A first byte of a frame that makes it STREAM. */
+static inline bool ql_frame_is_stream(uint8_t type)
+{
+	return (type & 0xf8) == QL_FRAME_STREAM;
+}
+
+/*
+ * Reads a STREAM frame, whose type is at *p. The data stays where it is.
+ * @return false when it is cut off, or ends beyond what a stream can have
+ */
+static inline bool ql_frame_get_stream(const uint8_t **p, const uint8_t *end,
+				       struct ql_frame_stream *f)
+{
+	const uint8_t *b = *p;
+	unsigned int bits = *b++;
+	uint64_t len;
+
+	f->fin = bits & QL_FRAME_STREAM_FIN;
+	f->offset = 0;
+	if (ql_varint_get(&b, end, &f->id) ||
+	    ((bits & QL_FRAME_STREAM_OFF) && ql_varint_get(&b, end, &f->offset)))
+		return false;
+	len = (uint64_t)(end - b);
+	if (bits & QL_FRAME_STREAM_LEN) {
+		if (ql_varint_get(&b, end, &len) || len > (uint64_t)(end - b))
+			return false;
+	}
+	f->data = b;
+	f->len = (size_t)len;
+	*p = b + len;
+	return f->offset + len <= QL_VARINT_MAX;
+}
+
 /* ---- ACK ranges ---- */
 
 /* Packet numbers from start to end, both included. */

@@ -15,6 +15,7 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REFERENCE = os.path.join(TOP, "tests/bench/instructions.tsv")
 ALLOWED = 1.05
+LOCKED = 0.01  # a packet: what a start costs is not quite the same each time
 
 # Each is run twice, with little and with more to do: the difference is free of what a start costs.
 SCENARIOS = {
@@ -143,7 +144,7 @@ def main():
         with open(REFERENCE, "w", encoding="utf-8") as f:
             f.write("# instructions of ours a packet, or a handshake: tests/bench/instructions.py --update\n")
             f.writelines(f"{k}\t{s}\t{figure:.0f}\n" for (k, s), figure in sorted(known.items()))
-    elif any(r["atomic"] > 0 for r in results if r["scenario"] != "handshake"):
+    elif any(r["atomic"] > LOCKED for r in results if r["scenario"] != "handshake"):
         sys.exit("there are atomic instructions on a packet's path")
     elif grown:
         sys.exit(f"more than {ALLOWED * 100 - 100:.0f} % dearer than before: {', '.join(grown)}")

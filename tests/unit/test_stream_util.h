@@ -322,6 +322,12 @@ static UNUSED bool build(struct ql_conn *c, struct packet *pkt, size_t room)
 }
 
 /* Bring a packet in; the first error. Its buffer is freed afterwards, as an mbuf may be. */
+static UNUSED int recv_any(struct ql_conn *c, const struct ql_frame *f)
+{
+	return f->type == QL_FRAME_STREAM ? ql_streams_recv_data(&c->ss, &f->stream)
+					  : ql_streams_recv(&c->ss, f);
+}
+
 static UNUSED int take(struct ql_conn *c, const struct packet *pkt)
 {
 	uint8_t *copy = malloc(pkt->len);
@@ -334,7 +340,7 @@ static UNUSED int take(struct ql_conn *c, const struct packet *pkt)
 	while (p < end && !err) {
 		MUST(ql_frame_decode(&p, end, &f) == 0);
 		if (f.type != QL_FRAME_PADDING)
-			err = ql_streams_recv(&c->ss, &f, NULL);
+			err = recv_any(c, &f);
 	}
 	free(copy);
 	return err;
@@ -403,7 +409,7 @@ static UNUSED int rx_stream(struct ql_conn *c, uint64_t id, uint64_t offset, siz
 	f.stream.data = data;
 	f.stream.len = len;
 	f.stream.fin = fin;
-	err = ql_streams_recv(&c->ss, &f, NULL);
+	err = recv_any(c, &f);
 	free(data);
 	return err;
 }
@@ -415,7 +421,7 @@ static UNUSED int rx_reset(struct ql_conn *c, uint64_t id, uint64_t code, uint64
 	f.reset_stream.id = id;
 	f.reset_stream.code = code;
 	f.reset_stream.final_size = final_size;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 static UNUSED int rx_stop(struct ql_conn *c, uint64_t id, uint64_t code)
@@ -424,7 +430,7 @@ static UNUSED int rx_stop(struct ql_conn *c, uint64_t id, uint64_t code)
 
 	f.stop_sending.id = id;
 	f.stop_sending.code = code;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 static UNUSED int rx_max_data(struct ql_conn *c, uint64_t limit)
@@ -432,7 +438,7 @@ static UNUSED int rx_max_data(struct ql_conn *c, uint64_t limit)
 	struct ql_frame f = {.type = QL_FRAME_MAX_DATA};
 
 	f.max_data.limit = limit;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 static UNUSED int rx_max_stream_data(struct ql_conn *c, uint64_t id, uint64_t limit)
@@ -441,7 +447,7 @@ static UNUSED int rx_max_stream_data(struct ql_conn *c, uint64_t id, uint64_t li
 
 	f.max_stream_data.id = id;
 	f.max_stream_data.limit = limit;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 static UNUSED int rx_max_streams(struct ql_conn *c, bool uni, uint64_t limit)
@@ -450,7 +456,7 @@ static UNUSED int rx_max_streams(struct ql_conn *c, bool uni, uint64_t limit)
 
 	f.max_streams.uni = uni;
 	f.max_streams.limit = limit;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 static UNUSED int rx_blocked(struct ql_conn *c, uint64_t id, uint64_t limit)
@@ -459,7 +465,7 @@ static UNUSED int rx_blocked(struct ql_conn *c, uint64_t id, uint64_t limit)
 
 	f.stream_data_blocked.id = id;
 	f.stream_data_blocked.limit = limit;
-	return ql_streams_recv(&c->ss, &f, NULL);
+	return ql_streams_recv(&c->ss, &f);
 }
 
 #endif
