@@ -247,6 +247,10 @@ int main(int argc, char **argv)
 	}
 	if (ql_options_read(table, &o, "bench", argc - 1, argv + 1, NULL) < 0)
 		return EXIT_FAILURE;
+	if (o.http && o.hold) {
+		ql_complain("--hold is for the performance protocol, not for --http");
+		return EXIT_FAILURE;
+	}
 	if (o.count == 0)
 		o.count = (uint64_t)o.conns * o.streams;
 	lc = (struct load_config){.conns = o.conns,

@@ -136,8 +136,6 @@ void load_done(struct load_request *r, uint64_t now)
 
 	if (r->got != load->config.reply)
 		errx(1, "a reply has %lu bytes, not %lu", r->got, load->config.reply);
-	load->sent += load->config.request;
-	load->received += r->got;
 	load->latency[load->done++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
 	link->running--;
 	r->next = load->spare;

@@ -46,7 +46,6 @@ struct load_protocol {
 	void (*connect)(struct load_link *link, struct pair_end *end, const struct ql_path *path,
 			const struct ql_transport *transport);
 	bool (*ask)(struct load_link *link, struct load_request *r); /* false: not now */
-	void (*close)(struct load_link *link);
 };
 
 struct load {
@@ -57,16 +56,14 @@ struct load {
 	struct load_request *requests, *spare;
 	uint32_t connected, next_link;
 	uint64_t started, done;
-	uint64_t sent, received; /* bytes of content, of what is done */
-	uint64_t begun;		 /* ns, of requests at a rate */
-	uint32_t *latency;	 /* of each request that is done, in units of LOAD_TICK ns */
-	bool running;		 /* requests go */
-	bool over;		 /* connections may end */
+	uint64_t begun;	   /* ns, of requests at a rate */
+	uint32_t *latency; /* of each request that is done, in units of LOAD_TICK ns */
+	bool running;	   /* requests go */
+	bool over;	   /* connections may end */
 	/* The server's. */
 	struct ql_perf_server perf;
 	struct ql_http_server *http;
 	uint8_t *content; /* of HTTP's replies */
-	uint64_t served;
 };
 
 #define LOAD_TICK 10

@@ -96,14 +96,8 @@ static void connect_http(struct load_link *link, struct pair_end *end, const str
 	link->conn = conn;
 }
 
-static void close_http(struct load_link *link)
-{
-	ql_http_close(link->conn);
-}
-
 const struct load_protocol load_http = {
 	.serve = serve,
 	.connect = connect_http,
 	.ask = ask,
-	.close = close_http,
 };

@@ -131,14 +131,8 @@ static void connect_perf(struct load_link *link, struct pair_end *end, const str
 	link->conn = conn;
 }
 
-static void close_perf(struct load_link *link)
-{
-	ql_conn_close(link->conn, 0, NULL);
-}
-
 const struct load_protocol load_perf = {
 	.serve = serve,
 	.connect = connect_perf,
 	.ask = ask,
-	.close = close_perf,
 };

@@ -63,8 +63,7 @@ struct pair {
 	/* At each pair_mark(), for both sides, and when that was, ns. */
 	struct pair_figures at[PAIR_MARKS][2];
 	uint64_t time[PAIR_MARKS];
-	uint64_t cpu
-		[PAIR_MARKS]; /* ns of the calling thread, interruptions left out by the kernel */
+	uint64_t cpu[PAIR_MARKS]; /* ns of CPU time of the calling thread */
 	unsigned int marks;
 	uint64_t resident; /* bytes of the server's process before it had an engine */
 	int child;	   /* the server's process */

@@ -55,6 +55,8 @@ class Bench:
 
     def pair(self, floors=False, link="ring", seconds=300, **options):
         command = [self.program("pair", floors), "--link", link]
+        if self.o.smoke:  # figures do not matter
+            command.append("--check")
         if link == "tap":
             command = ["unshare", "--net", *command]
         for name, value in options.items():
@@ -298,7 +300,8 @@ class Memory(Case):
         conns, streams = b.size(100000, 10000, 200), b.size(10000, 2000, 100)
         # two processes, so that what the kernel counts is the server's alone
         return {
-            "connection": lambda: b.pair(link="memif", small_pages=True, conns=conns, idle=2, memory=64 + conns // 50),
+            "connection": lambda: b.pair(link="memif", small_pages=True, conns=conns, idle=2, memory=64 + conns // 50,
+                                         seconds=700),
             "stream": lambda: b.pair(small_pages=True, streams=streams, hold=True),
         }
 
@@ -321,7 +324,7 @@ class Million(Case):
         if not conns:
             return {}
         return {"million": lambda: b.pair(link="memif", small_pages=True, conns=conns, idle=30, keep_alive=10,
-                                          memory=10000, seconds=700)}
+                                          memory=10000, seconds=1100)}
 
     def rows(self, b, got):
         for r in got.get("million", []):
