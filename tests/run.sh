@@ -29,7 +29,8 @@ usage() {
 	  nic          the server on PCI NICs that QEMU emulates, bound by drivers-cfg/; a minute
 	  interop      the programs with QUIC software that is not ours, both ways
 	  sanitize     unit, sim, e2e and interop under AddressSanitizer and
-	               UndefinedBehaviorSanitizer
+	               UndefinedBehaviorSanitizer; the rings between lanes
+	               under ThreadSanitizer are in unit
 	  baseline     not run unless named: that other software with itself
 	  interop-all  not run unless named: every case with every implementation, over a link with
 	               delay, loss and the like; it takes an hour or more, see tests/interop/table.sh
@@ -220,6 +221,9 @@ group_sanitize() {
 	simulate sanitize/ 1001-1100 1-2 "fairness fill satellite lossbands"
 	scripts "$QL_TOP"/tests/e2e/{tap,loopback,errors,http}.sh \
 		"$QL_TOP"/tests/interop/{clients,servers}.sh
+	# several lanes: what crosses, what changes meanwhile, and the end; a minute
+	QL_ONLY=${QL_ONLY:-'/lanes-(tap-2|tap-client-moves|stopping|killed|rekeyed|reconfigured|two_ports)$'} \
+		scripts "$QL_TOP/tests/e2e/lanes.sh"
 }
 
 setup=1

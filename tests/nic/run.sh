@@ -36,13 +36,15 @@ grep -q "^OK *driver *$NIC *$WANTED" check.txt
 at bound
 /qlane/qlane-server -l 0,1 -a "$NIC" -- --config server.ini &
 server=$!
+said= # a word may come in pieces
 until read -r -t 1 line; do
+	said=$said$line
 	kill -0 $server 2>/dev/null || {
 		wait $server || echo "qlane-server: ended with exit code $?"
 		exit 1
 	}
 done
-[ "$line" = stop ]
+[ "$said$line" = stop ]
 at told
 kill -TERM $server
 wait $server

@@ -184,58 +184,99 @@ START_TEST(frees_what_is_in_it)
 }
 END_TEST
 
-#define TURNS 100000
+/* ---- Threads: also built with ThreadSanitizer, as test_engine_mesh_tsan ---- */
 
-struct sender {
+#ifdef QL_TSAN
+#define TURNS 3000
+#else
+#define TURNS 30000
+#endif
+#define THREADS 3
+
+struct engine {
 	struct ql_mesh *m;
-	unsigned int from;
+	unsigned int index, wrong;
+	unsigned int sent[THREADS], next[THREADS]; /* to and from each */
 };
 
-static void *send_all(void *arg)
+/* Up to four to another one, told by their numbers and a place in memory that is the receiver's then. */
+static bool send_some(struct engine *e, unsigned int to)
 {
-	const struct sender *s = arg;
-	unsigned int next = 0;
+	struct ql_datagram d[4];
+	unsigned int n = 1 + e->sent[to] % 4, put;
 
-	while (next < TURNS) {
-		struct ql_datagram d[4];
-		unsigned int n = 1 + next % 4;
+	if (e->sent[to] >= TURNS)
+		return false;
+	for (unsigned int i = 0; i < n; i++) {
+		d[i] = numbered(e->sent[to] + i);
+		d[i].mbuf = malloc(sizeof(unsigned int));
+		*(unsigned int *)(void *)d[i].mbuf = e->sent[to] + i;
+	}
+	put = ql_mesh_put(e->m, e->index, to, d, n);
+	for (unsigned int i = put; i < n; i++)
+		free(d[i].mbuf);
+	e->sent[to] += put;
+	return put > 0;
+}
 
-		for (unsigned int i = 0; i < n; i++)
-			d[i] = numbered(next + i);
-		n = ql_mesh_put(s->m, s->from, 2, d, n);
-		if (n == 0)
+static bool take_some(struct engine *e)
+{
+	struct ql_datagram out[16];
+	unsigned int n = ql_mesh_take(e->m, e->index, out, 16), from;
+
+	if (n == 0)
+		return false;
+	from = e->m->places[e->index].next;
+	from = from == 0 ? THREADS - 1 : from - 1;
+	for (unsigned int i = 0; i < n; i++, e->next[from]++) {
+		e->wrong += *(unsigned int *)(void *)out[i].mbuf != e->next[from] ||
+			    out[i].path.remote.port != (e->next[from] & 0xffff);
+		free(out[i].mbuf);
+	}
+	return true;
+}
+
+static void *run_engine(void *arg)
+{
+	struct engine *e = arg;
+	const unsigned int a = (e->index + 1) % THREADS, b = (e->index + 2) % THREADS;
+
+	while (e->sent[a] < TURNS || e->sent[b] < TURNS || e->next[a] < TURNS ||
+	       e->next[b] < TURNS) {
+		bool busy = send_some(e, a);
+
+		busy |= send_some(e, b);
+		busy |= take_some(e);
+		if (!busy)
 			sched_yield();
-		next += n;
 	}
 	return NULL;
 }
 
-/* Two threads send and a third one takes: all of it, in the order of each, and sleeps on nothing. */
+/* Engines that hand over to each other: all comes, in the order of each, and nobody waits for another. */
 START_TEST(threads)
 {
-	struct ql_mesh *m = open_mesh(3, 64);
-	struct sender senders[2] = {{m, 0}, {m, 1}};
-	unsigned int next[2] = {0, 0}, wrong = 0;
-	struct ql_datagram out[16];
-	pthread_t t[2];
+	struct ql_mesh *m = open_mesh(THREADS, 256);
+	struct engine e[THREADS];
+	pthread_t t[THREADS];
 
-	for (unsigned int i = 0; i < 2; i++)
-		ck_assert_int_eq(pthread_create(&t[i], NULL, send_all, &senders[i]), 0);
-	while (next[0] < TURNS || next[1] < TURNS) {
-		unsigned int n = ql_mesh_take(m, 2, out, 16), from;
-
-		if (n == 0) {
-			sched_yield();
-			continue;
-		}
-		from = m->places[2].next == 0 ? 2 : m->places[2].next - 1;
-		for (unsigned int i = 0; i < n && from < 2; i++, next[from]++)
-			wrong += out[i].path.remote.port != (next[from] & 0xffff);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		e[i] = (struct engine){.m = m, .index = i};
+		ck_assert_int_eq(pthread_create(&t[i], NULL, run_engine, &e[i]), 0);
 	}
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
-	ck_assert_uint_eq(wrong, 0);
-	ck_assert(!ql_mesh_pending(m, 2) || ql_mesh_take(m, 2, out, 16) == 0);
+	for (unsigned int i = 0; i < THREADS; i++) {
+		struct ql_datagram out[4];
+		unsigned int n;
+
+		while ((n = ql_mesh_take(m, i, out, 4)) >
+		       0) /* the last ones may be more than TURNS */
+			while (n > 0)
+				free(out[--n].mbuf);
+		ck_assert_uint_eq(e[i].wrong, 0);
+		ck_assert(!ql_mesh_pending(m, i));
+	}
 	ql_mesh_free(m);
 }
 END_TEST
@@ -243,20 +284,23 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("engine/mesh");
-	TCase *tc = tcase_create("mesh");
+	TCase *tc = tcase_create("mesh"), *tt = tcase_create("threads");
 	SRunner *sr = srunner_create(s);
 	int failed;
 
 	tcase_set_timeout(tc, 100);
 	tcase_add_checked_fixture(tc, sim_env_init, NULL);
+	tcase_set_timeout(tt, 100);
+	tcase_add_checked_fixture(tt, sim_env_init, NULL);
 	suite_add_tcase(s, tc);
+	suite_add_tcase(s, tt);
 	tcase_add_test(tc, sizes);
 	tcase_add_test(tc, places);
 	tcase_add_test(tc, order);
 	tcase_add_test(tc, full);
 	tcase_add_test(tc, counters_go_round);
 	tcase_add_test(tc, frees_what_is_in_it);
-	tcase_add_test(tc, threads);
+	tcase_add_test(tt, threads);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
