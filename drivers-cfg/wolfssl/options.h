@@ -50,6 +50,7 @@
 #define WOLFSSL_SHAKE128
 #define WOLFSSL_SHAKE256
 #define HAVE_HKDF
+#define WOLFSSL_HMAC_COPY_HASH /* a key is hashed once, whatever is made of it */
 
 /* Key exchange: X25519, P-256, P-384, P-521, X25519MLKEM768 */
 #define HAVE_ECC
@@ -80,6 +81,14 @@
 #define TFM_TIMING_RESISTANT
 #define ECC_TIMING_RESISTANT
 #define WC_RSA_BLINDING
+/*
+ * wolfSSL's own wipes word by word between two instructions that lock the bus, some 700 times a
+ * handshake. What counts is that the compiler leaves it in.
+ */
+#ifdef BUILDING_WOLFSSL
+#define WOLFSSL_NO_FORCE_ZERO
+#define ForceZero ql_wolfssl_wipe
+#endif
 
 /* Big numbers: code for each size, in assembly where there is any */
 #define WOLFSSL_SP_MATH_ALL
