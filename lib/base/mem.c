@@ -54,6 +54,13 @@ static void give(struct ql_mem *mem, unsigned int c, void *block)
 	free(block);
 }
 
+size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block)
+{
+	(void)mem;
+	*block = class_bytes(class);
+	return 0;
+}
+
 #else
 
 #define NONE UINT32_MAX
@@ -64,6 +71,7 @@ struct ql_mem_slab {
 	uint16_t used;	     /* blocks that are out */
 	uint16_t total;	     /* blocks it has */
 	uint16_t fresh;	     /* blocks that have ever been out */
+	uint16_t class;
 };
 
 /* ---- The region's slabs ---- */
@@ -212,13 +220,20 @@ static void *take(struct ql_mem *mem, unsigned int c, size_t size __attribute__(
 
 	if (bytes > QL_MEM_SLAB / 2) {
 		i = take_or_reclaim(mem, slabs_of(bytes));
-		return i == NONE ? NULL : mem->first + i * QL_MEM_SLAB;
+		if (i == NONE)
+			return NULL;
+		mem->slabs[i].used = 1;
+		mem->slabs[i].class = (uint16_t)c;
+		for (uint32_t k = 1; k < slabs_of(bytes); k++)
+			mem->slabs[i + k].used = 0;
+		return mem->first + i * QL_MEM_SLAB;
 	}
 	if (__builtin_expect(i == NONE, 0)) {
 		i = take_or_reclaim(mem, 1);
 		if (i == NONE)
 			return NULL;
-		mem->slabs[i] = (struct ql_mem_slab){.total = (uint16_t)(QL_MEM_SLAB / spacing(c))};
+		mem->slabs[i] = (struct ql_mem_slab){.total = (uint16_t)(QL_MEM_SLAB / spacing(c)),
+						     .class = (uint16_t)c};
 		link_partial(mem, c, i);
 	}
 	s = &mem->slabs[i];
@@ -250,6 +265,17 @@ static void give(struct ql_mem *mem, unsigned int c, void *block)
 		unlink_partial(mem, c, i);
 		give_slabs(mem, i, 1);
 	}
+}
+
+size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block)
+{
+	size_t n = 0;
+
+	*block = class_bytes(class);
+	for (uint32_t i = 0; i < mem->n_slabs; i++)
+		if (!is_vacant(mem, i) && mem->slabs[i].class == class)
+			n += mem->slabs[i].used;
+	return n;
 }
 
 #endif

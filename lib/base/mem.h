@@ -79,6 +79,12 @@ static inline void *ql_mem_zalloc(struct ql_mem *mem, size_t size)
 	return p ? memset(p, 0, size) : NULL;
 }
 
+/*
+ * For figures: how many blocks of a class, 0 to QL_MEM_CLASSES - 1, are out. block: the bytes of one.
+ * Takes time by the size of the region. Under AddressSanitizer nothing is known: 0.
+ */
+size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block);
+
 /* Make the n-th allocation from now fail (1 is the next); 0 stops that. */
 static inline void ql_mem_fail_at(struct ql_mem *mem, uint64_t n)
 {

@@ -233,6 +233,37 @@ START_TEST(test_fail_at)
 }
 END_TEST
 
+/* Blocks that are out, by class, of all kinds there are: several a slab, one, and several slabs for one. */
+START_TEST(test_count)
+{
+	static const size_t sizes[] = {1, 24, 1000, 1024, 4096, 8192, 12000, 70000};
+	enum { N = sizeof(sizes) / sizeof(sizes[0]) };
+	void *p[N][3];
+	size_t all = 0;
+
+	if (QL_MEM_OWN_BLOCKS)
+		return;
+	for (unsigned int i = 0; i < N; i++)
+		for (unsigned int k = 0; k < 3; k++)
+			p[i][k] = ql_mem_alloc(&mem, sizes[i]);
+	for (unsigned int i = 0; i < N; i++)
+		ql_mem_free(&mem, p[i][1], sizes[i]);
+	for (unsigned int c = 0; c < QL_MEM_CLASSES; c++) {
+		size_t block, n = ql_mem_count(&mem, c, &block), want = 0;
+
+		for (unsigned int i = 0; i < N; i++)
+			want += ql_mem_class_size(sizes[i]) == block ? 2 : 0;
+		ck_assert_uint_eq(n, want);
+		all += n * block;
+	}
+	ck_assert_uint_eq(all, mem.used);
+	for (unsigned int i = 0; i < N; i++) {
+		ql_mem_free(&mem, p[i][0], sizes[i]);
+		ql_mem_free(&mem, p[i][2], sizes[i]);
+	}
+}
+END_TEST
+
 /* Random sizes in and out: no two blocks ever share a byte. */
 START_TEST(test_random)
 {
@@ -268,4 +299,4 @@ END_TEST
 
 RUN("base/mem", mem_open, mem_close, test_class_sizes, test_blocks_apart, test_accounts,
     test_last_in_first_out, test_zalloc, test_exhaustion, test_crowds, test_no_region, test_fail_at,
-    test_random)
+    test_count, test_random)
