@@ -74,7 +74,7 @@ static void init(struct ql_conn *conn, const struct ql_endpoint *endpoint,
 	conn->peer_cid_limit = QL_TP_ACTIVE_CID_LIMIT_DEFAULT;
 	conn->idle_timeout = t->idle_timeout_ns;
 	conn->pace_deadline = conn->path_deadline = conn->keep_alive_at = QL_NEVER;
-	conn->blocked_at = QL_NEVER;
+	conn->blocked_at = conn->rest_at = QL_NEVER;
 	conn->tx_update_pn = conn->tx_end_pn = QL_CONN_PN_END;
 
 	init_space(&conn->early[QL_SPACE_INITIAL]);
@@ -282,6 +282,7 @@ uint64_t ql_conn_deadline(const struct ql_conn *conn)
 	t = earlier(t, conn->path_deadline);
 	t = earlier(t, conn->keep_alive_at);
 	t = earlier(t, conn->blocked_at);
+	t = earlier(t, conn->rest_at);
 	if (conn->early) {
 		t = earlier(t, conn->early[QL_SPACE_INITIAL].ack_deadline);
 		t = earlier(t, conn->early[QL_SPACE_HANDSHAKE].ack_deadline);
@@ -320,6 +321,8 @@ void ql_conn_on_deadline(struct ql_conn *conn)
 		conn->keep_alive_at = now + conn->keep_alive;
 		conn->ping = true;
 	}
+	if (now >= conn->rest_at)
+		ql_rest_on_deadline(conn);
 	if (now >= conn->blocked_at) {
 		conn->blocked_at = QL_NEVER;
 		ql_streams_repeat_blocked(&conn->streams);

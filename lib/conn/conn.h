@@ -15,6 +15,7 @@
  *	cid.c		connection IDs
  *	session.c	what a client keeps for its next connection
  *	early.c		early data (0-RTT)
+ *	rest.c		the keys of a connection that rests
  *	ackfreq.c	when to acknowledge, and how often to ask the peer for it
  *	datagram.c	the queue of unreliable datagrams (RFC 9221)
  *
@@ -72,7 +73,9 @@
 #define QL_CONN_SKIP_RANGE 4096 /* a power of two */
 #define QL_CONN_PN_SPARE   4096 /* packet numbers kept for the end: one burst, and the close */
 #define QL_CONN_PN_END	   (QL_VARINT_MAX - QL_CONN_PN_SPARE)
-#define QL_TOKEN_VERSION   4 /* bytes in front of a token that the application keeps */
+#define QL_CONN_REST \
+	QL_NSEC_PER_SEC	   /* without a packet, after which expanded keys are given back */
+#define QL_TOKEN_VERSION 4 /* bytes in front of a token that the application keeps */
 
 /* Packet number spaces (12.3); also the index into ql_recovery's. */
 enum ql_space_id {
@@ -178,6 +181,9 @@ struct ql_conn {
 	bool app_open;	     /* the application may open streams, and send */
 	bool filled;	     /* the last datagram with data was full: larger ones were of use */
 	struct ql_path path; /* in use */
+	bool grease;	     /* the peer does not look at the fixed bit (RFC 9287) */
+	bool no_migration;   /* the server does not want it (18.2) */
+	uint32_t cid_epoch;  /* of host->cids, when local_cids were all made */
 	uint64_t path_cid_seq; /* of our ID that the peer uses there */
 	struct ql_space app;
 	struct ql_ack_rule ack_rule; /* of that space */
@@ -188,6 +194,7 @@ struct ql_conn {
 	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
 	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
 	uint64_t blocked_at;	/* when to say again that we wait for credit; QL_NEVER */
+	uint64_t rest_at;	/* when to see whether packets still come and go; QL_NEVER */
 	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
 	uint64_t skip_pn;	/* the next number that is left out, see send.c */
 	uint64_t useless_until; /* when the allowance of useless packets is full again, ns */
@@ -202,9 +209,6 @@ struct ql_conn {
 	struct ql_handshake *hs; /* NULL once done */
 	struct ql_paths *paths;	 /* NULL while there is only the first one */
 	uint64_t keep_alive;	 /* ns of silence; 0: none */
-	bool no_migration;	 /* the server does not want it (18.2) */
-	bool grease;		 /* the peer does not look at the fixed bit (RFC 9287) */
-	uint32_t cid_epoch;	 /* of host->cids, when local_cids were all made */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
 	uint32_t version;	 /* in use: see conn/version.h */
 	uint32_t slot;
@@ -227,6 +231,7 @@ struct ql_conn {
 	uint8_t probe_space;
 	uint8_t ecn_told;      /* enum ql_ecn_state that host->stats knows of */
 	uint32_t early_end_pn; /* early data below it was rejected; 0: none was */
+	uint32_t rest_packets; /* how many there were when rest_at was set */
 	struct ql_ack_ask ack_ask;
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
@@ -411,6 +416,8 @@ void ql_handshake_expire(struct ql_conn *conn);
 void ql_handshake_drop_early(struct ql_conn *conn);
 /* Free conn->hs and what hangs on it if nothing needs it any more; force: in any case. */
 void ql_handshake_fini(struct ql_conn *conn, bool force);
+/* What packets of the key phase with this secret are sealed or opened with. 0, or -ENOMEM. */
+int ql_handshake_aead(struct ql_conn *conn, const struct ql_secret *secret, struct ql_aead *aead);
 /* Derive conn->rx_next. 0, or -ENOMEM. */
 int ql_handshake_next_keys(struct ql_conn *conn);
 /*
@@ -420,6 +427,17 @@ int ql_handshake_next_keys(struct ql_conn *conn);
 int ql_handshake_update_keys(struct ql_conn *conn, uint64_t pn);
 /* Go ahead if that is allowed (RFC 9001, 6.1); conn->tx_update_pn has been reached. */
 void ql_handshake_initiate_update(struct ql_conn *conn);
+
+/*
+ * rest.c: 1-RTT keys are there, expanded, from the handshake on until no packet has come or gone for
+ * QL_CONN_REST, and again from the next packet on.
+ */
+/* They are there: watch how long they are used. */
+void ql_rest_watch(struct ql_conn *conn);
+/* conn->rest_at has come. */
+void ql_rest_on_deadline(struct ql_conn *conn);
+/* A packet is to be opened or sealed, and app.tx.aead has no schedule. 0, or -ENOMEM: it cannot be. */
+int ql_rest_end(struct ql_conn *conn);
 
 /* early.c */
 /* The protocol that early data may be sent for with this session; NULL if it may not. */

@@ -103,18 +103,22 @@ int ql_handshake_try_keys(struct ql_conn *conn, uint32_t version, struct ql_keys
 	return rc;
 }
 
-static int next_aead(struct ql_conn *conn, struct ql_secret *secret, struct ql_aead *aead)
+int ql_handshake_aead(struct ql_conn *conn, const struct ql_secret *secret, struct ql_aead *aead)
 {
 	struct ql_key_material k;
-	int rc;
+	int rc = ql_secret_expand(conn->version, secret, &k);
 
-	rc = ql_secret_next(conn->version, secret);
-	if (rc == 0)
-		rc = ql_secret_expand(conn->version, secret, &k);
 	if (rc == 0)
 		rc = ql_aead_init(aead, conn->host->mem, secret->suite, k.key, k.iv);
 	ql_wipe(&k, sizeof(k));
 	return rc;
+}
+
+static int next_aead(struct ql_conn *conn, struct ql_secret *secret, struct ql_aead *aead)
+{
+	int rc = ql_secret_next(conn->version, secret);
+
+	return rc == 0 ? ql_handshake_aead(conn, secret, aead) : rc;
 }
 
 int ql_handshake_next_keys(struct ql_conn *conn)
@@ -678,6 +682,7 @@ void ql_handshake_confirmed(struct ql_conn *conn)
 	ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
 	ql_handshake_drop_space(conn, QL_SPACE_HANDSHAKE);
 	conn->rec.confirmed = true;
+	ql_rest_watch(conn);
 	if (conn->hs->wants_session) /* its ticket may come a little later */
 		conn->hs->deadline = conn->host->now + TICKET_PTOS * ql_conn_pto(conn);
 	else

@@ -374,6 +374,8 @@ int ql_conn_open_job(struct ql_conn *conn, uint8_t *pkt, size_t len, size_t cid_
 	/* A server has the keys before it may use them (RFC 9001, 5.7). */
 	if (!conn->app.rx.ready || conn->state == QL_CONN_HANDSHAKE)
 		return drop(conn, QL_DROP_NO_KEYS);
+	if (__builtin_expect(!conn->app.rx.aead.schedule, 0) && ql_rest_end(conn) < 0)
+		return drop(conn, QL_DROP_NO_MEMORY);
 	*job = (struct ql_open_job){
 		.aead = &conn->app.rx.aead,
 		.hp = &conn->app.rx.hp,

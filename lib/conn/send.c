@@ -552,7 +552,10 @@ static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
 	a->path = NULL;
 	a->tail.len = 0;
 	a->pad = a->in_flight = false;
-	a->m = take_mbuf(conn->host);
+	a->m = NULL;
+	if (__builtin_expect(conn->app.tx.aead.schedule != NULL, 1) || !conn->app.tx.ready ||
+	    ql_rest_end(conn) == 0)
+		a->m = take_mbuf(conn->host);
 	if (!a->m) {
 		conn->host->stats->drops[QL_DROP_NO_MEMORY]++;
 		return false;

@@ -72,6 +72,8 @@ static UNUSED size_t make_packet(struct sim_pair *p, unsigned int side, enum ql_
 	size_t size;
 
 	ck_assert(sp && sp->tx.ready && len < 1900);
+	if (!sp->tx.aead.schedule)
+		ck_assert_int_eq(ql_rest_end(conn), 0);
 	ck_assert_int_eq(ql_rec_begin(&conn->rec, id, pn), 0);
 	if (id == QL_SPACE_APP)
 		q = ql_pkt_put_short(buf, ql_peer_cid(&conn->peer_cids), false, conn->key_phase, 4);
