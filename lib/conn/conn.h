@@ -179,6 +179,7 @@ struct ql_conn {
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */
 	bool path_due;	     /* paths have something to send */
 	bool app_open;	     /* the application may open streams, and send */
+	bool cids_due;	     /* some of local_cids have to_send */
 	bool filled;	     /* the last datagram with data was full: larger ones were of use */
 	struct ql_path path; /* in use */
 	bool grease;	     /* the peer does not look at the fixed bit (RFC 9287) */

@@ -558,7 +558,7 @@ void ql_handshake_issue_cids(struct ql_conn *conn)
 		ql_local_cid_make(&conn->host->cids, conn->host->rng, conn->slot, &e->cid);
 		e->seq = l->next_seq++;
 		e->used = true;
-		e->to_send = true;
+		e->to_send = conn->cids_due = true;
 		e->old = false;
 	}
 }

@@ -72,22 +72,11 @@ static inline bool crypto_pending(const struct ql_conn *conn, enum ql_space_id i
 	return conn->hs && ql_sendbuf_next(&conn->hs->crypto_out[id], &span);
 }
 
-static bool cids_pending(const struct ql_conn *conn)
-{
-	const struct ql_local_cids *l = &conn->local_cids;
-
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
-		if (l->e[i].used && l->e[i].to_send)
-			return true;
-	}
-	return conn->peer_cids.n_retire > 0;
-}
-
 /* Of what is not streams' and no datagram. */
 static inline bool control_pending(const struct ql_conn *conn)
 {
 	return conn->send_handshake_done || conn->send_new_token || conn->ack_ask.due ||
-	       cids_pending(conn);
+	       conn->cids_due || conn->peer_cids.n_retire > 0;
 }
 
 /* 1-RTT packets other than acknowledgements wait until the handshake is complete. */
@@ -197,7 +186,7 @@ static SELDOM uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t 
 	uint8_t token[QL_RESET_TOKEN_LEN];
 	uint8_t *q;
 
-	for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
+	for (unsigned int i = 0; conn->cids_due && i < QL_LOCAL_CIDS_PLACES; i++) {
 		struct ql_local_cid *e = &l->e[i];
 		struct ql_sent_frame rec = {.kind = QL_SENT_NEW_CONNECTION_ID, .id = e->seq};
 
@@ -212,6 +201,7 @@ static SELDOM uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t 
 		e->to_send = false;
 		p = q;
 	}
+	conn->cids_due = false;
 	while (peer->n_retire > 0) {
 		struct ql_sent_frame rec = {.kind = QL_SENT_RETIRE_CONNECTION_ID,
 					    .id = peer->retire[peer->n_retire - 1]};
@@ -275,7 +265,7 @@ static SELDOM uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const u
 	}
 	if (conn->ack_ask.due)
 		p = ql_ackfreq_put(conn, p, end);
-	return cids_pending(conn) ? put_cids(conn, p, end) : p;
+	return put_cids(conn, p, end);
 }
 
 /* Stream data, and datagrams: they take turns at being first in a packet. */

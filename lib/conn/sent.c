@@ -69,7 +69,7 @@ static void on_lost(void *arg, unsigned int space, const struct ql_sent_frame *f
 	case QL_SENT_NEW_CONNECTION_ID:
 		for (unsigned int i = 0; i < QL_LOCAL_CIDS_PLACES; i++) {
 			if (l->e[i].used && l->e[i].seq == f->id)
-				l->e[i].to_send = true;
+				l->e[i].to_send = conn->cids_due = true;
 		}
 		break;
 	case QL_SENT_RETIRE_CONNECTION_ID:

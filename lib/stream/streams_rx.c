@@ -112,11 +112,15 @@ static void deliver(struct ql_stream *s, const struct ql_frame_stream *f)
 static int on_stream(struct ql_streams *ss, const struct ql_frame_stream *f)
 {
 	uint64_t high, end = f->offset + f->len;
-	struct ql_stream *s;
-	int err = find_or_create(ss, f->id, RECEIVING, &s);
+	struct ql_stream *s = ss->last;
+	int err;
 
-	if (err || !s)
-		return err;
+	/* Frames of a stream mostly come in a row. */
+	if (!s || s->id != f->id || s->recv_state == QL_RECV_NONE) {
+		err = find_or_create(ss, f->id, RECEIVING, &s);
+		if (err || !s)
+			return err;
+	}
 	high = s->recv.high;
 	err = extend(s, end, f->fin);
 	if (err || ql_stream_recv_ended(s))
