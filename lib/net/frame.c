@@ -10,6 +10,7 @@
 #include <rte_ip.h>
 #include <rte_udp.h>
 
+#include "net/cksum.h"
 #include "wire/bytes.h"
 
 #define ETHERTYPE_VLAN 0x8100
@@ -61,7 +62,7 @@ static uint32_t pseudo_sum(const struct ql_path *path, uint8_t proto, uint16_t l
 static uint32_t message_sum(const struct ql_path *path, uint8_t proto, const void *data,
 			    uint16_t len)
 {
-	return fold(pseudo_sum(path, proto, len) + rte_raw_cksum(data, len));
+	return fold(pseudo_sum(path, proto, len) + ql_raw_cksum(data, len));
 }
 
 /*
