@@ -440,7 +440,7 @@ ql_fixtures
 
 # A NAT gives a client ten ports and more during a transfer. With the kernel's program no packet crosses;
 # without it some do, and nothing is lost.
-steered() { # FILES EVERY OPTION...
+steered() { # FILES BYTES OPTION...
 	local QL_LCORES i n=$1 every=$2 how='TAP program' crossed file=big.bin
 	shift 2
 	QL_LCORES=$(lcores 2)
@@ -448,7 +448,7 @@ steered() { # FILES EVERY OPTION...
 	ql_server_start "${LEAN[@]}" --json-stats stats.json "$@"
 	grep -qF "port 0 net_tap0: $how" server.log || ql_fail "not steered by $how"
 	python3 "$QL_TOP/tests/interop/nat.py" --listen "$QL_KERNEL4:5544" --to "$QL_OUR4:$QL_PORT" \
-		--every "$every" --source "$QL_KERNEL4" >nat.log 2>&1 &
+		--bytes "$every" --source "$QL_KERNEL4" >nat.log 2>&1 &
 	NAT=$!
 	ql_wait_line 10 "$NAT" nat.log '^ready' || ql_fail "no NAT: $(cat nat.log)"
 	for ((i = 0; i < n; i++)); do
@@ -503,8 +503,8 @@ moving() {
 for n in 1 2 4; do
 	ql_test "lanes-tap-$n" 60 queues $n
 done
-ql_test lanes-tap-rebinding 90 steered 1 300
-ql_test lanes-tap-rebinding-hash-only 90 steered 3 300 --hash-only
+ql_test lanes-tap-rebinding 90 steered 1 7000000
+ql_test lanes-tap-rebinding-hash-only 90 steered 3 7000000 --hash-only
 ql_test lanes-tap-client-moves 60 moving
 for t in stopping stopping_at_once killed rekeyed balanced reconfigured lockless two_ports bonding af_packet af_xdp memif null pcap ring; do
 	ql_test "lanes-$t" 60 $t

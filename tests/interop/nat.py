@@ -3,8 +3,9 @@
 """A NAT for one UDP flow that forgets its binding again and again.
 
 What comes to --listen leaves from a socket of its own to --to, and back. Some --every
-milliseconds the socket is replaced by one with another port, bound to the next of the --source
-addresses; what still comes to the old one is lost. Ends by SIGTERM, and prints how often.
+milliseconds, or when it has brought back so many --bytes, the socket is replaced by one with
+another port, bound to the next of the --source addresses; what still comes to the old one is lost.
+Ends by SIGTERM, and prints how often.
 """
 
 import argparse
@@ -41,7 +42,9 @@ def main():
     parser.add_argument("--listen", type=address, required=True)
     parser.add_argument("--to", type=address, required=True)
     parser.add_argument("--source", action="append", required=True)
-    parser.add_argument("--every", type=int, required=True)
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument("--every", type=int)
+    when.add_argument("--bytes", type=int)
     args = parser.parse_args()
 
     inside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -51,6 +54,7 @@ def main():
     out = outside(args.source[0])
     client = None
     rebound = 0
+    brought = 0
     due = None
 
     def end(*_):
@@ -63,10 +67,13 @@ def main():
     def from_client(data, peer):
         nonlocal client, due
         client = peer
-        due = due or time.monotonic() + args.every / 1000
+        if args.every:
+            due = due or time.monotonic() + args.every / 1000
         out.sendto(data, args.to)
 
     def from_server(data, _):
+        nonlocal brought
+        brought += len(data)
         inside.sendto(data, client)
 
     while True:
@@ -74,11 +81,12 @@ def main():
         if out in readable:
             drain(out, from_server)
         if inside in readable:
-            if due and time.monotonic() >= due:
+            if (due and time.monotonic() >= due) or (args.bytes and brought >= args.bytes):
                 rebound += 1
                 out.close()
                 out = outside(args.source[rebound % len(args.source)])
                 due = None
+                brought = 0
             drain(inside, from_client)
 
 
