@@ -19,10 +19,10 @@ LOCKED = 0.01  # a packet: what a start costs is not quite the same each time
 
 # Each is run twice, with little and with more to do: the difference is free of what a start costs.
 SCENARIOS = {
-    "bulk": ("one stream of one connection, down", ["--handshakes", "0"], "--bytes", (8000000, 16000000)),
-    "upload": ("the same, up", ["--handshakes", "0", "--direction", "up"], "--bytes", (8000000, 16000000)),
+    "bulk": ("one stream of one connection, down", ["--handshakes", "0"], "--bytes", (4000000, 8000000)),
+    "upload": ("the same, up", ["--handshakes", "0", "--direction", "up"], "--bytes", (4000000, 8000000)),
     "many": ("50 connections, 4 streams each", ["--handshakes", "0", "--conns", "50", "--streams", "4"],
-             "--bytes", (8000000, 16000000)),
+             "--bytes", (4000000, 8000000)),
     "handshake": ("a connection with a request of a byte, TLS of both ends included", ["--bytes", "0"],
                   "--handshakes", (16, 48)),
 }
