@@ -34,6 +34,49 @@ START_TEST(test_acked)
 }
 END_TEST
 
+static void send_data(uint64_t id, uint64_t offset, uint16_t len, bool fin)
+{
+	struct ql_sent_frame f = {.id = id,
+				  .offset = offset,
+				  .len = len,
+				  .kind = QL_SENT_STREAM,
+				  .flags = fin ? QL_SENT_FRAME_FIN : 0};
+
+	ck_assert_int_eq(ql_rec_begin(&rec, APP, ql_rec_next_pn(&rec, APP)), 0);
+	ck_assert_int_eq(ql_rec_add(&rec, APP, &f), 0);
+	ql_rec_on_sent(&rec, APP, MTU, QL_SENT_ELICITING, now);
+}
+
+/* What continues each other is told of as one, as far as a record can say it; nothing else is. */
+START_TEST(test_acked_runs)
+{
+	send_data(4, 0, 1000, false);
+	send_data(4, 1000, 500, false);
+	send_data(4, 1500, 0, true);
+	ck_assert_int_eq(ack(APP, 0, 2), 0);
+	heard("a4");
+	ck_assert_uint_eq(last_acked.offset, 0);
+	ck_assert_uint_eq(last_acked.len, 1500);
+	ck_assert_uint_eq(last_acked.flags, QL_SENT_FRAME_FIN);
+
+	send_data(8, 0, 1000, false);
+	send_data(8, 1001, 1000, false);  /* behind a gap */
+	send_data(12, 2001, 1000, false); /* of another stream */
+	send_data(8, 2001, 1000, true);
+	send_data(8, 3001, 0, false); /* behind the end */
+	ck_assert_int_eq(ack(APP, 3, 7), 0);
+	heard("a8 a8 a12 a8 a8");
+
+	send_data(16, 0, 65000, false);
+	send_data(16, 65000, 535, false);
+	send_data(16, 65535, 1, false);
+	ck_assert_int_eq(ack(APP, 8, 10), 0);
+	heard("a16 a16");
+	ck_assert_uint_eq(last_acked.offset, 65535);
+	ck_assert_uint_eq(last_acked.len, 1);
+}
+END_TEST
+
 START_TEST(test_never_sent)
 {
 	ck_assert_int_eq(ack(APP, 0, 0), -EPROTO);
@@ -684,10 +727,10 @@ START_TEST(test_ack_only)
 }
 END_TEST
 
-RUN("recovery/loss", open_rec, close_rec, test_acked, test_never_sent, test_skipped,
-    test_skipped_earlier, test_wide_range, test_rtt, test_rtt_eliciting, test_rtt_delay,
-    test_ack_delay_field, test_packet_threshold, test_packet_threshold_skip, test_time_threshold,
-    test_time_threshold_granularity, test_time_threshold_spaces, test_spurious,
+RUN("recovery/loss", open_rec, close_rec, test_acked, test_acked_runs, test_never_sent,
+    test_skipped, test_skipped_earlier, test_wide_range, test_rtt, test_rtt_eliciting,
+    test_rtt_delay, test_ack_delay_field, test_packet_threshold, test_packet_threshold_skip,
+    test_time_threshold, test_time_threshold_granularity, test_time_threshold_spaces, test_spurious,
     test_learned_packets, test_learned_time, test_unlearned, test_lost_record, test_pto,
     test_pto_backoff_ends, test_pto_spaces, test_blocked, test_client_deadlock,
     test_client_confirmed, test_probe_frames, test_discard, test_requeue, test_ack_only)

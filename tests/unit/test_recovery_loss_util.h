@@ -25,6 +25,7 @@ static char told[1 << 16];
 static size_t told_len;
 static bool record = true;
 static uint64_t n_acked, n_lost;
+static struct ql_sent_frame last_acked;
 
 static void tell(char what, unsigned int space, const struct ql_sent_frame *f)
 {
@@ -42,6 +43,7 @@ static void on_acked(void *arg, unsigned int space, const struct ql_sent_frame *
 {
 	CHECK(arg == &mem);
 	n_acked++;
+	last_acked = *f;
 	tell('a', space, f);
 }
 
