@@ -22,28 +22,14 @@
 #include <rte_mbuf.h>
 
 #include "base/floors.h"
-#include "sim/app.h"
+#include "bench/side.h"
 #include "sim/env.h"
 
-#define BURST 64
-#define POOL  32767
+#define POOL 32767
 
 /* No turn takes so long by itself, ns; with handshakes in it, it may. */
 #define INTERRUPTED	      (200 * QL_NSEC_PER_USEC)
 #define INTERRUPTED_HANDSHAKE (20 * QL_NSEC_PER_MSEC)
-
-enum { SERVER, CLIENT };
-
-struct side {
-	const char *name;
-	struct ql_engine *engine;
-	struct sim_app app;
-	struct ql_tls_ctx *tls;
-	struct ql_datagram in[BURST];
-	unsigned int n_in;
-	uint64_t cycles; /* in turns that were not interrupted */
-	struct ql_floors floors;
-};
 
 struct options {
 	uint64_t bytes;
@@ -69,55 +55,27 @@ static uint64_t now_ns(void)
 	return (uint64_t)((double)(rte_rdtsc() - epoch) / cycles_per_ns) + QL_NSEC_PER_SEC;
 }
 
-static double cpu_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* ---- The loop ---- */
 
 static uint64_t interrupted;
 
 /* One turn: what arrived, timers, what is to be sent, which is the other side's next input. */
-static unsigned int turn(struct side *me, struct side *other)
+static void turn(struct side *me, struct side *other)
 {
 	uint64_t start = rte_rdtsc(), now = now_ns();
-	unsigned int n_in = me->n_in, n;
+	unsigned int moved;
 
 #if QL_WITH_FLOORS
 	ql_floors_use(&me->floors);
 #endif
-	ql_engine_rx(me->engine, me->in, n_in, now);
-	me->n_in = 0;
-	ql_engine_tick(me->engine, now);
-	n = ql_engine_tx(me->engine, other->in, BURST, now);
-	for (unsigned int i = 0; i < n; i++) {
-		struct ql_path *path = &other->in[i].path;
-		struct ql_addr swap = path->local;
-
-		path->local = path->remote;
-		path->remote = swap;
-	}
-	other->n_in = n;
+	moved = side_turn(me, other, now);
 	turns++;
 #if QL_WITH_FLOORS
 	ql_floors_use(NULL);
 #endif
 	start = rte_rdtsc() - start;
-	if (n_in + n > 0 && start < interrupted)
+	if (moved > 0 && start < interrupted)
 		me->cycles += start;
-	return n;
-}
-
-static struct ql_engine_stats stats(const struct side *side)
-{
-	struct ql_engine_stats s;
-
-	ql_engine_stats(side->engine, &s);
-	return s;
 }
 
 static void connect_one(struct side *client, const struct options *o)
@@ -244,7 +202,7 @@ static struct result transfer(const struct options *o, struct rte_mempool *pool)
 		check_alive(start, sides);
 	}
 	for (unsigned int i = 0; i < 2; i++)
-		before[i] = stats(&sides[i]);
+		before[i] = side_stats(&sides[i]);
 	r.bytes = sides[CLIENT].app.received + sides[SERVER].app.received;
 	mark = begin(sides, INTERRUPTED);
 	for (unsigned int n = 0; sides[CLIENT].app.complete < o->conns * o->streams; n++) {
@@ -256,7 +214,7 @@ static struct result transfer(const struct options *o, struct rte_mempool *pool)
 	end(&mark, sides, &r);
 	r.bytes = sides[CLIENT].app.received + sides[SERVER].app.received - r.bytes;
 	for (unsigned int i = 0; i < 2; i++) {
-		after[i] = stats(&sides[i]);
+		after[i] = side_stats(&sides[i]);
 		r.datagrams += after[i].tx_datagrams - before[i].tx_datagrams;
 		r.packets += after[i].tx_packets - before[i].tx_packets;
 		r.lost += after[i].lost_packets - before[i].lost_packets;

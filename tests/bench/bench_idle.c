@@ -18,10 +18,9 @@
 #include <rte_mbuf.h>
 
 #include "engine/impl.h"
-#include "sim/app.h"
+#include "bench/side.h"
 #include "sim/env.h"
 
-#define BURST	   64
 #define POOL	   8191
 #define AT_A_TIME  64
 #define TURN	   (5 * QL_NSEC_PER_USEC)
@@ -29,31 +28,12 @@
 #define KEEP_ALIVE (20 * QL_NSEC_PER_SEC)
 #define IDLE	   (60 * QL_NSEC_PER_SEC)
 
-enum { SERVER, CLIENT };
-
-struct side {
-	const char *name;
-	struct ql_engine *engine;
-	struct sim_app app;
-	struct ql_tls_ctx *tls;
-	struct ql_datagram in[BURST];
-	unsigned int n_in;
-};
-
 struct options {
 	unsigned int conns, seconds;
 	bool full, json;
 };
 
 static uint64_t now = QL_NSEC_PER_SEC;
-
-static double cpu_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Bytes of the heap that are in use: TLS, and what this program and its application note. */
 static size_t heap(void)
@@ -63,39 +43,13 @@ static size_t heap(void)
 	return m.uordblks + m.hblkhd;
 }
 
-/* One turn: what arrived, timers, what is to be sent. Returns the datagrams that moved. */
-static unsigned int turn(struct side *me, struct side *other)
-{
-	unsigned int n_in = me->n_in, n;
-
-	ql_engine_rx(me->engine, me->in, n_in, now);
-	me->n_in = 0;
-	ql_engine_tick(me->engine, now);
-	n = ql_engine_tx(me->engine, other->in, BURST, now);
-	for (unsigned int i = 0; i < n; i++) {
-		struct ql_path *path = &other->in[i].path;
-		struct ql_addr swap = path->local;
-
-		path->local = path->remote;
-		path->remote = swap;
-	}
-	other->n_in = n;
-	return n_in + n;
-}
-
 /* Until nobody has anything more to say at this time. */
 static void settle(struct side sides[2])
 {
-	while (turn(&sides[CLIENT], &sides[SERVER]) + turn(&sides[SERVER], &sides[CLIENT]) > 0)
+	while (side_turn(&sides[CLIENT], &sides[SERVER], now) +
+		       side_turn(&sides[SERVER], &sides[CLIENT], now) >
+	       0)
 		now += TURN;
-}
-
-static struct ql_engine_stats stats(const struct side *side)
-{
-	struct ql_engine_stats s;
-
-	ql_engine_stats(side->engine, &s);
-	return s;
 }
 
 static void open_sides(struct side sides[2], const struct options *o)
@@ -154,7 +108,8 @@ static void connect_all(struct side sides[2], unsigned int conns)
 		/* the first one alone: the others resume its session */
 		while (started < conns && started < app->complete + (app->complete ? AT_A_TIME : 1))
 			connect_one(&sides[CLIENT], started++);
-		if (turn(&sides[CLIENT], &sides[SERVER]) + turn(&sides[SERVER], &sides[CLIENT]) ==
+		if (side_turn(&sides[CLIENT], &sides[SERVER], now) +
+			    side_turn(&sides[SERVER], &sides[CLIENT], now) ==
 		    0)
 			now += STEP;
 		now += TURN;
@@ -252,12 +207,13 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < 2; i++)
 		bytes[i] = print_pools(&sides[i], &o);
 
-	packets = stats(&sides[CLIENT]).rx_packets + stats(&sides[SERVER]).rx_packets;
+	packets = side_stats(&sides[CLIENT]).rx_packets + side_stats(&sides[SERVER]).rx_packets;
 	begun = cpu_seconds();
 	live(sides, o.seconds * QL_NSEC_PER_SEC);
 	begun = cpu_seconds() - begun;
-	packets = stats(&sides[CLIENT]).rx_packets + stats(&sides[SERVER]).rx_packets - packets;
-	lost = 2 * o.conns - stats(&sides[CLIENT]).conns - stats(&sides[SERVER]).conns;
+	packets = side_stats(&sides[CLIENT]).rx_packets + side_stats(&sides[SERVER]).rx_packets -
+		  packets;
+	lost = 2 * o.conns - side_stats(&sides[CLIENT]).conns - side_stats(&sides[SERVER]).conns;
 	if (o.json)
 		printf("{\"bench\": \"idle\", \"conns\": %u, \"resumed\": %s, \"server_bytes\": "
 		       "%.0f, "

@@ -17,10 +17,9 @@
 #include <rte_cycles.h>
 #include <rte_mbuf.h>
 
-#include "sim/app.h"
+#include "bench/side.h"
 #include "sim/env.h"
 
-#define BURST	64
 #define PAIRS	2
 #define TURNS	4096
 #define ROUNDS	9
@@ -28,49 +27,12 @@
 #define POOL	32767
 #define ALLOWED 1.05
 
-enum { SERVER, CLIENT };
-
-struct side {
-	struct ql_engine *engine;
-	struct sim_app app;
-	struct ql_tls_ctx *tls;
-	struct ql_datagram in[BURST];
-	unsigned int n_in;
-};
-
 static double cycles_per_ns;
 static uint64_t stood; /* TSC: so long the clock of the pair that works stood still */
 
 static uint64_t now_ns(void)
 {
 	return (uint64_t)((double)(rte_rdtsc() - stood) / cycles_per_ns);
-}
-
-static double cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void turn(struct side *me, struct side *other)
-{
-	uint64_t now = now_ns();
-	unsigned int n = me->n_in;
-
-	me->n_in = 0;
-	ql_engine_rx(me->engine, me->in, n, now);
-	ql_engine_rx_crossed(me->engine, now);
-	ql_engine_tick(me->engine, now);
-	other->n_in = ql_engine_tx(me->engine, other->in, BURST, now);
-	for (unsigned int i = 0; i < other->n_in; i++) {
-		struct ql_path *path = &other->in[i].path;
-		struct ql_addr swap = path->local;
-
-		path->local = path->remote;
-		path->remote = swap;
-	}
 }
 
 static void open_pair(struct side sides[2], unsigned int index, struct ql_mesh *mesh,
@@ -104,8 +66,8 @@ static void open_pair(struct side sides[2], unsigned int index, struct ql_mesh *
 			    now_ns()) < 0)
 		errx(1, "no server or no connection");
 	while (sides[CLIENT].app.connected == 0) {
-		turn(&sides[CLIENT], &sides[SERVER]);
-		turn(&sides[SERVER], &sides[CLIENT]);
+		side_turn(&sides[CLIENT], &sides[SERVER], now_ns());
+		side_turn(&sides[SERVER], &sides[CLIENT], now_ns());
 	}
 }
 
@@ -138,7 +100,7 @@ static double run(unsigned int n, struct rte_mempool *pool)
 		left[i] = rte_rdtsc();
 		sent -= packets(pairs[i]);
 	}
-	spent = cpu_ns();
+	spent = cpu_seconds() * 1e9;
 	while (busy) {
 		busy = false;
 		for (unsigned int i = 0; i < n; i++) {
@@ -146,14 +108,14 @@ static double run(unsigned int n, struct rte_mempool *pool)
 
 			stood = stands[i] += rte_rdtsc() - left[i];
 			for (unsigned int k = 0; k < TURNS && app->complete == 0; k++) {
-				turn(&pairs[i][CLIENT], &pairs[i][SERVER]);
-				turn(&pairs[i][SERVER], &pairs[i][CLIENT]);
+				side_turn(&pairs[i][CLIENT], &pairs[i][SERVER], now_ns());
+				side_turn(&pairs[i][SERVER], &pairs[i][CLIENT], now_ns());
 			}
 			left[i] = rte_rdtsc();
 			busy |= app->complete == 0;
 		}
 	}
-	spent = cpu_ns() - spent;
+	spent = cpu_seconds() * 1e9 - spent;
 	for (unsigned int i = 0; i < n; i++) {
 		sent += packets(pairs[i]);
 		for (unsigned int k = 0; k < 2; k++) {
