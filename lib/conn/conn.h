@@ -379,6 +379,9 @@ void ql_conn_on_deadline(struct ql_conn *conn);
 
 /* ---- Between the sources of conn/ ---- */
 
+/* Not part of what send_datagram() and ql_conn_recv() are flattened to. */
+#define QL_SELDOM __attribute__((noinline))
+
 /* What a 1-RTT packet has for frames when it is alone in its datagram, bytes. */
 static inline size_t ql_conn_packet_room(const struct ql_conn *conn)
 {

@@ -9,9 +9,6 @@
 #include "conn/conn.h"
 #include "crypto/retry.h"
 
-/* Not part of what ql_conn_recv() is flattened to. */
-#define SELDOM __attribute__((noinline))
-
 static inline int drop(const struct ql_conn *conn, enum ql_drop reason)
 {
 	QL_TRACE(conn, dropped, reason);
@@ -27,7 +24,7 @@ static inline void count_drop(struct ql_conn *conn, enum ql_drop reason)
 /* ---- Frames ---- */
 
 /* Another path is in use, or the one in use turned out to be something else. */
-static SELDOM void note_ecn(struct ql_conn *conn)
+static QL_SELDOM void note_ecn(struct ql_conn *conn)
 {
 	struct ql_engine_stats *stats = conn->host->stats;
 
@@ -47,8 +44,8 @@ static uint64_t least_acked(const struct ql_frame_ack *ack)
 	return range.start;
 }
 
-static SELDOM uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
-				const struct ql_frame_ack *ack)
+static QL_SELDOM uint64_t recv_ack(struct ql_conn *conn, enum ql_space_id space,
+				   const struct ql_frame_ack *ack)
 {
 	unsigned int exponent =
 		space == QL_SPACE_APP ? conn->ack_delay_exponent : QL_TP_ACK_DELAY_EXPONENT_DEFAULT;
@@ -116,8 +113,8 @@ static uint64_t recv_new_token(struct ql_conn *conn, const uint8_t *token, size_
 }
 
 /* Everything but PADDING, STREAM and ACK, which recv_frames() has met already. */
-static SELDOM uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space,
-				  const struct ql_frame *f, const struct ql_datagram *dgram)
+static QL_SELDOM uint64_t recv_frame(struct ql_conn *conn, enum ql_space_id space,
+				     const struct ql_frame *f, const struct ql_datagram *dgram)
 {
 	switch (f->type) {
 	case QL_FRAME_CRYPTO:
@@ -285,7 +282,7 @@ static inline uint64_t progress(const struct ql_conn *conn)
  * then they are an attack on our time (21.9). Large ones are data that was sent again in vain,
  * which happens by thousands on long fat paths and costs the sender as much as us.
  */
-static SELDOM void count_use(struct ql_conn *conn, bool useful)
+static QL_SELDOM void count_use(struct ql_conn *conn, bool useful)
 {
 	const uint64_t interval = QL_CONN_USELESS_INTERVAL;
 	uint64_t now = conn->host->now, until = conn->useless_until;
@@ -357,7 +354,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 }
 
 /* Too many forgeries under our keys would help to break them (RFC 9001, 6.6). */
-static SELDOM void count_forgery(struct ql_conn *conn)
+static QL_SELDOM void count_forgery(struct ql_conn *conn)
 {
 	count_drop(conn, QL_DROP_AUTH);
 	if (++conn->auth_failures > ql_suites[conn->app.rx.aead.suite].integrity_limit)

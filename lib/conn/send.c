@@ -17,9 +17,6 @@
 
 #define BARE_PROBE_PTOS 3
 
-/* Not part of what send_datagram() is flattened to. */
-#define SELDOM __attribute__((noinline))
-
 #define BLOCKED_AGAIN (10 * QL_NSEC_PER_SEC) /* where there is no idle time-out to go by */
 
 struct packet {
@@ -122,8 +119,8 @@ static bool any_early_due(struct ql_conn *conn, bool data)
 
 /* ---- Frames ---- */
 
-static SELDOM uint8_t *put_ack(struct ql_conn *conn, enum ql_space_id id, uint8_t *p,
-			       const uint8_t *end)
+static QL_SELDOM uint8_t *put_ack(struct ql_conn *conn, enum ql_space_id id, uint8_t *p,
+				  const uint8_t *end)
 {
 	struct ql_space *sp = ql_conn_space(conn, id);
 	struct ql_ack_range r[QL_CONN_ACK_RANGES];
@@ -155,8 +152,8 @@ static SELDOM uint8_t *put_ack(struct ql_conn *conn, enum ql_space_id id, uint8_
 	return q;
 }
 
-static SELDOM uint8_t *put_crypto(struct ql_conn *conn, enum ql_space_id id, uint8_t *p,
-				  const uint8_t *end)
+static QL_SELDOM uint8_t *put_crypto(struct ql_conn *conn, enum ql_space_id id, uint8_t *p,
+				     const uint8_t *end)
 {
 	struct ql_sendbuf *out = &conn->hs->crypto_out[id];
 	struct ql_send_span span;
@@ -179,7 +176,7 @@ static SELDOM uint8_t *put_crypto(struct ql_conn *conn, enum ql_space_id id, uin
 	return p;
 }
 
-static SELDOM uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
+static QL_SELDOM uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
 	struct ql_local_cids *l = &conn->local_cids;
 	struct ql_peer_cids *peer = &conn->peer_cids;
@@ -216,7 +213,7 @@ static SELDOM uint8_t *put_cids(struct ql_conn *conn, uint8_t *p, const uint8_t 
 }
 
 /* For the client's next connection (8.1.3). Without memory for it, it gets none. */
-static SELDOM uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
+static QL_SELDOM uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
 	struct ql_conn_host *host = conn->host;
 	struct ql_sent_frame rec = {.kind = QL_SENT_NEW_TOKEN};
@@ -235,7 +232,7 @@ static SELDOM uint8_t *put_new_token(struct ql_conn *conn, uint8_t *p, const uin
 }
 
 /* Everything that 1-RTT packets carry before stream data. */
-static SELDOM uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
+static QL_SELDOM uint8_t *put_app_control(struct ql_conn *conn, uint8_t *p, const uint8_t *end)
 {
 	bool probe = conn->probes > 0 && conn->probe_space == QL_SPACE_APP;
 	uint8_t *q;
@@ -377,7 +374,7 @@ static uint64_t next_pn(struct ql_conn *conn, enum ql_space_id id)
  * The second of two probes has what the first one had, when there is no more: if the first is lost, a
  * PING alone tells a peer nothing that does not know the connection yet, and some close it.
  */
-static SELDOM bool repeat_crypto(struct ql_conn *conn, enum ql_space_id id)
+static QL_SELDOM bool repeat_crypto(struct ql_conn *conn, enum ql_space_id id)
 {
 	return conn->hs && ql_rec_probe_frames(&conn->rec, id);
 }
@@ -439,7 +436,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	add_packet(conn, a, burst, id, pn, pn_len, length, payload, p, flags);
 }
 
-static SELDOM void pad_packet(struct ql_seal_job *job, size_t pad)
+static QL_SELDOM void pad_packet(struct ql_seal_job *job, size_t pad)
 {
 	uint8_t *end = job->hdr + job->hdr_len + job->payload_len;
 
@@ -523,7 +520,7 @@ static size_t anti_amplification(struct ql_conn *conn)
 	return left < QL_INITIAL_MIN ? 0 : QL_INITIAL_MIN;
 }
 
-static SELDOM struct rte_mbuf *take_more(struct ql_conn_host *host)
+static QL_SELDOM struct rte_mbuf *take_more(struct ql_conn_host *host)
 {
 	if (rte_pktmbuf_alloc_bulk(host->tx_pool, host->spare, QL_CONN_SPARE) < 0)
 		return rte_pktmbuf_alloc(host->tx_pool); /* the last ones */
@@ -556,8 +553,8 @@ static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
 }
 
 /* Packets of the handshake, ahead of the datagram's 1-RTT packet. Whether the window lets that go. */
-static SELDOM bool build_early(struct ql_conn *conn, struct assembly *a, struct ql_tx_burst *burst,
-			       bool data)
+static QL_SELDOM bool build_early(struct ql_conn *conn, struct assembly *a,
+				  struct ql_tx_burst *burst, bool data)
 {
 	unsigned int probes = conn->probes;
 

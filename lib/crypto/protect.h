@@ -4,8 +4,8 @@
  *
  * A ql_aead seals or opens packets with one key (one direction, one key phase), a ql_hp hides or
  * reveals headers (one direction; it outlives key updates). Both hold an expanded key in a block of
- * the engine's memory, some 100 bytes to 1 KB: an idle connection may give it back with _fini and
- * make it again from the ql_key_material with _init in about 100 ns.
+ * the engine's memory, some 100 bytes to 1 KB, which a connection that rests gives back
+ * (conn/rest.c).
  *
  * Two backends do the work: intel-ipsec-mb with AES-NI on x86-64, wolfCrypt elsewhere and as the
  * reference in tests. A key belongs to the backend that was in use when it was made.
