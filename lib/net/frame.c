@@ -47,22 +47,20 @@ static uint32_t fold(uint32_t sum)
 	return (sum & 0xffff) + (sum >> 16);
 }
 
-/* Sum of the pseudo header (RFC 768, RFC 8200 8.1), folded. */
-static uint32_t pseudo_sum(const struct ql_path *path, uint8_t proto, uint16_t len)
+/* Sum of the pseudo header (RFC 768, RFC 8200 8.1) without the length, folded. */
+static uint32_t pseudo_sum(const struct ql_path *path, uint8_t proto)
 {
 	bool is4 = ql_addr_is_ip4(&path->local);
 	size_t off = is4 ? 12 : 0, n = is4 ? 4 : 16;
 
 	return fold((uint32_t)rte_raw_cksum(path->local.ip + off, n) +
-		    rte_raw_cksum(path->remote.ip + off, n) + rte_cpu_to_be_16(len) +
-		    rte_cpu_to_be_16(proto));
+		    rte_raw_cksum(path->remote.ip + off, n) + rte_cpu_to_be_16(proto));
 }
 
-/* Sum of a message and its pseudo header: 0xffff when the checksum in it is right. */
-static uint32_t message_sum(const struct ql_path *path, uint8_t proto, const void *data,
-			    uint16_t len)
+/* Sum of a message and its pseudo header, whose is pseudo: 0xffff when the checksum in it is right. */
+static uint32_t message_sum(uint32_t pseudo, const void *data, uint16_t len)
 {
-	return fold(pseudo_sum(path, proto, len) + ql_raw_cksum(data, len));
+	return fold(pseudo + rte_cpu_to_be_16(len) + ql_raw_cksum(data, len));
 }
 
 /*
@@ -83,8 +81,9 @@ static bool vouched_l4(const struct rte_mbuf *m)
 	return f == RTE_MBUF_F_RX_L4_CKSUM_GOOD || f == RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
-static enum ql_frame_kind parse_udp(struct rte_mbuf *m, uint16_t offset, uint16_t len,
-				    struct ql_datagram *d, struct ql_frame_meta *meta)
+static inline enum ql_frame_kind parse_udp(struct rte_mbuf *m, uint16_t offset, uint16_t len,
+					   uint32_t pseudo, struct ql_datagram *d,
+					   struct ql_frame_meta *meta)
 {
 	const struct rte_udp_hdr *udp = rte_pktmbuf_mtod_offset(m, struct rte_udp_hdr *, offset);
 	uint16_t udp_len;
@@ -97,7 +96,7 @@ static enum ql_frame_kind parse_udp(struct rte_mbuf *m, uint16_t offset, uint16_
 	if (udp->dgram_cksum == 0) { /* none: only IPv4 may do without (RFC 8200 8.1) */
 		if (!ql_addr_is_ip4(&d->path.local))
 			return drop(meta, QL_NET_DROP_CHECKSUM);
-	} else if (!vouched_l4(m) && message_sum(&d->path, PROTO_UDP, udp, udp_len) != 0xffff) {
+	} else if (!vouched_l4(m) && message_sum(pseudo, udp, udp_len) != 0xffff) {
 		return drop(meta, QL_NET_DROP_CHECKSUM);
 	}
 	d->path.remote.port = rte_be_to_cpu_16(udp->src_port);
@@ -117,7 +116,7 @@ static enum ql_frame_kind parse_payload(struct rte_mbuf *m, const struct ql_neti
 	if (proto == PROTO_UDP) {
 		if (!owned || meta->group)
 			return drop(meta, QL_NET_DROP_NOT_OURS);
-		return parse_udp(m, offset, len, d, meta);
+		return parse_udp(m, offset, len, pseudo_sum(&d->path, PROTO_UDP), d, meta);
 	}
 	if (proto != (is4 ? PROTO_ICMP : PROTO_ICMP6))
 		return drop(meta, owned ? QL_NET_DROP_PROTOCOL : QL_NET_DROP_NOT_OURS);
@@ -260,15 +259,12 @@ static enum ql_frame_kind parse_ip6(struct rte_mbuf *m, const struct ql_netif *n
 	return parse_payload(m, nif, proto, at, (uint16_t)(end - at), d, meta);
 }
 
-enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif,
-				  struct ql_datagram *d, struct ql_frame_meta *meta)
+static enum ql_frame_kind parse(struct rte_mbuf *m, const struct ql_netif *nif,
+				struct ql_datagram *d, struct ql_frame_meta *meta)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 	uint16_t len = rte_pktmbuf_data_len(m), at = sizeof(*eth), tci = 0, type;
 
-	d->mbuf = m;
-	if (m->nb_segs != 1)
-		return drop(meta, QL_NET_DROP_SEGMENTS);
 	if (len < at)
 		return drop(meta, QL_NET_DROP_SHORT);
 	type = rte_be_to_cpu_16(eth->ether_type);
@@ -309,6 +305,106 @@ enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif
 	}
 }
 
+/* ---- Headers as before ---- */
+
+/* Remember the len bytes at p of a datagram that was taken, unless a tag or options are in them. */
+static void remember(struct ql_frame_seen *seen, const uint8_t *p, size_t len,
+		     const struct ql_datagram *d)
+{
+	bool is4 = ql_addr_is_ip4(&d->path.local);
+	size_t at = sizeof(struct rte_ether_hdr);
+	size_t ip_len = is4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr);
+	uint8_t mask[QL_FRAME_SEEN] = {0};
+
+	if (len != at + ip_len + sizeof(struct rte_udp_hdr))
+		return;
+	seen->ip_len = (uint16_t)ip_len;
+	memset(mask, 0xff, at + ip_len);
+	if (is4) {
+		struct rte_ipv4_hdr *ip = (void *)(mask + at);
+
+		ip->type_of_service = 0;
+		ip->total_length = ip->packet_id = ip->hdr_checksum = 0;
+		ip->time_to_live = 0;
+	} else {
+		struct rte_ipv6_hdr *ip = (void *)(mask + at);
+
+		ip->vtc_flow = rte_cpu_to_be_32(UINT32_C(0xf) << 28);
+		ip->payload_len = 0;
+		ip->hop_limits = 0;
+	}
+	memcpy(seen->bytes, p, QL_FRAME_SEEN);
+	memcpy(seen->mask, mask, sizeof(mask));
+	for (unsigned int i = 0; i < QL_FRAME_SEEN / 8; i++)
+		seen->bytes[i] &= seen->mask[i];
+	seen->path = d->path;
+	seen->path.local.port = seen->path.remote.port = 0;
+	seen->sum = pseudo_sum(&seen->path, PROTO_UDP);
+}
+
+static inline bool is_seen(const struct ql_frame_seen *seen, const uint8_t *p)
+{
+	uint64_t diff = 0, w[QL_FRAME_SEEN / 8];
+
+	memcpy(w, p, sizeof(w));
+	for (unsigned int i = 0; i < QL_FRAME_SEEN / 8; i++)
+		diff |= (w[i] & seen->mask[i]) ^ seen->bytes[i];
+	return diff == 0;
+}
+
+/* A frame that is_seen(): what may differ. */
+static enum ql_frame_kind parse_seen(struct rte_mbuf *m, const struct ql_frame_seen *seen,
+				     struct ql_datagram *d, struct ql_frame_meta *meta)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
+	uint16_t at = sizeof(*eth), len = rte_pktmbuf_data_len(m) - at, total;
+
+	if (seen->ip_len == sizeof(struct rte_ipv4_hdr)) {
+		const struct rte_ipv4_hdr *ip = (const void *)(eth + 1);
+
+		total = rte_be_to_cpu_16(ip->total_length);
+		if (total < sizeof(*ip) || total > len)
+			return drop(meta, QL_NET_DROP_SHORT);
+		if (!vouched_ip(m) && rte_raw_cksum(ip, sizeof(*ip)) != 0xffff)
+			return drop(meta, QL_NET_DROP_CHECKSUM);
+		total -= sizeof(*ip);
+		d->ecn = ip->type_of_service & 0x3;
+	} else {
+		const struct rte_ipv6_hdr *ip = (const void *)(eth + 1);
+
+		total = rte_be_to_cpu_16(ip->payload_len);
+		if (total + sizeof(*ip) > len)
+			return drop(meta, QL_NET_DROP_SHORT);
+		d->ecn = (rte_be_to_cpu_32(ip->vtc_flow) >> 20) & 0x3;
+	}
+	rte_ether_addr_copy(&eth->src_addr, &meta->src_mac);
+	meta->group = false;
+	d->path = seen->path;
+	return parse_udp(m, at + seen->ip_len, total, seen->sum, d, meta);
+}
+
+enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif,
+				  struct ql_frame_seen *seen, struct ql_datagram *d,
+				  struct ql_frame_meta *meta)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	enum ql_frame_kind kind;
+
+	d->mbuf = m;
+	if (m->nb_segs != 1)
+		return drop(meta, QL_NET_DROP_SEGMENTS);
+	if (rte_pktmbuf_data_len(m) < QL_FRAME_SEEN || m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
+		return parse(m, nif, d, meta);
+	if (seen->ip_len > 0 && is_seen(seen, p))
+		return parse_seen(m, seen, d, meta);
+	kind = parse(m, nif, d, meta);
+	if (kind == QL_FRAME_UDP)
+		remember(seen, p, (size_t)(rte_pktmbuf_mtod(m, uint8_t *) - p), d);
+	return kind;
+}
+
+/* ---- Transmit ---- */
+
 /* 20 bits that tell flows apart and nobody else can compute. */
 static uint32_t flow_label(const struct ql_path *path, uint64_t secret)
 {
@@ -322,47 +418,60 @@ static uint32_t flow_label(const struct ql_path *path, uint64_t secret)
 	return (uint32_t)((uint64_t)(mix >> 64) ^ (uint64_t)mix) & 0xfffff;
 }
 
-static int push_ip(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,
-		   uint8_t proto, uint8_t ecn, uint8_t hop_limit)
+/* The headers of a packet whose bytes that differ between packets are 0. */
+static uint16_t make_ip(uint8_t *p, const struct ql_path *path, uint8_t proto, uint8_t hop_limit)
 {
-	uint16_t len = rte_pktmbuf_data_len(m);
-
 	if (ql_addr_is_ip4(&path->local)) {
-		struct rte_ipv4_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+		struct rte_ipv4_hdr *ip = (void *)p;
 
-		if (!ip)
-			return -ENOBUFS;
 		*ip = (struct rte_ipv4_hdr){
 			.version_ihl = 0x45,
-			.type_of_service = ecn & 0x3,
-			.total_length = rte_cpu_to_be_16(len + (uint16_t)sizeof(*ip)),
 			.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG),
 			.time_to_live = hop_limit,
 			.next_proto_id = proto,
 		};
 		memcpy(&ip->src_addr, path->local.ip + 12, 4);
 		memcpy(&ip->dst_addr, path->remote.ip + 12, 4);
+		return sizeof(*ip);
+	} else {
+		struct rte_ipv6_hdr *ip = (void *)p;
+
+		*ip = (struct rte_ipv6_hdr){
+			.vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28),
+			.proto = proto,
+			.hop_limits = hop_limit,
+		};
+		memcpy(p + offsetof(struct rte_ipv6_hdr, src_addr), path->local.ip, 16);
+		memcpy(p + offsetof(struct rte_ipv6_hdr, dst_addr), path->remote.ip, 16);
+		return sizeof(*ip);
+	}
+}
+
+/* Fill in what make_ip() left; ip_sum is the sum of what it made. */
+static inline void finish_ip(struct rte_mbuf *m, const struct ql_netif *nif,
+			     const struct ql_path *path, uint32_t ip_sum, uint8_t ecn)
+{
+	uint16_t len = rte_pktmbuf_data_len(m);
+
+	if (ql_addr_is_ip4(&path->local)) {
+		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, void *);
+
+		ip->type_of_service = ecn & 0x3;
+		ip->total_length = rte_cpu_to_be_16(len);
 		m->l3_len = sizeof(*ip);
 		if (nif->tx_ip4_cksum)
 			m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 		else
-			ip->hdr_checksum = (rte_be16_t)~rte_raw_cksum(ip, sizeof(*ip));
+			ip->hdr_checksum = (rte_be16_t)~fold(ip_sum + rte_cpu_to_be_16(ecn & 0x3) +
+							     ip->total_length);
 	} else {
-		struct rte_ipv6_hdr *ip = (void *)rte_pktmbuf_prepend(m, sizeof(*ip));
+		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(m, void *);
 
-		if (!ip)
-			return -ENOBUFS;
 		ip->vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t)(ecn & 0x3) << 20 |
 						flow_label(path, nif->flow_secret));
-		ip->payload_len = rte_cpu_to_be_16(len);
-		ip->proto = proto;
-		ip->hop_limits = hop_limit;
-		memcpy((uint8_t *)ip + offsetof(struct rte_ipv6_hdr, src_addr), path->local.ip, 16);
-		memcpy((uint8_t *)ip + offsetof(struct rte_ipv6_hdr, dst_addr), path->remote.ip,
-		       16);
+		ip->payload_len = rte_cpu_to_be_16(len - (uint16_t)sizeof(*ip));
 		m->l3_len = sizeof(*ip);
 	}
-	return 0;
 }
 
 /* A received mbuf that is sent again keeps nothing of what the device said about it. */
@@ -372,34 +481,53 @@ static void forget_offloads(struct rte_mbuf *m)
 	m->tx_offload = 0;
 }
 
-int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,
-		      uint8_t ecn)
+void ql_frame_head_init(struct ql_frame_head *head, const struct ql_path *path)
+{
+	*head = (struct ql_frame_head){.sum = pseudo_sum(path, PROTO_UDP)};
+	head->ip_len = make_ip(head->bytes, path, PROTO_UDP, HOP_LIMIT);
+	head->ip_sum = rte_raw_cksum(head->bytes, head->ip_len);
+}
+
+static inline void push_udp(struct rte_udp_hdr *udp, struct rte_mbuf *m, const struct ql_netif *nif,
+			    const struct ql_frame_head *head, const struct ql_path *path,
+			    uint16_t len)
 {
 	bool is4 = ql_addr_is_ip4(&path->local);
-	uint16_t ip_len = is4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr), len;
-	struct rte_udp_hdr *udp;
 
-	if (m->nb_segs != 1 || rte_pktmbuf_headroom(m) < QL_FRAME_HEADERS)
-		return -ENOBUFS;
-	if (rte_pktmbuf_data_len(m) + sizeof(*udp) + ip_len > nif->mtu)
-		return -EMSGSIZE;
-	forget_offloads(m);
-	udp = (void *)rte_pktmbuf_prepend(m, sizeof(*udp));
-	len = rte_pktmbuf_data_len(m);
 	udp->src_port = rte_cpu_to_be_16(path->local.port);
 	udp->dst_port = rte_cpu_to_be_16(path->remote.port);
 	udp->dgram_len = rte_cpu_to_be_16(len);
+	udp->dgram_cksum = 0;
 	if (nif->tx_udp_cksum) {
-		udp->dgram_cksum = (rte_be16_t)pseudo_sum(path, PROTO_UDP, len);
+		udp->dgram_cksum = (rte_be16_t)fold(head->sum + udp->dgram_len);
 		m->ol_flags |=
 			RTE_MBUF_F_TX_UDP_CKSUM | (is4 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
-	} else {
-		udp->dgram_cksum = 0;
-		udp->dgram_cksum = (rte_be16_t)~message_sum(path, PROTO_UDP, udp, len);
+	} else if (!(is4 && nif->no_udp4_cksum)) {
+		udp->dgram_cksum = (rte_be16_t)~message_sum(head->sum, udp, len);
 		if (udp->dgram_cksum == 0) /* 0 would mean: none */
 			udp->dgram_cksum = 0xffff;
 	}
-	return push_ip(m, nif, path, PROTO_UDP, ecn, HOP_LIMIT);
+}
+
+int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif,
+		      const struct ql_frame_head *head, const struct ql_path *path, uint8_t ecn)
+{
+	uint16_t len = rte_pktmbuf_data_len(m) + (uint16_t)sizeof(struct rte_udp_hdr);
+	uint8_t *p;
+
+	if (m->nb_segs != 1 || rte_pktmbuf_headroom(m) < QL_FRAME_HEADERS)
+		return -ENOBUFS;
+	if (len + head->ip_len > nif->mtu)
+		return -EMSGSIZE;
+	forget_offloads(m);
+	p = (void *)rte_pktmbuf_prepend(m, head->ip_len + (uint16_t)sizeof(struct rte_udp_hdr));
+	if (head->ip_len == sizeof(struct rte_ipv4_hdr))
+		memcpy(p, head->bytes, sizeof(struct rte_ipv4_hdr));
+	else
+		memcpy(p, head->bytes, sizeof(struct rte_ipv6_hdr));
+	push_udp((void *)(p + head->ip_len), m, nif, head, path, len);
+	finish_ip(m, nif, path, head->ip_sum, ecn);
+	return 0;
 }
 
 int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,
@@ -407,7 +535,9 @@ int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const str
 {
 	bool is4 = ql_addr_is_ip4(&path->local);
 	struct rte_icmp_hdr *icmp = rte_pktmbuf_mtod(m, struct rte_icmp_hdr *);
-	uint16_t len = rte_pktmbuf_data_len(m);
+	uint16_t len = rte_pktmbuf_data_len(m), ip_len;
+	uint8_t ip[sizeof(struct rte_ipv6_hdr)];
+	void *p;
 
 	if (m->nb_segs != 1 || len < sizeof(*icmp))
 		return -ENOBUFS;
@@ -418,8 +548,15 @@ int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const str
 	if (is4)
 		icmp->icmp_cksum = (rte_be16_t)~rte_raw_cksum(icmp, len);
 	else
-		icmp->icmp_cksum = (rte_be16_t)~message_sum(path, PROTO_ICMP6, icmp, len);
-	return push_ip(m, nif, path, is4 ? PROTO_ICMP : PROTO_ICMP6, QL_ECN_NOT_ECT, hop_limit);
+		icmp->icmp_cksum =
+			(rte_be16_t)~message_sum(pseudo_sum(path, PROTO_ICMP6), icmp, len);
+	ip_len = make_ip(ip, path, is4 ? PROTO_ICMP : PROTO_ICMP6, hop_limit);
+	p = rte_pktmbuf_prepend(m, ip_len);
+	if (!p)
+		return -ENOBUFS;
+	memcpy(p, ip, ip_len);
+	finish_ip(m, nif, path, rte_raw_cksum(ip, ip_len), QL_ECN_NOT_ECT);
+	return 0;
 }
 
 int ql_frame_push_ether(struct rte_mbuf *m, const struct ql_netif *nif,
@@ -451,5 +588,5 @@ bool ql_frame_icmp_ok(const struct rte_mbuf *m, const struct ql_path *path)
 
 	if (ql_addr_is_ip4(&path->local))
 		return rte_raw_cksum(icmp, len) == 0xffff;
-	return message_sum(path, PROTO_ICMP6, icmp, len) == 0xffff;
+	return message_sum(pseudo_sum(path, PROTO_ICMP6), icmp, len) == 0xffff;
 }

@@ -27,8 +27,22 @@ enum ql_frame_kind {
 struct ql_frame_meta {
 	struct rte_ether_addr src_mac;
 	bool group;	   /* sent to a multicast or broadcast MAC; never so for UDP */
-	uint8_t hop_limit; /* IP's; 0 for ARP */
+	uint8_t hop_limit; /* IP's; 0 for ARP, anything for UDP */
 	enum ql_net_drop drop;
+};
+
+/* Of the headers of a datagram, as many bytes as there are up to the end of IPv6's addresses. */
+#define QL_FRAME_SEEN 56
+
+/*
+ * Headers of the last UDP datagram, without what differs between those of two hosts: most frames are
+ * known by them, and need not be looked at field by field. All zeros at first.
+ */
+struct ql_frame_seen {
+	uint64_t bytes[QL_FRAME_SEEN / 8], mask[QL_FRAME_SEEN / 8]; /* bytes & ~mask is 0 */
+	struct ql_path path;					    /* ports are 0 */
+	uint32_t sum;	 /* of the addresses and the protocol, for UDP's checksum */
+	uint16_t ip_len; /* bytes of the IP header; 0: nothing seen yet */
 };
 
 /*
@@ -37,15 +51,27 @@ struct ql_frame_meta {
  * and wrong checksums are drops; a checksum is computed only where the device did not vouch for it.
  */
 enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif,
-				  struct ql_datagram *d, struct ql_frame_meta *meta);
+				  struct ql_frame_seen *seen, struct ql_datagram *d,
+				  struct ql_frame_meta *meta);
+
+/* The IP header from one address to another, without what differs between datagrams. */
+struct ql_frame_head {
+	uint8_t bytes[40];
+	uint16_t ip_len; /* of them in use */
+	uint32_t ip_sum; /* of them, for IPv4's checksum */
+	uint32_t sum;	 /* of the addresses and the protocol, for UDP's */
+};
+
+/* The ports of the path do not matter. */
+void ql_frame_head_init(struct ql_frame_head *head, const struct ql_path *path);
 
 /*
  * Put UDP and IP headers before a payload, with the checksums or the flags that make the device
- * fill them in. 0; -EMSGSIZE when it is larger than the MTU; -ENOBUFS when the headroom is too
- * small or the payload in several segments.
+ * fill them in. The head is of the path's addresses. 0; -EMSGSIZE when it is larger than the MTU;
+ * -ENOBUFS when the headroom is too small or the payload in several segments.
  */
-int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,
-		      uint8_t ecn);
+int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif,
+		      const struct ql_frame_head *head, const struct ql_path *path, uint8_t ecn);
 
 /* Put an IP header before an ICMP message, and the right checksum into the message. */
 int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,

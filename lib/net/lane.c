@@ -35,15 +35,17 @@ struct lane_port {
 	const struct ql_port *port;
 	uint16_t queue;
 	struct ql_rate icmp_rate;
+	struct ql_frame_seen seen;
 	struct ql_txq txq;
 	struct ql_neigh neigh;
 };
 
-/* Where datagrams of a path go; kept for the next one of the same path. */
+/* Where datagrams from one address to another go; kept for the next one. */
 struct route {
-	struct ql_path path;
+	uint8_t local[16], remote[16];
 	struct lane_port *port; /* NULL: cannot be sent */
 	const uint8_t *hop;
+	struct ql_frame_head head;
 };
 
 struct ql_lane {
@@ -161,7 +163,7 @@ static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t
 
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH], void *));
-		kind = ql_frame_parse(frames[i], &lp->port->nif, &in[k], &meta);
+		kind = ql_frame_parse(frames[i], &lp->port->nif, &lp->seen, &in[k], &meta);
 		if (kind != QL_FRAME_UDP) {
 			aside(lane, lp, kind, &in[k], &meta, now);
 			continue;
@@ -179,9 +181,10 @@ static void find_route(struct ql_lane *lane, const struct ql_path *path)
 {
 	struct route *r = &lane->route;
 
-	if (r->port && ql_path_eq(&r->path, path))
+	if (r->port && ql_ip_eq(r->local, path->local.ip) && ql_ip_eq(r->remote, path->remote.ip))
 		return;
-	r->path = *path;
+	memcpy(r->local, path->local.ip, sizeof(r->local));
+	memcpy(r->remote, path->remote.ip, sizeof(r->remote));
 	r->port = NULL;
 	for (unsigned int i = 0; i < lane->n_ports; i++) {
 		const struct ql_netif *nif = &lane->ports[i]->port->nif;
@@ -189,9 +192,10 @@ static void find_route(struct ql_lane *lane, const struct ql_path *path)
 		if (!ql_netif_owns(nif, path->local.ip) ||
 		    ql_addr_is_ip4(&path->local) != ql_addr_is_ip4(&path->remote))
 			continue;
-		r->hop = ql_netif_next_hop(nif, r->path.remote.ip); /* ours lasts */
+		r->hop = ql_netif_next_hop(nif, r->remote); /* ours lasts */
 		if (r->hop) {
 			r->port = lane->ports[i];
+			ql_frame_head_init(&r->head, path);
 			return;
 		}
 	}
@@ -199,16 +203,17 @@ static void find_route(struct ql_lane *lane, const struct ql_path *path)
 
 static void send_one(struct ql_lane *lane, struct ql_datagram *d, uint64_t now)
 {
+	const struct route *r = &lane->route;
 	struct lane_port *lp;
 
 	find_route(lane, &d->path);
-	lp = lane->route.port;
+	lp = r->port;
 	if (!lp)
 		ql_net_drop(&lane->stats, d->mbuf, QL_NET_DROP_ROUTE);
-	else if (ql_frame_push_udp(d->mbuf, &lp->port->nif, &d->path, d->ecn) < 0)
+	else if (ql_frame_push_udp(d->mbuf, &lp->port->nif, &r->head, &d->path, d->ecn) < 0)
 		ql_net_drop(&lane->stats, d->mbuf, QL_NET_DROP_TOO_BIG);
 	else
-		ql_neigh_send(&lp->neigh, lane->route.hop, d->mbuf, now);
+		ql_neigh_send(&lp->neigh, r->hop, d->mbuf, now);
 }
 
 /* True when every port has room for new frames. */

@@ -16,6 +16,7 @@ struct ql_netif {
 	uint16_t vlan;			 /* 0 for untagged */
 	uint16_t mtu;			 /* bytes of an IP packet */
 	bool tx_ip4_cksum, tx_udp_cksum; /* the device fills in these checksums */
+	bool no_udp4_cksum;		 /* over IPv4, UDP is sent without */
 	uint64_t flow_secret;		 /* for IPv6 flow labels (RFC 6437, 3) */
 	unsigned int n_addrs, n_gateways;
 	struct ql_ifaddr addrs[QL_PORT_ADDRS];

@@ -12,6 +12,7 @@
 #define HEADROOM 128
 
 static struct ql_netif nif;
+static struct ql_frame_seen seen;
 static struct ql_datagram d;
 static struct ql_frame_meta meta;
 
@@ -41,6 +42,16 @@ static void done(struct rte_mbuf *m)
 static void setup(void)
 {
 	nif = t_netif();
+	memset(&seen, 0, sizeof(seen));
+}
+
+static int push_udp(struct rte_mbuf *m, const struct ql_netif *from, const struct ql_path *path,
+		    uint8_t ecn)
+{
+	struct ql_frame_head head;
+
+	ql_frame_head_init(&head, path);
+	return ql_frame_push_udp(m, from, &head, path, ecn);
 }
 
 /* Parse and throw away. Returns the kind. */
@@ -52,7 +63,7 @@ static enum ql_frame_kind parse(const void *data, size_t len, uint64_t ol_flags)
 	m->ol_flags = ol_flags;
 	memset(&d, 0x55, sizeof(d));
 	memset(&meta, 0x55, sizeof(meta));
-	kind = ql_frame_parse(m, &nif, &d, &meta);
+	kind = ql_frame_parse(m, &nif, &seen, &d, &meta);
 	ck_assert_ptr_eq(d.mbuf, m);
 	if (kind != QL_FRAME_DROP) { /* what is left lies within what came */
 		ck_assert_uint_ge(m->data_off, HEADROOM);
@@ -80,7 +91,7 @@ static void check_udp(const struct tf *f, const char *local, const char *remote,
 	ck_assert_int_eq(ql_addr_parse(local, 0, &l), 0);
 	ck_assert_int_eq(ql_addr_parse(remote, 0, &r), 0);
 	memset(&d, 0x55, sizeof(d));
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_UDP);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_UDP);
 	ck_assert_mem_eq(&d.path.local, &l, sizeof(l));
 	ck_assert_mem_eq(&d.path.remote, &r, sizeof(r));
 	ck_assert_uint_eq(d.ecn, ecn);
@@ -189,7 +200,7 @@ START_TEST(vlan)
 	m = make(f.b, f.n);
 	m->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
 	m->vlan_tci = 0x2007;
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_UDP);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_UDP);
 	done(m);
 
 	/* a second tag is none of ours */
@@ -529,7 +540,7 @@ START_TEST(icmp_and_arp)
 	tf_icmp4(&f, t_mac, "10.9.0.1", "10.9.0.2", echo, sizeof(echo));
 	tf_put(&f, "padding", 7);
 	m = make(f.b, f.n);
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_ICMP4);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_ICMP4);
 	ck_assert_uint_eq(m->data_len, sizeof(echo));
 	ck_assert_uint_eq(meta.hop_limit, 61);
 	ck_assert_uint_eq(d.path.local.port, 0);
@@ -540,7 +551,7 @@ START_TEST(icmp_and_arp)
 
 	tf_icmp6(&f, t_mac, "fd00::1", "fd00::2", 77, echo, sizeof(echo));
 	m = make(f.b, f.n);
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_ICMP6);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_ICMP6);
 	ck_assert_uint_eq(meta.hop_limit, 77);
 	ck_assert(ql_frame_icmp_ok(m, &d.path));
 	d.path.remote.ip[15] ^= 8;
@@ -570,7 +581,7 @@ START_TEST(icmp_and_arp)
 	tf_arp(&f, t_all, 1, t_peer_mac, "10.9.0.1", t_all, "10.9.0.2");
 	tf_put(&f, "eighteen pad bytes", 18);
 	m = make(f.b, f.n);
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_ARP);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_ARP);
 	ck_assert_uint_eq(m->data_len, 28);
 	ck_assert(meta.group);
 	done(m);
@@ -585,7 +596,7 @@ START_TEST(segments)
 	tf_udp4(&f, -1, 0, 9);
 	m = make(f.b, f.n);
 	m->nb_segs = 2;
-	ck_assert_int_eq(ql_frame_parse(m, &nif, &d, &meta), QL_FRAME_DROP);
+	ck_assert_int_eq(ql_frame_parse(m, &nif, &seen, &d, &meta), QL_FRAME_DROP);
 	ck_assert_int_eq(meta.drop, QL_NET_DROP_SEGMENTS);
 	done(m);
 }
@@ -602,7 +613,7 @@ static struct rte_mbuf *build(const struct ql_path *path, uint8_t ecn, size_t n)
 		payload[i] = (uint8_t)i;
 	m = make(payload, n);
 	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD; /* of an earlier life */
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, path, ecn), 0);
+	ck_assert_int_eq(push_udp(m, &nif, path, ecn), 0);
 	ck_assert_int_eq(
 		ql_frame_push_ether(m, &nif, &peer, ql_addr_is_ip4(&path->local) ? 0x0800 : 0x86dd),
 		0);
@@ -721,7 +732,7 @@ START_TEST(checksum_that_is_zero)
 	payload[0] = rest >> 8; /* makes the sum 0xffff */
 	payload[1] = rest & 0xff;
 	m = make(payload, 2);
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p, 0), 0);
+	ck_assert_int_eq(push_udp(m, &nif, &p, 0), 0);
 	b = rte_pktmbuf_mtod(m, uint8_t *);
 	ck_assert_uint_eq(b[20 + 6] << 8 | b[20 + 7], 0xffff);
 	done(m);
@@ -752,9 +763,9 @@ START_TEST(round_trip)
 		m = make((const uint8_t[1500]){0}, n);
 		for (size_t k = 0; k < n; k++)
 			rte_pktmbuf_mtod(m, uint8_t *)[k] = (uint8_t)(k * 7 + i);
-		ck_assert_int_eq(ql_frame_push_udp(m, &peer, &p, ecn), 0);
+		ck_assert_int_eq(push_udp(m, &peer, &p, ecn), 0);
 		ck_assert_int_eq(ql_frame_push_ether(m, &peer, &us.mac, is4 ? 0x0800 : 0x86dd), 0);
-		ck_assert_int_eq(ql_frame_parse(m, &us, &d, &meta), QL_FRAME_UDP);
+		ck_assert_int_eq(ql_frame_parse(m, &us, &seen, &d, &meta), QL_FRAME_UDP);
 		ck_assert(ql_addr_eq(&d.path.local, &p.remote));
 		ck_assert(ql_addr_eq(&d.path.remote, &p.local));
 		ck_assert_uint_eq(d.ecn, ecn);
@@ -766,6 +777,96 @@ START_TEST(round_trip)
 }
 END_TEST
 
+/* What comes of a frame does not depend on what was seen before it. */
+START_TEST(seen_or_not)
+{
+	struct ql_netif peer = nif;
+	uint64_t seed = 11, r;
+	unsigned int taken = 0;
+
+	peer.addrs[0].addr = t_addr("10.9.0.1");
+	peer.addrs[1].addr = t_addr("fd00::1");
+	memcpy(peer.mac.addr_bytes, t_peer_mac, 6);
+	for (unsigned int i = 0; i < 40000; i++) {
+		bool is4 = (r = t_rand(&seed)) & 1;
+		struct ql_path p = {t_addr(is4 ? "10.9.0.1:7" : "fd00::1"),
+				    t_addr(is4 ? "10.9.0.2:9" : "fd00::2")};
+		unsigned int changes = r >> 1 & 3, headers = is4 ? 42 : 62;
+		size_t n = 1 + (r >> 8) % 64;
+		enum ql_frame_kind kinds[2];
+		enum ql_net_drop drops[2];
+		struct ql_datagram found[2];
+		uint16_t at[2], len[2];
+		uint8_t frame[128];
+		struct rte_mbuf *m = make((const uint8_t[64]){0}, n);
+
+		ck_assert_int_eq(push_udp(m, &peer, &p, r >> 3 & 3), 0);
+		ck_assert_int_eq(ql_frame_push_ether(m, &peer, &nif.mac, is4 ? 0x0800 : 0x86dd), 0);
+		memcpy(frame, rte_pktmbuf_mtod(m, void *), n = m->data_len);
+		done(m);
+		while (changes-- > 0) {
+			r = t_rand(&seed);
+			frame[r % headers] ^= (uint8_t)(1 << (r >> 32) % 8);
+		}
+		if (is4 && (r >> 40 & 3) != 0) { /* so that more than the sum is looked at */
+			uint16_t sum;
+
+			frame[24] = frame[25] = 0;
+			sum = (uint16_t)~t_sum(0, frame + 14, 20);
+			frame[24] = sum >> 8;
+			frame[25] = sum & 0xff;
+		}
+		for (unsigned int k = 0; k < 2; k++) {
+			struct ql_frame_seen fresh = {0};
+
+			m = make(frame, n);
+			m->ol_flags = r >> 44 & 1 ? RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
+			memset(&d, 0, sizeof(d));
+			kinds[k] = ql_frame_parse(m, &nif, k ? &seen : &fresh, &d, &meta);
+			drops[k] = meta.drop;
+			found[k] = d;
+			at[k] = m->data_off;
+			len[k] = m->data_len;
+			done(m);
+		}
+		ck_assert_int_eq(kinds[0], kinds[1]);
+		if (kinds[0] == QL_FRAME_DROP) {
+			ck_assert_int_eq(drops[0], drops[1]);
+			continue;
+		}
+		ck_assert(ql_path_eq(&found[0].path, &found[1].path));
+		ck_assert_uint_eq(found[0].ecn, found[1].ecn);
+		ck_assert_uint_eq(at[0], at[1]);
+		ck_assert_uint_eq(len[0], len[1]);
+		taken += kinds[0] == QL_FRAME_UDP;
+	}
+	ck_assert_uint_gt(taken, 10000);
+}
+END_TEST
+
+/* Over a link that is memory: without a checksum where UDP may go without one. */
+START_TEST(no_checksum)
+{
+	struct ql_path p4 = {t_addr("10.9.0.2:1"), t_addr("10.9.0.1:2")};
+	struct ql_path p6 = {t_addr("[fd00::2]:1"), t_addr("[fd00::1]:2")};
+	struct rte_mbuf *m;
+	uint8_t *b;
+
+	nif.no_udp4_cksum = true;
+	m = make((const uint8_t[30]){1}, 30);
+	ck_assert_int_eq(push_udp(m, &nif, &p4, 0), 0);
+	b = rte_pktmbuf_mtod(m, uint8_t *);
+	ck_assert_uint_eq(b[26] << 8 | b[27], 0);
+	ck_assert_uint_eq((uint16_t)~t_sum(0, b, 20), 0);
+	done(m);
+	m = make((const uint8_t[30]){1}, 30);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
+	b = rte_pktmbuf_mtod(m, uint8_t *);
+	ck_assert_uint_ne(b[46] << 8 | b[47], 0);
+	done(m);
+}
+END_TEST
+
 START_TEST(too_big)
 {
 	struct ql_path p4 = {t_addr("10.9.0.2:1"), t_addr("10.9.0.1:2")};
@@ -774,17 +875,17 @@ START_TEST(too_big)
 	struct rte_mbuf *m;
 
 	m = make(zero, 1472);
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p4, 0), 0);
+	ck_assert_int_eq(push_udp(m, &nif, &p4, 0), 0);
 	done(m);
 	m = make(zero, 1473);
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p4, 0), -EMSGSIZE);
+	ck_assert_int_eq(push_udp(m, &nif, &p4, 0), -EMSGSIZE);
 	ck_assert_uint_eq(m->data_len, 1473);
 	done(m);
 	m = make(zero, 1452);
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p6, 0), 0);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
 	done(m);
 	m = make(zero, 1453);
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p6, 0), -EMSGSIZE);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), -EMSGSIZE);
 	done(m);
 	m = make(zero, 1500);
 	ck_assert_int_eq(ql_frame_push_icmp(m, &nif, &p4, 64), -EMSGSIZE);
@@ -794,12 +895,12 @@ START_TEST(too_big)
 
 	m = make(zero, 100); /* no headroom */
 	m->data_off = QL_FRAME_HEADERS - 1;
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p6, 0), -ENOBUFS);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), -ENOBUFS);
 	m->data_off = QL_FRAME_HEADERS;
 	m->nb_segs = 2;
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p6, 0), -ENOBUFS);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), -ENOBUFS);
 	m->nb_segs = 1;
-	ck_assert_int_eq(ql_frame_push_udp(m, &nif, &p6, 0), 0);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
 	nif.vlan = 9;
 	ck_assert_int_eq(ql_frame_push_ether(m, &nif, &nif.mac, 0x86dd), 0);
 	ck_assert_uint_eq(m->data_off, 0);
@@ -842,6 +943,8 @@ int main(void)
 	tcase_add_test(tc, built_for_offload);
 	tcase_add_test(tc, checksum_that_is_zero);
 	tcase_add_test(tc, round_trip);
+	tcase_add_test(tc, seen_or_not);
+	tcase_add_test(tc, no_checksum);
 	tcase_add_test(tc, too_big);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -82,7 +82,8 @@ T_UNUSED static void rig_rx(const struct tf *f)
 	struct rte_mbuf *m = rig_mbuf(f->b, f->n);
 	struct ql_frame_meta meta;
 	struct ql_datagram d;
-	enum ql_frame_kind kind = ql_frame_parse(m, &rig.nif, &d, &meta);
+	struct ql_frame_seen seen = {0};
+	enum ql_frame_kind kind = ql_frame_parse(m, &rig.nif, &seen, &d, &meta);
 
 	switch (kind) {
 	case QL_FRAME_ARP:
