@@ -9,6 +9,7 @@
 #include <string.h>
 #include <wolfssl/ssl.h>
 
+#include "base/prefetch.h"
 #include "crypto/backend.h"
 #include "crypto/rng.h"
 #include "crypto/secret.h"
@@ -193,6 +194,11 @@ static inline void mask_pn(uint8_t *pn, unsigned int pn_len, const uint8_t mask[
 
 #define CHUNK 32u
 
+static inline void prefetch_output(const struct ql_seal_job *job)
+{
+	ql_prefetch_write_range(job->hdr, (size_t)job->hdr_len + job->payload_len + QL_TAG_LEN);
+}
+
 void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 {
 	struct ql_sample samples[CHUNK];
@@ -205,6 +211,8 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 			union nonce nonce;
 
 			assert(job->pn_len + job->payload_len >= 4);
+			if (i + 1 < count)
+				prefetch_output(&jobs[i + 1]);
 			make_nonce(&nonce, job->aead, job->pn);
 			if (job->tail)
 				backends[job->aead->backend]->gather(
@@ -278,6 +286,8 @@ void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
 		struct ql_open_job *job = &jobs[i];
 		union nonce nonce;
 
+		if (i + 1 < n) /* its header has been read */
+			ql_prefetch_write_range(jobs[i + 1].pkt + QL_CACHE_LINE, jobs[i + 1].len);
 		if (job->result < 0)
 			continue;
 		make_nonce(&nonce, job->aead, job->pn);

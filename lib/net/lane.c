@@ -15,6 +15,7 @@
 #include <rte_random.h>
 
 #include "base/floors.h"
+#include "base/prefetch.h"
 #include "net/discovery.h"
 #include "net/frame.h"
 #include "net/icmp.h"
@@ -26,7 +27,7 @@
 #define LANE_PORTS 8
 #define RX_BURST   32
 #define TX_BURST   32
-#define TX_BURSTS  4	/* a turn, so that receiving is never far away */
+#define BURSTS	   4	/* a turn, so that neither way waits long for the other */
 #define PREFETCH   4	/* frames ahead */
 #define SHORT_NS   5000 /* not worth to be slept */
 
@@ -146,7 +147,16 @@ static void aside(struct ql_lane *lane, struct lane_port *lp, enum ql_frame_kind
 	}
 }
 
-static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t now)
+/* What is read of a frame before it is opened: its headers, and QUIC's with what unmasks it. */
+static inline void prefetch_headers(const struct rte_mbuf *m)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	ql_prefetch_write(p);
+	ql_prefetch_write(p + QL_CACHE_LINE);
+}
+
+static unsigned int receive_burst(struct ql_lane *lane, struct lane_port *lp, uint64_t now)
 {
 	struct rte_mbuf *frames[RX_BURST];
 	struct ql_datagram in[RX_BURST];
@@ -156,13 +166,15 @@ static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t
 	QL_FLOOR(RECEIVE);
 	n = rte_eth_rx_burst(lp->port->id, lp->queue, frames, RX_BURST);
 	lane->stats.rx_frames += n;
+	for (unsigned int i = 0; i < n; i++)
+		rte_prefetch0(frames[i]);
 	for (unsigned int i = 0; i < n && i < PREFETCH; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(frames[i], void *));
+		prefetch_headers(frames[i]);
 	for (unsigned int i = 0; i < n; i++) {
 		enum ql_frame_kind kind;
 
 		if (i + PREFETCH < n)
-			rte_prefetch0(rte_pktmbuf_mtod(frames[i + PREFETCH], void *));
+			prefetch_headers(frames[i + PREFETCH]);
 		kind = ql_frame_parse(frames[i], &lp->port->nif, &lp->seen, &in[k], &meta);
 		if (kind != QL_FRAME_UDP) {
 			aside(lane, lp, kind, &in[k], &meta, now);
@@ -174,6 +186,17 @@ static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t
 	if (k > 0)
 		ql_engine_rx(lane->engine, in, k, now);
 	return n;
+}
+
+static unsigned int receive(struct ql_lane *lane, struct lane_port *lp, uint64_t now)
+{
+	unsigned int n = RX_BURST, total = 0;
+
+	for (unsigned int b = 0; b < BURSTS && n == RX_BURST; b++) {
+		n = receive_burst(lane, lp, now);
+		total += n;
+	}
+	return total;
 }
 
 /* The port that has the path's local address, and the next hop there. */
@@ -233,7 +256,7 @@ static unsigned int transmit(struct ql_lane *lane, uint64_t now)
 	struct ql_datagram out[TX_BURST];
 	unsigned int n = TX_BURST, total = 0;
 
-	for (unsigned int b = 0; b < TX_BURSTS && n == TX_BURST && flush(lane, now); b++) {
+	for (unsigned int b = 0; b < BURSTS && n == TX_BURST && flush(lane, now); b++) {
 		n = ql_engine_tx(lane->engine, out, TX_BURST, now);
 		QL_FLOOR(TRANSMIT);
 		for (unsigned int i = 0; i < n; i++)
