@@ -299,6 +299,7 @@ static bool open_port(struct ql_stack *stack, const struct ql_stack_config *c, u
 		.port_id = c->ports[i],
 		.queues = (uint16_t)stack->n_lanes,
 		.hash_only = c->net->hash_only,
+		.no_checksum = c->net->no_checksum,
 		.cids = c->net->cids.n ? c->net->cids.at : NULL,
 		.udp_port = c->udp_port,
 		.rx_interrupts = c->net->idle == QL_IDLE_SLEEP,

@@ -22,7 +22,7 @@ struct ql_watch;
 struct ql_net_options {
 	struct ql_devices devices;
 	enum ql_idle idle;
-	bool hash_only;
+	bool hash_only, no_checksum;
 	const char *keylog; /* SSLKEYLOGFILE counts, too */
 	const char *qlog;   /* folder for qlog files; NULL for none */
 	uint32_t memory;    /* MiB of an engine */
@@ -77,6 +77,10 @@ const char *ql_option_idle(const struct ql_option *, void *to, const char *); /*
 		 "spread packets over lcores by addresses and ports alone,\nand not by "          \
 		 "connection ID where the device can do that",                                    \
 		 ql_option_flag, offsetof(type, member.hash_only)},                               \
+		{"no-checksum", NULL,                                                             \
+		 "send UDP over IPv4 without a checksum, unless the device\nmakes them: for "     \
+		 "links that are memory",                                                         \
+		 ql_option_flag, offsetof(type, member.no_checksum)},                             \
 		{"keylog", "FILE",                                                                \
 		 "append the TLS secrets, for Wireshark; so does the\nenvironment's "             \
 		 "SSLKEYLOGFILE",                                                                 \

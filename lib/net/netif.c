@@ -177,7 +177,7 @@ int ql_netif_init(struct ql_netif *nif, const struct ql_port_config *config,
 {
 	char text[QL_ADDR_STRLEN];
 
-	*nif = (struct ql_netif){.vlan = config->vlan};
+	*nif = (struct ql_netif){.vlan = config->vlan, .no_udp4_cksum = config->no_checksum};
 	if (config->n_addrs == 0 || config->n_addrs > QL_PORT_ADDRS ||
 	    config->n_gateways > QL_PORT_GATEWAYS || config->n_kernel_addrs > QL_PORT_ADDRS) {
 		snprintf(err, QL_NET_ERRLEN,

@@ -22,7 +22,7 @@ struct options {
 	uint32_t conns, streams, memory, seconds, timeout;
 	uint16_t udp_payload;
 	uint64_t request, reply, count, rate, keep_alive;
-	bool http, check, hold, small_pages;
+	bool http, check, hold, small_pages, checksums;
 };
 
 static const char *option_link(const struct ql_option *option, void *to, const char *value)
@@ -66,6 +66,8 @@ static const struct ql_option table[] = {
 	{"memory", "MB", "of each engine [256]", ql_option_u32, FIELD(memory), 16, 1 << 20},
 	{"small-pages", NULL, "no hugepages, so that memory is the kernel's count", ql_option_flag,
 	 FIELD(small_pages)},
+	{"checksums", NULL, "made in software; else UDP goes without, as where NICs\nmake them",
+	 ql_option_flag, FIELD(checksums)},
 	{"check", NULL, "compare what comes", ql_option_flag, FIELD(check)},
 	{"timeout", "SECONDS", "give up after so long [120]", ql_option_u32, FIELD(timeout), 1,
 	 36000},
@@ -267,6 +269,7 @@ int main(int argc, char **argv)
 	config.conns = o.conns;
 	config.memory = o.memory;
 	config.small_pages = o.small_pages;
+	config.checksums = o.checksums;
 	config.longest *= 1 + o.udp_payload / 1500;
 	load_init(&load, &lc, o.udp_payload);
 	if (o.keep_alive > 0) { /* and a connection without it ends */

@@ -176,6 +176,7 @@ static void open_end(struct pair *pair, enum pair_side side, uint16_t port_id)
 	struct pair_end *e = &pair->ends[side];
 	struct ql_port_config port = {.port_id = port_id,
 				      .mtu = c->mtu,
+				      .no_checksum = !c->checksums,
 				      .n_addrs = side == PAIR_SERVER ? SERVERS : CLIENTS};
 	struct ql_engine_config engine = {
 		.name = side == PAIR_SERVER ? "server" : "client",

@@ -30,6 +30,7 @@ struct pair_config {
 	uint32_t conns;	  /* at most */
 	uint32_t memory;  /* MiB of an engine */
 	bool small_pages; /* no hugepages, so that the kernel counts what is used */
+	bool checksums;	  /* made in software; else there are none, as where a NIC makes them */
 	uint64_t longest; /* ns of a turn; what takes longer was interrupted */
 };
 

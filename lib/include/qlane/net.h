@@ -45,6 +45,9 @@ struct ql_port_config {
 	uint32_t mbufs;		   /**< in the port's pool [by queues and descriptors] */
 	/** Lanes may sleep until something arrives (QL_IDLE_SLEEP), where the device can tell. */
 	bool rx_interrupts;
+	/** A device that leaves checksums to us sends UDP over IPv4 without (RFC 768). For links that are
+	 * memory, like net_ring and net_memif: QUIC finds what was damaged anyway. [false] */
+	bool no_checksum;
 	/** Of several queues: packets are spread by addresses and ports alone. [false] */
 	bool hash_only;
 	/** What the engines' new connection IDs look like: of ql_engine_config.cids the first. [none] */
