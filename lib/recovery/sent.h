@@ -186,11 +186,21 @@ int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame);
  */
 static inline int ql_sent_add(struct ql_sent *s, const struct ql_sent_frame *frame)
 {
+	struct ql_sent_frame *to;
+
 	if (__builtin_expect(!s->tail || s->tail_pos == QL_SENT_CHUNK ||
 				     s->build_count == QL_SENT_FRAMES_MAX,
 			     0))
 		return ql_sent_add_slow(s, frame);
-	s->tail->frames[s->tail_pos++] = *frame;
+	/* Field by field: what the caller has just written in parts cannot be read as a whole before
+	 * all that was written earlier has reached the cache. */
+	to = &s->tail->frames[s->tail_pos++];
+	to->id = frame->id;
+	to->offset = frame->offset;
+	to->extra = frame->extra;
+	to->len = frame->len;
+	to->kind = frame->kind;
+	to->flags = frame->flags;
 	s->build_count++;
 	return 0;
 }
