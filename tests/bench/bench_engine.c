@@ -27,12 +27,16 @@
 
 #define POOL 32767
 
+/* Bytes of --requests and of their replies; the first 16 of a request say what they are. */
+#define REQUEST 100
+#define REPLY	1024
+
 /* No turn takes so long by itself, ns; with handshakes in it, it may. */
 #define INTERRUPTED	      (200 * QL_NSEC_PER_USEC)
 #define INTERRUPTED_HANDSHAKE (20 * QL_NSEC_PER_MSEC)
 
 struct options {
-	uint64_t bytes;
+	uint64_t bytes, requests;
 	unsigned int streams, conns, handshakes, udp_payload, runs;
 	bool upload, copy, check, resume, json;
 };
@@ -191,6 +195,11 @@ static struct result transfer(const struct options *o, struct rte_mempool *pool)
 	job.download = o->upload ? 0 : each;
 	job.upload = o->upload ? each : 0;
 	job.streams = o->streams;
+	if (o->requests > 0) {
+		job.streams = (unsigned int)(o->requests / o->conns);
+		job.upload = REQUEST - 16;
+		job.download = REPLY;
+	}
 	open_sides(sides, o, &job, pool);
 	start = now_ns();
 	for (unsigned int i = 0; i < o->conns; i++)
@@ -205,7 +214,7 @@ static struct result transfer(const struct options *o, struct rte_mempool *pool)
 		before[i] = side_stats(&sides[i]);
 	r.bytes = sides[CLIENT].app.received + sides[SERVER].app.received;
 	mark = begin(sides, INTERRUPTED);
-	for (unsigned int n = 0; sides[CLIENT].app.complete < o->conns * o->streams; n++) {
+	for (unsigned int n = 0; sides[CLIENT].app.complete < o->conns * job.streams; n++) {
 		turn(&sides[CLIENT], &sides[SERVER]);
 		turn(&sides[SERVER], &sides[CLIENT]);
 		if (n % 65536 == 0)
@@ -348,8 +357,10 @@ static void usage(void)
 	puts("bench_engine [--bytes N] [--streams N] [--conns N] [--direction up|down]\n"
 	     "             [--udp-payload N] [--handshakes N] [--runs N] [--copy] [--check] "
 	     "[--resume] [--json]\n"
-	     "             [--turn NS]\n"
+	     "             [--requests N] [--turn NS]\n"
 	     "  bytes          of stream data in all [2000000000]; 0 for no transfer\n"
+	     "  requests       of 100 bytes for replies of a kilobyte, as many at a time as a\n"
+	     "                 connection may have, in place of streams and bytes\n"
 	     "  handshakes     connections to make one after another [2000]; 0 for none\n"
 	     "  runs           of which the best is printed [3]\n"
 	     "  copy           give stream data by copy, not by reference\n"
@@ -374,6 +385,7 @@ static struct options parse(int argc, char **argv)
 		{"copy", no_argument, NULL, 'y'},
 		{"check", no_argument, NULL, 'k'},
 		{"resume", no_argument, NULL, 'e'},
+		{"requests", required_argument, NULL, 'q'},
 		{"turn", required_argument, NULL, 't'},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
@@ -420,6 +432,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'e':
 			o.resume = true;
+			break;
+		case 'q':
+			o.requests = n;
 			break;
 		case 't':
 			turn_ns = n;
