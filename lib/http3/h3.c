@@ -439,9 +439,10 @@ static int h3_respond(struct ql_http_request *req, unsigned int status,
 		      const struct ql_http_field *fields, size_t n)
 {
 	nghttp3_nv nv[1 + QL_HTTP_MAX_FIELDS];
-	char text[12];
+	/* of three digits, says ql_http_respond() */
+	const char text[4] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
+			      (char)('0' + status % 10)};
 
-	snprintf(text, sizeof(text), "%u", status);
 	if (!set_nv(&nv[0], ":status", text) || !set_fields(nv + 1, fields, n))
 		return -EINVAL;
 	return error_of(nghttp3_conn_submit_response(req->hc->h3, req->id, nv, 1 + n, reader(req)));
@@ -670,9 +671,9 @@ static int h3_start(struct ql_http_conn *hc)
 	int rc;
 
 	if (hc->server)
-		rc = nghttp3_conn_server_new(&hc->h3, &callbacks, &settings, NULL, hc);
+		rc = nghttp3_conn_server_new(&hc->h3, &callbacks, &settings, &ql_http_mem, hc);
 	else
-		rc = nghttp3_conn_client_new(&hc->h3, &callbacks, &settings, NULL, hc);
+		rc = nghttp3_conn_client_new(&hc->h3, &callbacks, &settings, &ql_http_mem, hc);
 	if (rc != 0)
 		return -ENOMEM;
 	if (hc->server)

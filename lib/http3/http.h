@@ -8,6 +8,7 @@
  *	settings.c what a client remembers of a server's SETTINGS
  *	uni.c	  what h3.c has to do with the peer's unidirectional streams before nghttp3
  *	hq.c	  HTTP/0.9
+ *	pool.c	  memory for requests
  *
  * A request lives from the opening of its stream until the stream's stream_closed(); the
  * application sees it from request()/submit to done(), which is inside that span. Whatever a call
@@ -26,6 +27,7 @@
 
 #include <qlane/http3.h>
 
+#include "http3/pool.h"
 #include "http3/settings.h"
 
 #define QL_HTTP_BUCKETS	   64	 /* of the table from stream ID to request, a power of two */

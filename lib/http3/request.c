@@ -15,10 +15,11 @@ static struct ql_http_bucket *bucket_of(struct ql_http_conn *hc, uint64_t id)
 
 struct ql_http_request *ql_http_request_new(struct ql_http_conn *hc, struct ql_stream *stream)
 {
-	struct ql_http_request *req = calloc(1, sizeof(*req));
+	struct ql_http_request *req = ql_http_alloc(sizeof(*req));
 
 	if (!req)
 		return NULL;
+	memset(req, 0, sizeof(*req));
 	req->hc = hc;
 	req->stream = stream;
 	req->id = ql_stream_id(stream);
@@ -53,7 +54,7 @@ static void free_piece(struct ql_http_request *req, struct ql_http_piece *piece)
 	STAILQ_REMOVE_HEAD(&req->pieces, next);
 	if (piece->data == piece->bytes)
 		req->held -= piece->len;
-	free(piece);
+	ql_http_free(piece);
 }
 
 void ql_http_request_free(struct ql_http_request *req)
@@ -74,7 +75,7 @@ void ql_http_request_free(struct ql_http_request *req)
 		TAILQ_REMOVE(&hc->due, req, in_todo);
 	TAILQ_REMOVE(&hc->requests, req, in_conn);
 	LIST_REMOVE(req, in_bucket);
-	free(req);
+	ql_http_free(req);
 }
 
 void ql_http_request_due(struct ql_http_request *req, unsigned int due)
@@ -128,7 +129,7 @@ static struct ql_http_piece *read_piece(struct ql_http_request *req, bool *last,
 
 	if (room > QL_HTTP_PIECE)
 		room = QL_HTTP_PIECE;
-	piece = malloc(sizeof(*piece) + room);
+	piece = ql_http_alloc(sizeof(*piece) + room);
 	if (!piece) {
 		*rc = -ENOMEM;
 		return NULL;
@@ -140,7 +141,7 @@ static struct ql_http_piece *read_piece(struct ql_http_request *req, bool *last,
 		*rc = 0;
 		return piece;
 	}
-	free(piece);
+	ql_http_free(piece);
 	if (n == 0)
 		*rc = *last ? 0 : -EAGAIN;
 	else
@@ -163,7 +164,7 @@ int ql_http_next_piece(struct ql_http_request *req, struct ql_http_piece **piece
 		else
 			*piece = read_piece(req, last, &rc);
 	} else if (req->body.len > 0) {
-		*piece = malloc(sizeof(**piece));
+		*piece = ql_http_alloc(sizeof(**piece));
 		if (*piece)
 			**piece = (struct ql_http_piece){.data = req->body.data,
 							 .len = req->body.len};
@@ -266,7 +267,7 @@ int ql_http_fields_grow(struct ql_http_fields *f, size_t need)
 		return 0;
 	while (cap - f->len < need)
 		cap *= 2;
-	buf = realloc(f->buf, cap);
+	buf = ql_http_realloc(f->buf, cap);
 	if (!buf)
 		return -ENOMEM;
 	f->buf = buf;
@@ -318,7 +319,7 @@ const char *ql_http_fields_get(const struct ql_http_fields *f, const char *name)
 
 void ql_http_fields_clear(struct ql_http_fields *f)
 {
-	free(f->buf);
+	ql_http_free(f->buf);
 	*f = (struct ql_http_fields){0};
 }
 
