@@ -38,6 +38,7 @@
 #include <qlane/engine.h>
 #include <qlane/stream.h>
 
+#include "base/prefetch.h"
 #include "conn/ackfreq.h"
 #include "conn/cid.h"
 #include "conn/datagram.h"
@@ -191,37 +192,38 @@ struct ql_conn {
 	struct ql_peer_cids peer_cids;
 	struct ql_local_cids local_cids;
 	uint64_t idle_deadline;
-	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
-	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
-	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
-	uint64_t blocked_at;	/* when to say again that we wait for credit; QL_NEVER */
-	uint64_t rest_at;	/* when to see whether packets still come and go; QL_NEVER */
-	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
-	uint64_t skip_pn;	/* the next number that is left out, see send.c */
-	uint64_t useless_until; /* when the allowance of useless packets is full again, ns */
-	uint64_t rx_cid_seq;	/* sequence number of the ID that the running packet came to */
+	uint64_t pace_deadline;	 /* when the pacer lets more go; QL_NEVER */
+	uint64_t path_deadline;	 /* of conn->paths; QL_NEVER */
+	uint64_t keep_alive_at;	 /* when silence is to be broken; QL_NEVER */
+	uint64_t blocked_at;	 /* when to say again that we wait for credit; QL_NEVER */
+	uint64_t rest_at;	 /* when to see whether packets still come and go; QL_NEVER */
+	uint64_t idle_timeout;	 /* ns, the smaller of both ends'; 0 for none */
+	uint64_t skip_pn;	 /* the next number that is left out, see send.c */
+	uint64_t useless_until;	 /* when the allowance of useless packets is full again, ns */
+	uint64_t rx_cid_seq;	 /* sequence number of the ID that the running packet came to */
+	struct ql_aead rx_old;	 /* previous key phase, for late packets */
+	uint64_t rx_old_until;	 /* when it is dropped, ns */
+	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
+	uint64_t tx_end_pn;	 /* packet number at which the keys, or the numbers, are used up */
 	struct ql_recovery rec;
 	struct ql_streams streams;
 	struct ql_datagrams datagrams;
-
-	/* Now and then. */
 	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
 	void *user;
 	struct ql_handshake *hs; /* NULL once done */
 	struct ql_paths *paths;	 /* NULL while there is only the first one */
-	uint64_t keep_alive;	 /* ns of silence; 0: none */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
-	uint32_t version;	 /* in use: see conn/version.h */
+	struct ql_conn_stats stats;
+
+	/* Now and then. */
+	uint64_t keep_alive; /* ns of silence; 0: none */
+	uint32_t version;    /* in use: see conn/version.h */
 	uint32_t slot;
 	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
-	struct ql_aead rx_old;		       /* previous key phase, for late packets */
 	struct ql_aead rx_next;		       /* next one, once its bit has been seen */
-	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
-	uint64_t rx_old_until;	 /* when rx_old is dropped, ns */
-	uint64_t tx_phase_pn;	 /* first packet that may be sealed in it */
-	uint64_t tx_update_pn;	 /* the packet number from which we want new keys */
-	uint64_t tx_end_pn;	 /* that from which on these keys, or the numbers, are used up */
-	uint64_t auth_failures;	 /* for the integrity limit (RFC 9001, 6.6) */
+	uint64_t tx_phase_pn;		       /* first packet that may be sealed in it */
+	uint64_t tx_update_pn;		       /* the packet number from which we want new keys */
+	uint64_t auth_failures;		       /* for the integrity limit (RFC 9001, 6.6) */
 	struct ql_late_crypto late;
 	bool send_handshake_done;
 	bool send_new_token;
@@ -236,7 +238,6 @@ struct ql_conn {
 	struct ql_ack_ask ack_ask;
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
-	struct ql_conn_stats stats;
 	const char *alpn;
 	void *trace; /* host->tracer's, if watched */
 
@@ -292,6 +293,13 @@ static inline uint64_t ql_conn_pto(const struct ql_conn *conn)
 }
 
 /* Put it on the ready list, once. */
+/* Ask for what a packet reads of a connection, which others were busy before: some 40 lines. */
+static inline void ql_conn_prefetch(const struct ql_conn *conn)
+{
+	ql_prefetch_lines(conn, &conn->rec);
+	ql_prefetch_lines(&conn->rec.space[QL_REC_APP], &conn->stats.lost_packets);
+}
+
 static inline void ql_conn_wake(struct ql_conn *conn)
 {
 	if (!conn->on_ready) {

@@ -201,6 +201,13 @@ static inline void prefetch_output(const struct ql_seal_job *job)
 	ql_prefetch_write_range(job->hdr, (size_t)job->hdr_len + job->payload_len + QL_TAG_LEN);
 }
 
+/* Keys of another connection than the one whose turn it is. */
+static inline void prefetch_keys(const struct ql_aead *aead)
+{
+	ql_prefetch_lines(aead->schedule, (const uint8_t *)aead->schedule +
+						  backends[aead->backend]->aead_size(aead->suite));
+}
+
 void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 {
 	struct ql_sample samples[CHUNK];
@@ -215,6 +222,8 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 			assert(job->pn_len + job->payload_len >= 4);
 			if (i + 1 < count)
 				prefetch_output(&jobs[i + 1]);
+			if (i + 2 < count && jobs[i + 2].aead != jobs[i + 1].aead)
+				prefetch_keys(jobs[i + 2].aead);
 			make_nonce(&nonce, job->aead, job->pn);
 			if (job->tail)
 				backends[job->aead->backend]->gather(
@@ -290,6 +299,8 @@ void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
 
 		if (i + 1 < n) /* its header has been read */
 			ql_prefetch_write_range(jobs[i + 1].pkt + QL_CACHE_LINE, jobs[i + 1].len);
+		if (i + 2 < n && jobs[i + 2].aead != jobs[i + 1].aead)
+			prefetch_keys(jobs[i + 2].aead);
 		if (job->result < 0)
 			continue;
 		make_nonce(&nonce, job->aead, job->pn);

@@ -107,6 +107,13 @@ static inline struct ql_engine_conn *ql_engine_conn_of(struct ql_conn *conn)
 	return (struct ql_engine_conn *)conn;
 }
 
+/* What the next packets of a connection need, its timer included. */
+static inline void ql_engine_conn_prefetch(const struct ql_engine_conn *ec)
+{
+	ql_conn_prefetch(&ec->conn);
+	ql_prefetch_lines(&ec->timer, ec + 1);
+}
+
 /* engine.c: memory and slot for a connection; NULL when limits or memory are used up. */
 struct ql_engine_conn *ql_engine_conn_new(struct ql_engine *e, uint32_t *slot);
 /* Give those back. The connection itself is finished, or was never begun. */

@@ -7,7 +7,6 @@
  * in the order they came.
  */
 #include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include "base/floors.h"
 #include "engine/impl.h"
@@ -451,19 +450,49 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 
 /* ---- */
 
+/*
+ * Ask for the connections of a burst's short-header packets, before the first of these is looked at.
+ */
+static void look_ahead(const struct ql_engine *e, const struct ql_datagram *in, unsigned int n)
+{
+	uint32_t slots[QL_RX_BURST], k = 0;
+	const uint8_t *last = NULL;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, const uint8_t *);
+		struct ql_cid_told told;
+
+		if (in[i].mbuf->data_len < DATAGRAM_MIN || p[0] & QL_PKT_LONG ||
+		    (last && memcmp(p + 1, last + 1, QL_LOCAL_CID_LEN) == 0))
+			continue;
+		last = p;
+		if (ql_local_cid_len(&e->host.cids, p[1]) == 0 ||
+		    !ql_local_cid_read(&e->host.cids, p + 1, &told) ||
+		    told.slot >= e->table.n_slots)
+			continue;
+		__builtin_prefetch(&e->table.slots[told.slot]);
+		slots[k++] = told.slot;
+	}
+	for (unsigned int i = 0; i < k; i++) {
+		const struct ql_engine_conn *ec = ql_conntable_at(&e->table, slots[i]);
+
+		if (ec)
+			ql_engine_conn_prefetch(ec);
+	}
+}
+
 static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int n)
 {
 	struct rte_mbuf *used[QL_RX_BURST];
 	struct gathered g;
 
 	QL_FLOOR(STEER);
+	look_ahead(e, in, n);
 	g.n = 0;
 	for (unsigned int i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, uint8_t *);
 		size_t len = in[i].mbuf->data_len;
 
-		if (i + 1 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(in[i + 1].mbuf, uint8_t *));
 		e->stats.rx_bytes += len;
 		if (in[i].mbuf->nb_segs != 1)
 			drop(e, QL_DROP_HEADER);

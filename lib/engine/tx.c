@@ -113,7 +113,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		conn->on_ready = false;
 		burst.max = max;
 		if (!TAILQ_EMPTY(ready)) {
-			rte_prefetch0(TAILQ_FIRST(ready));
+			ql_engine_conn_prefetch(ql_engine_conn_of(TAILQ_FIRST(ready)));
 			if (burst.n + QL_TX_SHARE < max)
 				burst.max = burst.n + QL_TX_SHARE;
 		}

@@ -730,7 +730,7 @@ static uint64_t pto_time(const struct ql_recovery *r, unsigned int *space)
 	unsigned int backoff = r->pto_count < MAX_BACKOFF ? r->pto_count : MAX_BACKOFF;
 	uint64_t best = QL_NEVER;
 
-	for (unsigned int i = 0; i < QL_REC_SPACES; i++) {
+	for (unsigned int i = r->first; i < QL_REC_SPACES; i++) {
 		const struct ql_rec_space *sp = &r->space[i];
 		uint64_t from = sp->last_eliciting > r->last_pto ? sp->last_eliciting : r->last_pto;
 		uint64_t t;
@@ -758,7 +758,7 @@ uint64_t ql_rec_deadline(const struct ql_recovery *r)
 	uint64_t t = QL_NEVER;
 	unsigned int space;
 
-	for (unsigned int i = 0; i < QL_REC_SPACES; i++)
+	for (unsigned int i = r->first; i < QL_REC_SPACES; i++)
 		if (r->space[i].loss_time < t)
 			t = r->space[i].loss_time;
 	if (t == QL_NEVER && !r->blocked)
@@ -823,6 +823,8 @@ void ql_rec_discard_space(struct ql_recovery *r, unsigned int space)
 {
 	forget(r, &r->space[space]);
 	r->space[space].discarded = true;
+	while (r->first < QL_REC_APP && r->space[r->first].discarded)
+		r->first++;
 }
 
 void ql_rec_requeue_space(struct ql_recovery *r, unsigned int space)

@@ -122,6 +122,7 @@ struct ql_recovery {
 	uint64_t mtu_probe;	     /* number of the latest one */
 	uint64_t mtu_probe_deadline; /* when it counts as lost; QL_NEVER */
 	uint8_t pto_count;
+	uint8_t first; /* space that is not discarded, or the last one */
 	bool server;
 	/* Set by the connection as it learns. */
 	bool confirmed;		/* handshake confirmed */
