@@ -54,11 +54,6 @@ sed -i '/HashObject(/,/^}/ s/wc_Md5Hash(o,/wc_Sha256Hash(o,/' wolfcrypt/src/misc
 # A resumed session's next ticket has the nonce of the one before plus one, and the 256th in such a row
 # fails the handshake. A connection sends one ticket, so that any nonce is unique to it (RFC 8446, 4.6.1).
 sed -i 's/return SESSION_TICKET_NONCE_OVERFLOW;/ssl->session->ticketNonce.data[0] = 0;/' src/tls13.c
-# X25519 can be another one (ql_x25519.h), which is told whose public key a server's pair will meet.
-sed -i '/^int TLSX_KeyShare_Setup(/,/^}/ s/^ *ret = TLSX_KeyShare_GenKey(/ql_wolfssl_x25519_meet(clientKSE->ke, clientKSE->keLen);\n&/
-	/^int TLSX_KeyShare_HandlePqcHybridKeyServer(/,/^}/ s/^ *ret = TLSX_KeyShare_GenX25519Key(/ql_wolfssl_x25519_meet(data + (pqc_first ? pubSz : 0), len - pubSz);\n&/' src/tls.c
-sed -i '/^int wc_curve25519_make_pub(/,/^}/ s/^    fe_init();$/    if (ql_wolfssl_x25519_public(pub, priv)) return 0;\n&/
-	s/ret = curve25519(o\.point,/ret = ql_wolfssl_x25519(o.point,/' wolfcrypt/src/curve25519.c
 
 # -fPIC: becomes part of libqlane.so. Hidden: and is not seen from outside it, where another wolfSSL
 # may live. Each feature's code is guarded by its macro, so all files can be compiled.

@@ -137,11 +137,6 @@
 #include <wolfssl/ql_rand.h>
 #endif
 
-/* Another X25519, where one is set: <wolfssl/ql_x25519.h>. */
-#ifndef __ASSEMBLER__
-#include <wolfssl/ql_x25519.h>
-#endif
-
 /* The age of tickets: by the caller's clock, where one is set (<wolfssl/ql_time.h>). */
 #define USER_TICKS
 

@@ -13,7 +13,6 @@
 #include "crypto/backend.h"
 #include "crypto/rng.h"
 #include "crypto/secret.h"
-#include "crypto/x25519.h"
 #include "ql_build.h"
 #include "wire/packet.h"
 
@@ -34,7 +33,6 @@ static void init(void)
 		init_result = -ENOTSUP;
 		return;
 	}
-	ql_x25519_install();
 #if QL_HAVE_IPSEC_MB
 	have_ipsec_mb = ql_backend_ipsec_mb_init() == 0;
 	if (have_ipsec_mb)

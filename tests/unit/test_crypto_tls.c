@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ql_build.h"
 #include "crypto/clock.h"
-#include "crypto/x25519.h"
 #include "test_crypto_tls_util.h"
 
 START_TEST(suites)
@@ -501,43 +500,6 @@ START_TEST(key_log)
 }
 END_TEST
 
-#if QL_HAVE_WOLFSSL_X25519
-static unsigned int pairs, alone;
-
-static void count_shared(uint8_t *shared, const uint8_t *secret, const uint8_t *peer)
-{
-	alone++;
-	ck_assert_int_eq(wc_curve25519_generic(32, shared, 32, secret, 32, peer), 0);
-}
-
-static void count_pair(uint8_t *public, uint8_t *shared, const uint8_t *secret, const uint8_t *peer)
-{
-	pairs++;
-	ck_assert_int_eq(wc_curve25519_make_pub(32, public, 32, secret), 0);
-	ck_assert_int_eq(wc_curve25519_generic(32, shared, 32, secret, 32, peer), 0);
-}
-
-/* A server makes its key and what it shares at once, with X25519 alone and as half of a hybrid. */
-START_TEST(key_exchange)
-{
-	static const struct ql_wolfssl_x25519 counting = {count_pair, count_shared};
-	static const int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_X25519MLKEM768};
-	struct scene s = {.group = groups[_i]};
-
-	pairs = alone = 0;
-	ql_wolfssl_set_x25519(&counting);
-	begin(&s);
-	ck_assert_int_eq(run(STREAM_MAX), 0);
-	check_complete(QL_AES128_GCM_SHA256);
-	ck_assert_uint_eq(pairs, 1); /* the server's */
-	ck_assert_uint_eq(alone, 1); /* the client's */
-	end();
-	ql_wolfssl_set_x25519(NULL);
-	ql_x25519_install();
-}
-END_TEST
-#endif
-
 #if QL_HAVE_WOLFSSL_RAND
 /* The same seeds make the same handshake; a ticket, too, where wolfSSL has our clock. */
 START_TEST(deterministic)
@@ -634,9 +596,6 @@ int main(void)
 	tcase_add_loop_test(tc, send_fails, 0, 4);
 	tcase_add_test(tc, bad_arguments);
 	tcase_add_test(tc, key_log);
-#if QL_HAVE_WOLFSSL_X25519
-	tcase_add_loop_test(tc, key_exchange, 0, 2);
-#endif
 #if QL_HAVE_WOLFSSL_RAND
 	tcase_add_test(tc, deterministic);
 #endif

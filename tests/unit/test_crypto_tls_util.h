@@ -156,7 +156,6 @@ struct scene {
 	struct ql_proto client_protos[3], server_protos[3];
 	bool keylog;
 	bool retry; /* the server wants another key share: HelloRetryRequest */
-	int group;  /* the only one of both */
 	uint8_t seed;
 	bool no_tickets;
 	bool server_early, client_early;
@@ -197,11 +196,6 @@ static struct ql_tls_ctx *make_ctx(const struct scene *s, bool is_server)
 		int p384 = WOLFSSL_ECC_SECP384R1;
 
 		ck_assert_int_eq(wolfSSL_CTX_set_groups(ctx->wolf, &p384, 1), WOLFSSL_SUCCESS);
-	}
-	if (s->group) {
-		int group = s->group;
-
-		ck_assert_int_eq(wolfSSL_CTX_set_groups(ctx->wolf, &group, 1), WOLFSSL_SUCCESS);
 	}
 	return ctx;
 }
