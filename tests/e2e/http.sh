@@ -137,10 +137,11 @@ upload() {
 	[ "$(field allow)" = "GET, HEAD" ] || ql_fail "allow: $(field allow)"
 	ql_server_stop
 	ql_server_start --upload taken --upload-max 150M
-	request 201 a.bin --upload-file "$WWW/big.bin"
-	cmp taken/a.bin "$WWW/big.bin"
-	request 204 a.bin --upload-file "$WWW/five.bin"
+	# no large one: curl takes its time, which says nothing of us (tests/interop/clients.sh)
+	request 201 a.bin --upload-file "$WWW/five.bin"
 	cmp taken/a.bin "$WWW/five.bin"
+	request 204 a.bin --upload-file "$WWW/one.bin"
+	cmp taken/a.bin "$WWW/one.bin"
 	request 201 folder/in/folder/b%20c --upload-file "$WWW/one.bin"
 	cmp "taken/folder/in/folder/b c" "$WWW/one.bin"
 	: >empty
@@ -305,7 +306,7 @@ ql_fixtures
 ql_test http-ranges 60 ranges
 ql_test http-conditions 60 conditions
 ql_test http-types 60 types
-ql_test http-upload 150 upload
+ql_test http-upload 60 upload
 ql_test http-upload-ours 60 ours
 ql_test http-parts 90 parts
 ql_test http-drain 90 drain

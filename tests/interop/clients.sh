@@ -211,9 +211,10 @@ ql_test server-ngtcp2-early-data 60 early
 ql_test server-ngtcp2-nat-rebinding 30 moves --nat-rebinding
 ql_test server-ngtcp2-migration 30 moves
 ql_test server-aioquic-v2-only 60 version_2 aioquic --versions 2
-for client in ngtcp2 curl; do
-	ql_test server-$client-upload 150 upload $client "$QL_OUR6" big.bin
-done
+ql_test server-ngtcp2-upload 60 upload ngtcp2 "$QL_OUR6" big.bin
+# curl's QUIC (OpenSSL's) pauses for 20 ms and more, again and again, with all that it has sent acknowledged and 4 MB
+# of window open: 100 MB take it from 8 to 50 s
+ql_test server-curl-upload 60 upload curl "$QL_OUR6" five.bin
 ql_test server-two-clients-at-once 90 together
 ql_test server-distrusted 30 distrust
 ql_test server-missing-file 30 missing_file
