@@ -278,7 +278,7 @@ json() { # NAME FILE
 drain() {
 	local fetch pid
 	fetch=(peer_run curl curl --http3-only --fail --silent --show-error --cacert "$CERT/ca.pem")
-	ql_server_start --drain 30
+	ql_server_start --drain 120
 	"${fetch[@]}" --limit-rate 25M --output big "https://$QL_OUR4:$QL_PORT/big.bin" &
 	pid=$!
 	ql_wait_for 20 test -s big || ql_fail "no download has begun"
