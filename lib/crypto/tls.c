@@ -184,8 +184,12 @@ static bool peer_acceptable(struct ql_tls *tls)
 
 static char *put_hex(char *p, const uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		p += sprintf(p, "%02x", bytes[i]);
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*p++ = digits[bytes[i] >> 4];
+		*p++ = digits[bytes[i] & 0xf];
+	}
 	return p;
 }
 

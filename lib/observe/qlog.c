@@ -197,7 +197,7 @@ static bool open_file(struct ql_qlog *q, struct ql_qlog_trace *t)
 	size_t n = 0;
 
 	for (unsigned int i = 0; i < t->odcid.len; i++)
-		n += (size_t)sprintf(name + n, "%02x", t->odcid.id[i]);
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "%02x", t->odcid.id[i]);
 	strcpy(name + n, t->server ? "_server.sqlog" : "_client.sqlog");
 	unlinkat(q->dir, name, 0);
 	t->fd = openat(q->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
