@@ -61,6 +61,7 @@ struct ql_perf_conn {
 	LIST_ENTRY(ql_perf_conn) next;
 };
 
+/* What there is to remember of a stream: nothing, if all of it came at once and was answered at once. */
 struct serving {
 	uint8_t size[SIZE];
 	unsigned int n_size;
@@ -102,29 +103,28 @@ static void on_served(struct ql_conn *conn, const struct ql_close_info *info)
 	free(pc);
 }
 
-static struct serving *serve(struct ql_stream *stream)
+static void remember(struct ql_perf_conn *pc, struct ql_stream *stream, const struct serving *s)
 {
-	struct ql_perf_conn *pc = ql_conn_user(ql_stream_conn(stream));
-	struct serving *s = calloc(1, sizeof(*s));
+	struct serving *kept = malloc(sizeof(*kept));
 
-	if (!s) {
+	if (!kept) {
 		ql_conn_close(pc->conn, PERF_RESOURCE, "no memory");
-		return NULL;
+		return;
 	}
-	pc->server->streams++;
-	ql_stream_set_user(stream, s);
-	return s;
+	*kept = *s;
+	ql_stream_set_user(stream, kept);
 }
 
 static void on_stream_opened(struct ql_stream *stream)
 {
-	serve(stream);
-}
-
-static void answer(struct ql_stream *stream, struct serving *s, uint64_t size)
-{
 	struct ql_perf_conn *pc = ql_conn_user(ql_stream_conn(stream));
 
+	pc->server->streams++;
+}
+
+static void answer(struct ql_perf_conn *pc, struct ql_stream *stream, struct serving *s,
+		   uint64_t size)
+{
 	s->answering = true;
 	s->out.left = size;
 	pc->server->sent += give(stream, &s->out);
@@ -134,25 +134,25 @@ static void answer(struct ql_stream *stream, struct serving *s, uint64_t size)
 static void answer_waiting(struct ql_perf_conn *pc)
 {
 	struct ql_stream *stream;
-	struct serving *s;
 
 	while (pc->n_waiting > 0 && ql_stream_open(pc->conn, false, &stream) == 0) {
-		s = serve(stream);
-		if (!s)
-			return;
+		struct serving s = {0};
+
+		pc->server->streams++;
 		pc->n_waiting--;
-		answer(stream, s, pc->waiting[pc->n_waiting]);
+		answer(pc, stream, &s, pc->waiting[pc->n_waiting]);
+		if (!s.out.ended)
+			remember(pc, stream, &s);
 	}
 }
 
 /* All has come that the client has to say. */
-static void on_request(struct ql_stream *stream, struct serving *s)
+static void on_request(struct ql_perf_conn *pc, struct ql_stream *stream, struct serving *s)
 {
-	struct ql_perf_conn *pc = ql_conn_user(ql_stream_conn(stream));
 	uint64_t size = s->n_size == SIZE ? wanted(s) : 0;
 
 	if (!ql_stream_id_is_uni(ql_stream_id(stream))) {
-		answer(stream, s, size);
+		answer(pc, stream, s, size);
 	} else if (size > 0 && pc->n_waiting == QL_PERF_WAITING) {
 		ql_conn_close(pc->conn, PERF_RESOURCE, "too many answers wait for streams");
 	} else if (size > 0) {
@@ -164,16 +164,17 @@ static void on_request(struct ql_stream *stream, struct serving *s)
 static void on_stream_data(struct ql_stream *stream, const uint8_t *data, size_t len, bool fin)
 {
 	struct ql_perf_conn *pc = ql_conn_user(ql_stream_conn(stream));
-	struct serving *s = ql_stream_user(stream);
+	struct serving *kept = ql_stream_user(stream), fresh = {0};
+	struct serving *s = kept ? kept : &fresh;
 
 	ql_stream_credit(stream, len);
-	if (!s)
-		return;
 	for (; len > 0 && s->n_size < SIZE; len--)
 		s->size[s->n_size++] = *data++;
 	pc->server->received += len;
 	if (fin)
-		on_request(stream, s);
+		on_request(pc, stream, s);
+	if (!kept && (!fin || (s->answering && !s->out.ended)))
+		remember(pc, stream, s);
 }
 
 static void on_stream_acked(struct ql_stream *stream, uint64_t acked)

@@ -60,7 +60,7 @@ static bool ask(struct load_link *link, struct load_request *r)
 {
 	const struct load_config *c = &link->load->config;
 	struct ql_stream *stream;
-	uint8_t bytes[SIZE + 1024] = {0};
+	static uint8_t bytes[SIZE + 1024]; /* zeros behind the size */
 	uint64_t size = c->request;
 	unsigned int flags = c->hold ? 0 : QL_FIN;
 
