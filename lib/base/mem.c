@@ -7,27 +7,6 @@
 #include <stdlib.h>
 #endif
 
-/* Class 2n holds 16 << n bytes, class 2n + 1 holds 24 << n. */
-static unsigned int class_of(size_t size)
-{
-	unsigned int n;
-
-	if (size <= 16)
-		return 0;
-	n = 63 - (unsigned int)__builtin_clzll((size - 1) >> 4); /* 16 << n < size <= 32 << n */
-	return size <= ((size_t)24 << n) ? 2 * n + 1 : 2 * n + 2;
-}
-
-static size_t class_bytes(unsigned int c)
-{
-	return (size_t)(c & 1 ? 24 : 16) << (c >> 1);
-}
-
-size_t ql_mem_class_size(size_t size)
-{
-	return size > QL_MEM_MAX ? 0 : class_bytes(class_of(size));
-}
-
 #if QL_MEM_OWN_BLOCKS
 
 void ql_mem_init(struct ql_mem *mem, void *base, size_t size)
@@ -41,7 +20,7 @@ static void *take(struct ql_mem *mem, unsigned int c, size_t size)
 {
 	void *p;
 
-	if (mem->used + class_bytes(c) > mem->budget)
+	if (mem->used + ql_mem_class_bytes(c) > mem->budget)
 		return NULL;
 	/* not aligned_alloc, which wants the size to be a multiple of the alignment */
 	return posix_memalign(&p, size < 64 ? 16 : 64, size ? size : 1) ? NULL : p;
@@ -57,7 +36,7 @@ static void give(struct ql_mem *mem, unsigned int c, void *block)
 size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block)
 {
 	(void)mem;
-	*block = class_bytes(class);
+	*block = ql_mem_class_bytes(class);
 	return 0;
 }
 
@@ -153,7 +132,7 @@ static void give_slabs(struct ql_mem *mem, uint32_t i, uint32_t n)
 /* Where the next block of a class begins: 24 in 32 and 96 in 128, for their alignment. */
 static inline size_t spacing(unsigned int c)
 {
-	size_t bytes = class_bytes(c), align = bytes < 64 ? 16 : 64;
+	size_t bytes = ql_mem_class_bytes(c), align = bytes < 64 ? 16 : 64;
 
 	return (bytes + align - 1) & ~(align - 1);
 }
@@ -211,30 +190,45 @@ static uint32_t take_or_reclaim(struct ql_mem *mem, uint32_t n)
 	return i == NONE && reclaim(mem) ? take_slabs(mem, n) : i;
 }
 
-static void *take(struct ql_mem *mem, unsigned int c, size_t size __attribute__((unused)))
+/* Slabs of its own for a large block. */
+static void *take_large(struct ql_mem *mem, unsigned int c)
 {
-	size_t bytes = class_bytes(c);
+	uint32_t n = slabs_of(ql_mem_class_bytes(c)), i = take_or_reclaim(mem, n);
+
+	if (i == NONE)
+		return NULL;
+	mem->slabs[i].used = 1;
+	mem->slabs[i].class = (uint16_t)c;
+	for (uint32_t k = 1; k < n; k++)
+		mem->slabs[i + k].used = 0;
+	return mem->first + i * QL_MEM_SLAB;
+}
+
+/* A slab more for a class. */
+static __attribute__((noinline)) uint32_t add_slab(struct ql_mem *mem, unsigned int c)
+{
+	uint32_t i = take_or_reclaim(mem, 1);
+
+	if (i == NONE)
+		return NONE;
+	mem->slabs[i] = (struct ql_mem_slab){.total = (uint16_t)(QL_MEM_SLAB / spacing(c)),
+					     .class = (uint16_t)c};
+	link_partial(mem, c, i);
+	return i;
+}
+
+static inline void *take(struct ql_mem *mem, unsigned int c, size_t size __attribute__((unused)))
+{
 	uint32_t i = mem->partial[c];
 	struct ql_mem_slab *s;
 	void *p;
 
-	if (bytes > QL_MEM_SLAB / 2) {
-		i = take_or_reclaim(mem, slabs_of(bytes));
-		if (i == NONE)
-			return NULL;
-		mem->slabs[i].used = 1;
-		mem->slabs[i].class = (uint16_t)c;
-		for (uint32_t k = 1; k < slabs_of(bytes); k++)
-			mem->slabs[i + k].used = 0;
-		return mem->first + i * QL_MEM_SLAB;
-	}
 	if (__builtin_expect(i == NONE, 0)) {
-		i = take_or_reclaim(mem, 1);
+		if (ql_mem_class_bytes(c) > QL_MEM_SLAB / 2)
+			return take_large(mem, c);
+		i = add_slab(mem, c);
 		if (i == NONE)
 			return NULL;
-		mem->slabs[i] = (struct ql_mem_slab){.total = (uint16_t)(QL_MEM_SLAB / spacing(c)),
-						     .class = (uint16_t)c};
-		link_partial(mem, c, i);
 	}
 	s = &mem->slabs[i];
 	p = s->free;
@@ -247,13 +241,13 @@ static void *take(struct ql_mem *mem, unsigned int c, size_t size __attribute__(
 	return p;
 }
 
-static void give(struct ql_mem *mem, unsigned int c, void *block)
+static inline void give(struct ql_mem *mem, unsigned int c, void *block)
 {
 	uint32_t i = (uint32_t)((size_t)((uint8_t *)block - mem->first) / QL_MEM_SLAB);
 	struct ql_mem_slab *s = &mem->slabs[i];
 
-	if (class_bytes(c) > QL_MEM_SLAB / 2) {
-		give_slabs(mem, i, slabs_of(class_bytes(c)));
+	if (ql_mem_class_bytes(c) > QL_MEM_SLAB / 2) {
+		give_slabs(mem, i, slabs_of(ql_mem_class_bytes(c)));
 		return;
 	}
 	*(void **)block = s->free;
@@ -271,7 +265,7 @@ size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block)
 {
 	size_t n = 0;
 
-	*block = class_bytes(class);
+	*block = ql_mem_class_bytes(class);
 	for (uint32_t i = 0; i < mem->n_slabs; i++)
 		if (!is_vacant(mem, i) && mem->slabs[i].class == class)
 			n += mem->slabs[i].used;
@@ -280,34 +274,25 @@ size_t ql_mem_count(const struct ql_mem *mem, unsigned int class, size_t *block)
 
 #endif
 
-void *ql_mem_alloc(struct ql_mem *mem, size_t size)
+void *ql_mem_take(struct ql_mem *mem, unsigned int class, size_t size)
 {
-	unsigned int c;
 	void *p;
 
-	if (size > QL_MEM_MAX)
-		return NULL;
 #if QL_FAIL_ALLOC
 	if (__builtin_expect(mem->fail_at != 0, 0) && --mem->fail_at == 0)
 		return NULL;
 #endif
-	c = class_of(size);
-	p = take(mem, c, size);
+	p = take(mem, class, size);
 	if (!p)
 		return NULL;
-	mem->used += class_bytes(c);
+	mem->used += ql_mem_class_bytes(class);
 	if (mem->used > mem->peak)
 		mem->peak = mem->used;
 	return p;
 }
 
-void ql_mem_free(struct ql_mem *mem, void *block, size_t size)
+void ql_mem_give(struct ql_mem *mem, unsigned int class, void *block)
 {
-	unsigned int c;
-
-	if (!block)
-		return;
-	c = class_of(size);
-	mem->used -= class_bytes(c);
-	give(mem, c, block);
+	mem->used -= ql_mem_class_bytes(class);
+	give(mem, class, block);
 }

@@ -63,14 +63,44 @@ struct ql_mem {
  */
 void ql_mem_init(struct ql_mem *mem, void *base, size_t size);
 
+/* Class 2n holds 16 << n bytes, class 2n + 1 holds 24 << n. Of most sizes the compiler knows it. */
+static inline unsigned int ql_mem_class(size_t size)
+{
+	unsigned int n;
+
+	if (size <= 16)
+		return 0;
+	n = 63 - (unsigned int)__builtin_clzll((size - 1) >> 4); /* 16 << n < size <= 32 << n */
+	return size <= ((size_t)24 << n) ? 2 * n + 1 : 2 * n + 2;
+}
+
+static inline size_t ql_mem_class_bytes(unsigned int class)
+{
+	return (size_t)(class & 1 ? 24 : 16) << (class >> 1);
+}
+
 /* What a request of this size really takes; 0 when it is too large. */
-size_t ql_mem_class_size(size_t size);
+static inline size_t ql_mem_class_size(size_t size)
+{
+	return size > QL_MEM_MAX ? 0 : ql_mem_class_bytes(ql_mem_class(size));
+}
+
+/* Of ql_mem_alloc(), ql_mem_free(). */
+void *ql_mem_take(struct ql_mem *mem, unsigned int class, size_t size) __attribute__((malloc));
+void ql_mem_give(struct ql_mem *mem, unsigned int class, void *block);
 
 /* NULL when the budget is used up or size is above QL_MEM_MAX. */
-void *ql_mem_alloc(struct ql_mem *mem, size_t size) __attribute__((malloc));
+static inline void *ql_mem_alloc(struct ql_mem *mem, size_t size)
+{
+	return size > QL_MEM_MAX ? NULL : ql_mem_take(mem, ql_mem_class(size), size);
+}
 
 /* size as it was asked for. NULL is fine. */
-void ql_mem_free(struct ql_mem *mem, void *block, size_t size);
+static inline void ql_mem_free(struct ql_mem *mem, void *block, size_t size)
+{
+	if (block)
+		ql_mem_give(mem, ql_mem_class(size), block);
+}
 
 static inline void *ql_mem_zalloc(struct ql_mem *mem, size_t size)
 {

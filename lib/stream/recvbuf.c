@@ -162,12 +162,7 @@ static void chunk_write(struct ql_recvchunk *c, size_t at, const uint8_t *data, 
 		c->end = (uint32_t)end;
 }
 
-void ql_recvbuf_init(struct ql_recvbuf *rb)
-{
-	*rb = (struct ql_recvbuf){.final_size = QL_SIZE_UNKNOWN};
-}
-
-void ql_recvbuf_drop(struct ql_recvbuf *rb, struct ql_mem *mem)
+void ql_recvbuf_drop_held(struct ql_recvbuf *rb, struct ql_mem *mem)
 {
 	for (uint32_t i = 0; rb->chunks > 0; i++)
 		chunk_free(rb, mem, i);

@@ -41,10 +41,19 @@ struct ql_recvbuf {
 	uint32_t chunks;
 };
 
-void ql_recvbuf_init(struct ql_recvbuf *rb);
+static inline void ql_recvbuf_init(struct ql_recvbuf *rb)
+{
+	*rb = (struct ql_recvbuf){.final_size = QL_SIZE_UNKNOWN};
+}
+
+void ql_recvbuf_drop_held(struct ql_recvbuf *rb, struct ql_mem *mem);
 
 /* Drop what is held. offset, high and final_size stay. */
-void ql_recvbuf_drop(struct ql_recvbuf *rb, struct ql_mem *mem);
+static inline void ql_recvbuf_drop(struct ql_recvbuf *rb, struct ql_mem *mem)
+{
+	if (__builtin_expect(rb->ring != NULL, 0))
+		ql_recvbuf_drop_held(rb, mem);
+}
 
 /*
  * The end of data, or (final) the size of the stream, as a frame says it: offset + len, at most

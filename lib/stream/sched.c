@@ -12,11 +12,6 @@ void ql_sched_init(struct ql_sched *s)
 	s->share = QL_SCHED_SHARE;
 }
 
-void ql_sched_node_init(struct ql_sched_node *n)
-{
-	*n = (struct ql_sched_node){.queue = QL_SCHED_OUT};
-}
-
 void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,
 		  enum ql_sched_queue queue)
 {
@@ -70,7 +65,11 @@ void ql_sched_move(struct ql_sched *s, struct ql_sched_node *n, unsigned int lev
 {
 	bool turn = false;
 
-	if (ql_sched_in(n) && n->level == level)
+	if (!ql_sched_in(n)) {
+		ql_sched_add(s, n, level, queue);
+		return;
+	}
+	if (n->level == level)
 		turn = n->turn || s->head[level][QL_SCHED_SEQUENTIAL] == n;
 	ql_sched_remove(s, n);
 	ql_sched_add(s, n, level, queue);

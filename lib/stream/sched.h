@@ -70,7 +70,10 @@ struct ql_sched {
 
 void ql_sched_init(struct ql_sched *s);
 /* Before its first use. */
-void ql_sched_node_init(struct ql_sched_node *n);
+static inline void ql_sched_node_init(struct ql_sched_node *n)
+{
+	*n = (struct ql_sched_node){.queue = QL_SCHED_OUT};
+}
 
 /* Put n, which must be out, behind the others of its queue. */
 void ql_sched_add(struct ql_sched *s, struct ql_sched_node *n, unsigned int level,

@@ -31,11 +31,22 @@ static bool is_copy(const struct ql_sendseg *seg)
 	return seg->data == seg->own;
 }
 
-void ql_sendbuf_init(struct ql_sendbuf *sb)
+static void use_gaps(struct ql_sendbuf *sb)
 {
-	memset(sb, 0, sizeof(*sb));
+	if (sb->gaps)
+		return;
 	ql_ranges_init(&sb->acks, MAX_RANGES);
 	ql_ranges_init(&sb->resend, MAX_RANGES);
+	sb->gaps = true;
+}
+
+static void drop_gaps(struct ql_sendbuf *sb, struct ql_mem *mem)
+{
+	if (!sb->gaps)
+		return;
+	ql_ranges_fini(&sb->acks, mem);
+	ql_ranges_fini(&sb->resend, mem);
+	sb->gaps = false;
 }
 
 /* Frees a list that is no longer part of a buffer: the callbacks may do as they like. */
@@ -56,21 +67,19 @@ static void free_segs(struct ql_mem *mem, struct ql_sendseg *seg)
 
 void ql_sendbuf_rewind(struct ql_sendbuf *sb, struct ql_mem *mem)
 {
-	ql_ranges_fini(&sb->resend, mem);
-	ql_ranges_init(&sb->resend, MAX_RANGES);
+	drop_gaps(sb, mem);
 	sb->cursor = sb->head;
 	sb->sent = 0;
 	sb->fin_sent = sb->fin_lost = false;
 }
 
-void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem)
+void ql_sendbuf_drop_held(struct ql_sendbuf *sb, struct ql_mem *mem)
 {
 	struct ql_sendseg *all = sb->head;
 
 	sb->head = sb->tail = sb->cursor = NULL;
 	sb->copied = 0;
-	ql_ranges_fini(&sb->acks, mem);
-	ql_ranges_fini(&sb->resend, mem);
+	drop_gaps(sb, mem);
 	free_segs(mem, all);
 }
 
@@ -190,6 +199,7 @@ static void add_resend(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t start
 	const struct ql_range *beside;
 	unsigned int i;
 
+	use_gaps(sb);
 	if (ql_ranges_add(&sb->resend, mem, start, end) == 0)
 		return;
 	i = ql_ranges_find(&sb->resend, start);
@@ -203,6 +213,14 @@ static void add_resend(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t start
 	(void)ql_ranges_add(&sb->resend, mem, start, end);
 }
 
+/* The range that x is in, or the next one above; NULL. */
+static const struct ql_range *first_from(const struct ql_ranges *rs, uint64_t x)
+{
+	unsigned int i = ql_ranges_find(rs, x);
+
+	return i < ql_ranges_count(rs) ? ql_ranges_get(rs, i) : NULL;
+}
+
 void ql_sendbuf_lost(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset, size_t len,
 		     bool fin)
 {
@@ -210,9 +228,7 @@ void ql_sendbuf_lost(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset,
 	uint64_t at = offset > sb->acked ? offset : sb->acked;
 
 	while (at < end) {
-		unsigned int i = ql_ranges_find(&sb->acks, at);
-		const struct ql_range *r =
-			i < ql_ranges_count(&sb->acks) ? ql_ranges_get(&sb->acks, i) : NULL;
+		const struct ql_range *r = sb->gaps ? first_from(&sb->acks, at) : NULL;
 		uint64_t to = r && r->start < end ? r->start : end;
 
 		if (at < to)
@@ -251,7 +267,6 @@ void ql_sendbuf_acked(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset
 {
 	uint64_t end = offset + len < sb->sent ? offset + len : sb->sent;
 	const struct ql_range *r;
-	unsigned int i;
 
 	if (fin) {
 		sb->fin_acked = true;
@@ -259,16 +274,15 @@ void ql_sendbuf_acked(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset
 	}
 	if (end > sb->acked && offset <= sb->acked) {
 		sb->acked = end;
-		if (ql_ranges_count(&sb->acks) > 0) {
-			i = ql_ranges_find(&sb->acks, end);
-			r = i < ql_ranges_count(&sb->acks) ? ql_ranges_get(&sb->acks, i) : NULL;
+		if (sb->gaps) {
+			r = first_from(&sb->acks, end);
 			if (r && r->start <= end)
 				sb->acked = r->end + 1;
 			ql_ranges_remove_below(&sb->acks, mem, sb->acked);
-		}
-		if (ql_ranges_count(&sb->resend) > 0)
 			ql_ranges_remove_below(&sb->resend, mem, sb->acked);
+		}
 	} else if (end > sb->acked && end > offset) {
+		use_gaps(sb);
 		if (ql_ranges_add(&sb->acks, mem, offset, end - 1) == 0) {
 			/* A failure means to send again what need not be. */
 			if (ql_ranges_count(&sb->resend) > 0)

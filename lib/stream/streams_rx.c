@@ -16,19 +16,16 @@ static int find_or_create(struct ql_streams *ss, uint64_t id, enum side side,
 			  struct ql_stream **stream)
 {
 	bool local = ql_streams_is_local(ss, id);
-	struct ql_stream_type *t = &ss->types[id & 3];
+	const struct ql_stream_type *t = &ss->types[id & 3];
 	struct ql_stream *s;
 
 	*stream = NULL;
 	if (ql_stream_id_is_uni(id) && local == (side == RECEIVING))
 		return QL_ERR_STREAM_STATE_ERROR;
-	s = ql_streams_find(ss, id);
-	if (s) {
-		*stream = s;
+	if (id >> 2 < t->opened) {
+		*stream = ql_streams_find(ss, id);
 		return 0;
 	}
-	if (id >> 2 < t->opened)
-		return 0;
 	if (local)
 		return QL_ERR_STREAM_STATE_ERROR;
 	if (id >> 2 >= t->limit)
@@ -42,6 +39,7 @@ static int find_or_create(struct ql_streams *ss, uint64_t id, enum side side,
 		if (ss->closing)
 			return 0;
 	} while (s->id != id);
+	ss->last = s;
 	*stream = s;
 	return 0;
 }
