@@ -447,53 +447,74 @@ static uint16_t make_ip(uint8_t *p, const struct ql_path *path, uint8_t proto, u
 	}
 }
 
-/* Fill in what make_ip() left; ip_sum is the sum of what it made. */
-static inline void finish_ip(struct rte_mbuf *m, const struct ql_netif *nif,
-			     const struct ql_path *path, uint32_t ip_sum, uint8_t ecn)
+/* Fill in what make_ip() left; ip_sum is the sum of what it made, len that of the packet. */
+static inline void finish_ip(struct rte_mbuf *m, void *header, uint16_t len,
+			     const struct ql_netif *nif, const struct ql_path *path, bool is4,
+			     uint32_t ip_sum, uint8_t ecn)
 {
-	uint16_t len = rte_pktmbuf_data_len(m);
-
-	if (ql_addr_is_ip4(&path->local)) {
-		struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, void *);
+	if (is4) {
+		struct rte_ipv4_hdr *ip = header;
 
 		ip->type_of_service = ecn & 0x3;
 		ip->total_length = rte_cpu_to_be_16(len);
-		m->l3_len = sizeof(*ip);
 		if (nif->tx_ip4_cksum)
 			m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 		else
 			ip->hdr_checksum = (rte_be16_t)~fold(ip_sum + rte_cpu_to_be_16(ecn & 0x3) +
 							     ip->total_length);
 	} else {
-		struct rte_ipv6_hdr *ip = rte_pktmbuf_mtod(m, void *);
+		struct rte_ipv6_hdr *ip = header;
 
 		ip->vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28 | (uint32_t)(ecn & 0x3) << 20 |
 						flow_label(path, nif->flow_secret));
 		ip->payload_len = rte_cpu_to_be_16(len - (uint16_t)sizeof(*ip));
-		m->l3_len = sizeof(*ip);
 	}
 }
 
-/* A received mbuf that is sent again keeps nothing of what the device said about it. */
-static void forget_offloads(struct rte_mbuf *m)
+static inline uint16_t ether_len(const struct ql_netif *nif)
 {
-	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
-	m->tx_offload = 0;
+	return sizeof(struct rte_ether_hdr) + (nif->vlan ? 4 : 0);
 }
 
-void ql_frame_head_init(struct ql_frame_head *head, const struct ql_path *path)
+/*
+ * A received mbuf that is sent again keeps nothing of what the device said about it. Where the headers
+ * are matters to a device that computes checksums; else the mbuf's second cache line is left alone.
+ */
+static inline void set_offloads(struct rte_mbuf *m, const struct ql_netif *nif, uint16_t ip_len)
 {
-	*head = (struct ql_frame_head){.sum = pseudo_sum(path, PROTO_UDP)};
-	head->ip_len = make_ip(head->bytes, path, PROTO_UDP, HOP_LIMIT);
-	head->ip_sum = rte_raw_cksum(head->bytes, head->ip_len);
+	m->ol_flags &= RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+	if (nif->tx_ip4_cksum || nif->tx_udp_cksum)
+		m->tx_offload = rte_mbuf_tx_offload(ether_len(nif), ip_len, 0, 0, 0, 0, 0);
+}
+
+/* Everything of the Ethernet header but the destination; returns its end. */
+static uint8_t *make_ether(uint8_t *p, const struct ql_netif *nif, uint16_t ethertype)
+{
+	p += RTE_ETHER_ADDR_LEN;
+	memcpy(p, nif->mac.addr_bytes, RTE_ETHER_ADDR_LEN);
+	p += RTE_ETHER_ADDR_LEN;
+	if (nif->vlan)
+		p = ql_put_be16(ql_put_be16(p, ETHERTYPE_VLAN), nif->vlan);
+	return ql_put_be16(p, ethertype);
+}
+
+void ql_frame_head_init(struct ql_frame_head *head, const struct ql_netif *nif,
+			const struct ql_path *path)
+{
+	bool is4 = ql_addr_is_ip4(&path->local);
+	uint8_t *ip;
+
+	*head = (struct ql_frame_head){.ether_len = ether_len(nif),
+				       .sum = pseudo_sum(path, PROTO_UDP)};
+	ip = make_ether(head->bytes, nif, is4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+	head->ip_len = make_ip(ip, path, PROTO_UDP, HOP_LIMIT);
+	head->ip_sum = rte_raw_cksum(ip, head->ip_len);
 }
 
 static inline void push_udp(struct rte_udp_hdr *udp, struct rte_mbuf *m, const struct ql_netif *nif,
-			    const struct ql_frame_head *head, const struct ql_path *path,
+			    const struct ql_frame_head *head, const struct ql_path *path, bool is4,
 			    uint16_t len)
 {
-	bool is4 = ql_addr_is_ip4(&path->local);
-
 	udp->src_port = rte_cpu_to_be_16(path->local.port);
 	udp->dst_port = rte_cpu_to_be_16(path->remote.port);
 	udp->dgram_len = rte_cpu_to_be_16(len);
@@ -509,24 +530,34 @@ static inline void push_udp(struct rte_udp_hdr *udp, struct rte_mbuf *m, const s
 	}
 }
 
+/* Lengths that the compiler knows are copied by a few moves: what is too much is UDP's, and written next. */
+#define HEAD_IP4 (sizeof(struct rte_ether_hdr) + 4 + sizeof(struct rte_ipv4_hdr))
+#define HEAD_IP6 (sizeof(struct rte_ether_hdr) + 4 + sizeof(struct rte_ipv6_hdr))
+
 int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif,
 		      const struct ql_frame_head *head, const struct ql_path *path, uint8_t ecn)
 {
-	uint16_t len = rte_pktmbuf_data_len(m) + (uint16_t)sizeof(struct rte_udp_hdr);
+	uint16_t udp_len = rte_pktmbuf_data_len(m) + (uint16_t)sizeof(struct rte_udp_hdr);
+	uint16_t ip_len = head->ip_len, len = udp_len + ip_len + head->ether_len;
+	bool is4 = ip_len == sizeof(struct rte_ipv4_hdr);
 	uint8_t *p;
 
-	if (m->nb_segs != 1 || rte_pktmbuf_headroom(m) < QL_FRAME_HEADERS)
+	if (m->nb_segs != 1 || m->data_off < QL_FRAME_HEADERS)
 		return -ENOBUFS;
-	if (len + head->ip_len > nif->mtu)
+	if (udp_len + ip_len > nif->mtu)
 		return -EMSGSIZE;
-	forget_offloads(m);
-	p = (void *)rte_pktmbuf_prepend(m, head->ip_len + (uint16_t)sizeof(struct rte_udp_hdr));
-	if (head->ip_len == sizeof(struct rte_ipv4_hdr))
-		memcpy(p, head->bytes, sizeof(struct rte_ipv4_hdr));
+	set_offloads(m, nif, ip_len);
+	m->data_off = (uint16_t)(m->data_off - (len - m->data_len));
+	m->data_len = len;
+	m->pkt_len = len;
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	if (is4)
+		memcpy(p, head->bytes, HEAD_IP4);
 	else
-		memcpy(p, head->bytes, sizeof(struct rte_ipv6_hdr));
-	push_udp((void *)(p + head->ip_len), m, nif, head, path, len);
-	finish_ip(m, nif, path, head->ip_sum, ecn);
+		memcpy(p, head->bytes, HEAD_IP6);
+	p += head->ether_len;
+	push_udp((void *)(p + ip_len), m, nif, head, path, is4, udp_len);
+	finish_ip(m, p, udp_len + ip_len, nif, path, is4, head->ip_sum, ecn);
 	return 0;
 }
 
@@ -543,7 +574,6 @@ int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const str
 		return -ENOBUFS;
 	if (len + (is4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr)) > nif->mtu)
 		return -EMSGSIZE;
-	forget_offloads(m);
 	icmp->icmp_cksum = 0;
 	if (is4)
 		icmp->icmp_cksum = (rte_be16_t)~rte_raw_cksum(icmp, len);
@@ -555,29 +585,20 @@ int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const str
 	if (!p)
 		return -ENOBUFS;
 	memcpy(p, ip, ip_len);
-	finish_ip(m, nif, path, rte_raw_cksum(ip, ip_len), QL_ECN_NOT_ECT);
+	set_offloads(m, nif, ip_len);
+	finish_ip(m, p, len + ip_len, nif, path, is4, rte_raw_cksum(ip, ip_len), QL_ECN_NOT_ECT);
 	return 0;
 }
 
 int ql_frame_push_ether(struct rte_mbuf *m, const struct ql_netif *nif,
 			const struct rte_ether_addr *dst, uint16_t ethertype)
 {
-	uint16_t len = sizeof(struct rte_ether_hdr) + (nif->vlan ? 4 : 0);
-	struct rte_ether_hdr *eth = (void *)rte_pktmbuf_prepend(m, len);
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, ether_len(nif));
 
-	if (!eth)
+	if (!p)
 		return -ENOBUFS;
-	rte_ether_addr_copy(dst, &eth->dst_addr);
-	rte_ether_addr_copy(&nif->mac, &eth->src_addr);
-	if (nif->vlan) {
-		uint8_t *tag = (uint8_t *)(eth + 1);
-
-		eth->ether_type = rte_cpu_to_be_16(ETHERTYPE_VLAN);
-		ql_put_be16(ql_put_be16(tag, nif->vlan), ethertype);
-	} else {
-		eth->ether_type = rte_cpu_to_be_16(ethertype);
-	}
-	m->l2_len = len;
+	make_ether(p, nif, ethertype);
+	ql_frame_set_dst(m, dst);
 	return 0;
 }
 

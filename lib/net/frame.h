@@ -11,6 +11,7 @@
 
 #include "net/netif.h"
 
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 
 /* Headers that the push functions may put before a UDP payload: Ethernet, VLAN, IPv6, UDP. */
@@ -54,24 +55,34 @@ enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif
 				  struct ql_frame_seen *seen, struct ql_datagram *d,
 				  struct ql_frame_meta *meta);
 
-/* The IP header from one address to another, without what differs between datagrams. */
+/*
+ * The headers before UDP's from one address to another: Ethernet, the VLAN tag if any, and IP, without
+ * what differs between datagrams. The destination's MAC is left to ql_frame_set_dst().
+ */
 struct ql_frame_head {
-	uint8_t bytes[40];
-	uint16_t ip_len; /* of them in use */
-	uint32_t ip_sum; /* of them, for IPv4's checksum */
+	uint8_t bytes[QL_FRAME_HEADERS - 8];
+	uint16_t ether_len, ip_len;
+	uint32_t ip_sum; /* of the IP header, for IPv4's checksum */
 	uint32_t sum;	 /* of the addresses and the protocol, for UDP's */
 };
 
 /* The ports of the path do not matter. */
-void ql_frame_head_init(struct ql_frame_head *head, const struct ql_path *path);
+void ql_frame_head_init(struct ql_frame_head *head, const struct ql_netif *nif,
+			const struct ql_path *path);
 
 /*
- * Put UDP and IP headers before a payload, with the checksums or the flags that make the device
- * fill them in. The head is of the path's addresses. 0; -EMSGSIZE when it is larger than the MTU;
- * -ENOBUFS when the headroom is too small or the payload in several segments.
+ * Put all headers before a payload, with the checksums or the flags that make the device fill them in.
+ * The head is of the path's addresses. 0; -EMSGSIZE when it is larger than the MTU; -ENOBUFS when the
+ * headroom is too small or the payload in several segments.
  */
 int ql_frame_push_udp(struct rte_mbuf *m, const struct ql_netif *nif,
 		      const struct ql_frame_head *head, const struct ql_path *path, uint8_t ecn);
+
+/* Of a frame that is complete but for that. */
+static inline void ql_frame_set_dst(struct rte_mbuf *m, const struct rte_ether_addr *dst)
+{
+	rte_ether_addr_copy(dst, &rte_pktmbuf_mtod(m, struct rte_ether_hdr *)->dst_addr);
+}
 
 /* Put an IP header before an ICMP message, and the right checksum into the message. */
 int ql_frame_push_icmp(struct rte_mbuf *m, const struct ql_netif *nif, const struct ql_path *path,

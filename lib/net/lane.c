@@ -11,7 +11,6 @@
 #include <rte_ethdev.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
-#include <rte_prefetch.h>
 #include <rte_random.h>
 
 #include "base/floors.h"
@@ -167,7 +166,7 @@ static unsigned int receive_burst(struct ql_lane *lane, struct lane_port *lp, ui
 	n = rte_eth_rx_burst(lp->port->id, lp->queue, frames, RX_BURST);
 	lane->stats.rx_frames += n;
 	for (unsigned int i = 0; i < n; i++)
-		rte_prefetch0(frames[i]);
+		ql_prefetch_write(frames[i]);
 	for (unsigned int i = 0; i < n && i < PREFETCH; i++)
 		prefetch_headers(frames[i]);
 	for (unsigned int i = 0; i < n; i++) {
@@ -218,7 +217,7 @@ static void find_route(struct ql_lane *lane, const struct ql_path *path)
 		r->hop = ql_netif_next_hop(nif, r->remote); /* ours lasts */
 		if (r->hop) {
 			r->port = lane->ports[i];
-			ql_frame_head_init(&r->head, path);
+			ql_frame_head_init(&r->head, nif, path);
 			return;
 		}
 	}

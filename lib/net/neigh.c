@@ -46,15 +46,11 @@ const struct ql_neigh_entry *ql_neigh_find(const struct ql_neigh *t, const uint8
 	return lookup((struct ql_neigh *)t, ip);
 }
 
-/* Put the Ethernet header on and hand the packet over. */
-static void transmit(struct ql_neigh *t, const struct ql_neigh_entry *e, struct rte_mbuf *packet)
+static inline void transmit(struct ql_neigh *t, const struct ql_neigh_entry *e,
+			    struct rte_mbuf *packet)
 {
-	uint16_t type = ql_ip_is4(e->ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6;
-
-	if (ql_frame_push_ether(packet, t->nif, &e->mac, type) < 0)
-		ql_net_drop(t->txq->stats, packet, QL_NET_DROP_TOO_BIG);
-	else
-		ql_txq_push(t->txq, packet);
+	ql_frame_set_dst(packet, &e->mac);
+	ql_txq_push(t->txq, packet);
 }
 
 /* The oldest packet that waits for e, or NULL. */

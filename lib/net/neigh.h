@@ -57,7 +57,7 @@ struct ql_neigh_entry {
 };
 
 struct ql_neigh_pending {
-	struct rte_mbuf *packet; /* IP packet, Ethernet header still missing */
+	struct rte_mbuf *packet; /* a frame, complete but for the destination's MAC */
 	uint16_t next;
 };
 
@@ -84,8 +84,8 @@ void ql_neigh_init(struct ql_neigh *t, const struct ql_netif *nif, struct ql_txq
 void ql_neigh_clear(struct ql_neigh *t);
 
 /*
- * Send an IP packet to a next hop (of ql_netif_next_hop()): at once where its MAC is known, else
- * when it answers. Takes the packet.
+ * Send a frame that is complete but for the destination's MAC, of ql_frame_push_udp(), to a next hop (of
+ * ql_netif_next_hop()): at once where the MAC is known, else when it answers. Takes the frame.
  */
 void ql_neigh_send(struct ql_neigh *t, const uint8_t hop[16], struct rte_mbuf *packet,
 		   uint64_t now);

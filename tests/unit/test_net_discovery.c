@@ -117,7 +117,7 @@ START_TEST(arp_asks_and_believes_the_answer)
 	struct ql_addr hop = t_addr("10.9.0.1");
 	struct tf f, want;
 
-	ql_neigh_send(&rig.neigh, hop.ip, rig_mbuf("E packet", 8), rig.now);
+	ql_neigh_send(&rig.neigh, hop.ip, rig_packet(hop.ip, "E packet", 8), rig.now);
 	tf_arp(&want, t_all, 1, t_mac, "10.9.0.2", zero_mac, "10.9.0.1");
 	rig_expect(&want);
 	ck_assert_uint_eq(rig_sent(), 0);
@@ -149,7 +149,7 @@ START_TEST(arp_announcement)
 	rig_rx(&f);
 	ck_assert_ptr_null(known("10.9.0.1")); /* of strangers we keep nothing */
 
-	ql_neigh_send(&rig.neigh, hop.ip, rig_mbuf("E", 1), rig.now);
+	ql_neigh_send(&rig.neigh, hop.ip, rig_packet(hop.ip, "E", 1), rig.now);
 	tf_arp(&f, t_mac, 2, t_peer_mac, "10.9.0.1", t_mac, "10.9.0.2");
 	rig_rx(&f);
 	ql_txq_clear(&rig.txq);
@@ -332,7 +332,7 @@ START_TEST(nd_asks_and_believes_the_answer)
 	uint8_t msg[32];
 	struct tf f, want;
 
-	ql_neigh_send(&rig.neigh, hop.ip, rig_mbuf("6 packet", 8), rig.now);
+	ql_neigh_send(&rig.neigh, hop.ip, rig_packet(hop.ip, "6 packet", 8), rig.now);
 	solicitation(msg, "fd00::1", t_mac);
 	tf_icmp6(&want, peer_group, "fd00::2", "ff02::1:ff00:1", 255, msg, 32);
 	memcpy(want.b + 6, t_mac, 6);
@@ -360,7 +360,7 @@ START_TEST(nd_asks_and_believes_the_answer)
 
 	/* without the override flag another MAC is not taken over */
 	rig.now += 31 * QL_NSEC_PER_SEC;
-	ql_neigh_send(&rig.neigh, hop.ip, rig_mbuf("6", 1), rig.now);
+	ql_neigh_send(&rig.neigh, hop.ip, rig_packet(hop.ip, "6", 1), rig.now);
 	ck_assert_int_eq(known("fd00::1")->state, QL_NEIGH_PROBE);
 	rig_take(&f); /* asked alone */
 	ck_assert_mem_eq(f.b, t_peer_mac, 6);

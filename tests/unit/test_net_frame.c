@@ -50,7 +50,7 @@ static int push_udp(struct rte_mbuf *m, const struct ql_netif *from, const struc
 {
 	struct ql_frame_head head;
 
-	ql_frame_head_init(&head, path);
+	ql_frame_head_init(&head, from, path);
 	return ql_frame_push_udp(m, from, &head, path, ecn);
 }
 
@@ -614,9 +614,7 @@ static struct rte_mbuf *build(const struct ql_path *path, uint8_t ecn, size_t n)
 	m = make(payload, n);
 	m->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_GOOD; /* of an earlier life */
 	ck_assert_int_eq(push_udp(m, &nif, path, ecn), 0);
-	ck_assert_int_eq(
-		ql_frame_push_ether(m, &nif, &peer, ql_addr_is_ip4(&path->local) ? 0x0800 : 0x86dd),
-		0);
+	ql_frame_set_dst(m, &peer);
 	return m;
 }
 
@@ -734,7 +732,7 @@ START_TEST(checksum_that_is_zero)
 	m = make(payload, 2);
 	ck_assert_int_eq(push_udp(m, &nif, &p, 0), 0);
 	b = rte_pktmbuf_mtod(m, uint8_t *);
-	ck_assert_uint_eq(b[20 + 6] << 8 | b[20 + 7], 0xffff);
+	ck_assert_uint_eq(b[14 + 20 + 6] << 8 | b[14 + 20 + 7], 0xffff);
 	done(m);
 }
 END_TEST
@@ -764,7 +762,7 @@ START_TEST(round_trip)
 		for (size_t k = 0; k < n; k++)
 			rte_pktmbuf_mtod(m, uint8_t *)[k] = (uint8_t)(k * 7 + i);
 		ck_assert_int_eq(push_udp(m, &peer, &p, ecn), 0);
-		ck_assert_int_eq(ql_frame_push_ether(m, &peer, &us.mac, is4 ? 0x0800 : 0x86dd), 0);
+		ql_frame_set_dst(m, &us.mac);
 		ck_assert_int_eq(ql_frame_parse(m, &us, &seen, &d, &meta), QL_FRAME_UDP);
 		ck_assert(ql_addr_eq(&d.path.local, &p.remote));
 		ck_assert(ql_addr_eq(&d.path.remote, &p.local));
@@ -801,7 +799,7 @@ START_TEST(seen_or_not)
 		struct rte_mbuf *m = make((const uint8_t[64]){0}, n);
 
 		ck_assert_int_eq(push_udp(m, &peer, &p, r >> 3 & 3), 0);
-		ck_assert_int_eq(ql_frame_push_ether(m, &peer, &nif.mac, is4 ? 0x0800 : 0x86dd), 0);
+		ql_frame_set_dst(m, &nif.mac);
 		memcpy(frame, rte_pktmbuf_mtod(m, void *), n = m->data_len);
 		done(m);
 		while (changes-- > 0) {
@@ -856,13 +854,13 @@ START_TEST(no_checksum)
 	m = make((const uint8_t[30]){1}, 30);
 	ck_assert_int_eq(push_udp(m, &nif, &p4, 0), 0);
 	b = rte_pktmbuf_mtod(m, uint8_t *);
-	ck_assert_uint_eq(b[26] << 8 | b[27], 0);
-	ck_assert_uint_eq((uint16_t)~t_sum(0, b, 20), 0);
+	ck_assert_uint_eq(b[14 + 26] << 8 | b[14 + 27], 0);
+	ck_assert_uint_eq((uint16_t)~t_sum(0, b + 14, 20), 0);
 	done(m);
 	m = make((const uint8_t[30]){1}, 30);
 	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
 	b = rte_pktmbuf_mtod(m, uint8_t *);
-	ck_assert_uint_ne(b[46] << 8 | b[47], 0);
+	ck_assert_uint_ne(b[14 + 46] << 8 | b[14 + 47], 0);
 	done(m);
 }
 END_TEST
@@ -900,9 +898,8 @@ START_TEST(too_big)
 	m->nb_segs = 2;
 	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), -ENOBUFS);
 	m->nb_segs = 1;
-	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
 	nif.vlan = 9;
-	ck_assert_int_eq(ql_frame_push_ether(m, &nif, &nif.mac, 0x86dd), 0);
+	ck_assert_int_eq(push_udp(m, &nif, &p6, 0), 0);
 	ck_assert_uint_eq(m->data_off, 0);
 	ck_assert_int_eq(ql_frame_push_ether(m, &nif, &nif.mac, 0x86dd), -ENOBUFS);
 	done(m);

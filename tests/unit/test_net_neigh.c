@@ -12,7 +12,7 @@ static const struct ql_neigh_entry *known(const uint8_t ip[16])
 
 static void send_to(const struct ql_addr *hop, uint8_t tag)
 {
-	ql_neigh_send(&rig.neigh, hop->ip, rig_mbuf(&tag, 1), rig.now);
+	ql_neigh_send(&rig.neigh, hop->ip, rig_packet(hop->ip, &tag, 1), rig.now);
 }
 
 /* The next frame sent is the packet with this tag, to this MAC. */
@@ -363,7 +363,7 @@ START_TEST(random_calls)
 		switch (r % 5) {
 		case 0:
 		case 1:
-			ql_neigh_send(&rig.neigh, a.ip, rig_mbuf("x", 1), rig.now);
+			ql_neigh_send(&rig.neigh, a.ip, rig_packet(a.ip, "x", 1), rig.now);
 			break;
 		case 2:
 			ql_neigh_learn(&rig.neigh, a.ip, mac, rig.now);

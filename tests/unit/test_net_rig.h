@@ -76,6 +76,19 @@ T_UNUSED static struct rte_mbuf *rig_mbuf(const void *data, size_t n)
 	return m;
 }
 
+/* The same behind an Ethernet header that wants its destination: for ql_neigh_send(). */
+T_UNUSED static struct rte_mbuf *rig_packet(const uint8_t hop[16], const void *data, size_t n)
+{
+	static const struct rte_ether_addr nobody;
+	struct rte_mbuf *m = rig_mbuf(data, n);
+
+	ck_assert_int_eq(
+		ql_frame_push_ether(m, &rig.nif, &nobody,
+				    ql_ip_is4(hop) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6),
+		0);
+	return m;
+}
+
 /* Receive a frame that is no UDP, as a lane would. */
 T_UNUSED static void rig_rx(const struct tf *f)
 {
