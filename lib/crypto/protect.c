@@ -9,6 +9,7 @@
 #include <string.h>
 #include <wolfssl/ssl.h>
 
+#include "base/pool.h"
 #include "base/prefetch.h"
 #include "crypto/backend.h"
 #include "crypto/rng.h"
@@ -29,6 +30,9 @@ static int init_result;
 
 static void init(void)
 {
+#if QL_HAVE_WOLFSSL_RAND /* it is Qlane's own: nobody else has memory of it */
+	wolfSSL_SetAllocators(ql_pool_alloc, ql_pool_free, ql_pool_realloc);
+#endif
 	if (wolfSSL_Init() != WOLFSSL_SUCCESS) {
 		init_result = -ENOTSUP;
 		return;
