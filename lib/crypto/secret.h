@@ -43,7 +43,8 @@ int ql_secret_derive(const uint8_t secret[32], const char *label, void *out, siz
 /* memset to zero that the compiler may not leave out. */
 static inline void ql_wipe(void *p, size_t len)
 {
-	explicit_bzero(p, len);
+	memset(p, 0, len);
+	__asm__ volatile("" : : "r"(p) : "memory"); /* somebody may read it */
 }
 
 #endif
