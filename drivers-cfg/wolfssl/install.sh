@@ -40,17 +40,20 @@ sed -i 's/(s - input) < size; s += wlen/(s - input) < length; s += wlen/' src/tl
 # handshake's expansions among them.
 sed -i '/^int DeriveTls13Keys(/,/^}/ s/^    if (!store)$/    if (!store || WOLFSSL_IS_QUIC(ssl))/' src/tls13.c
 sed -i '/^int SetKeysSide(/,/^}/ s/ret = SetKeys(/ret = WOLFSSL_IS_QUIC(ssl) ? 0 : SetKeys(/' src/keys.c
-# All hashes that a suite may have are kept of all messages. From the ServerHello on it is known which.
+# All hashes that a suite may have are kept of all messages. From the ServerHello on it is known which; to a
+# server that resumes a session, before. SHA-512 is in no suite of TLS 1.3.
+sed -i '/^int HashRaw(/,/^}/ s/ret = wc_Sha512Update(.*/ret = 0;/' src/internal.c
 sed -i '/^int HashRaw(/,/^}/ s/^    if (IsAtLeastTLSv1_2(ssl)) {$/\
-    if (ssl->options.serverState >= SERVER_HELLO_COMPLETE) {\
+    if (ssl->options.serverState >= SERVER_HELLO_COMPLETE ||\
+            ssl->options.side == WOLFSSL_SERVER_END) {\
         if (ssl->specs.mac_algorithm == sha256_mac)\
             return wc_Sha256Update(\&ssl->hsHashes->hashSha256, data, (word32)sz);\
         if (ssl->specs.mac_algorithm == sha384_mac)\
             return wc_Sha384Update(\&ssl->hsHashes->hashSha384, data, (word32)sz);\
     }\
 &/' src/internal.c
-# A ticket is hashed before and after its encryption, to see that it has changed.
-sed -i '/HashObject(/,/^}/ s/wc_Md5Hash(o,/wc_Sha256Hash(o,/' wolfcrypt/src/misc.c
+# A ticket is hashed before and after its encryption, to see that it has changed: ours are sealed.
+sed -i -e 's/^ *itHash = HashObject(.*//' -e 's/if (itHash == HashObject(.* ||$/if (/' src/internal.c
 # A resumed session's next ticket has the nonce of the one before plus one, and the 256th in such a row
 # fails the handshake. A connection sends one ticket, so that any nonce is unique to it (RFC 8446, 4.6.1).
 sed -i 's/return SESSION_TICKET_NONCE_OVERFLOW;/ssl->session->ticketNonce.data[0] = 0;/' src/tls13.c

@@ -50,7 +50,6 @@
 #define WOLFSSL_SHAKE128
 #define WOLFSSL_SHAKE256
 #define HAVE_HKDF
-#define WOLFSSL_HMAC_COPY_HASH /* a key is hashed once, whatever is made of it */
 
 /* Key exchange: X25519, P-256, P-384, P-521, X25519MLKEM768 */
 #define HAVE_ECC
@@ -85,9 +84,10 @@
  * wolfSSL's own wipes word by word between two instructions that lock the bus, some 700 times a
  * handshake. What counts is that the compiler leaves it in.
  */
-#ifdef BUILDING_WOLFSSL
+#if defined(BUILDING_WOLFSSL) && !defined(__ASSEMBLER__)
 #define WOLFSSL_NO_FORCE_ZERO
 #define ForceZero ql_wolfssl_wipe
+#include <wolfssl/ql_wipe.h>
 #endif
 
 /* Big numbers: code for each size, in assembly where there is any */
@@ -124,8 +124,7 @@
 #define WOLFSSL_HAVE_ASSERT_H
 #define HAVE_C___ATOMIC 1
 #define HAVE_THREAD_LS
-#define HAVE_GETPID 1
-#define ERROR_QUEUE_PER_THREAD
+#define NO_ERROR_QUEUE /* of OpenSSL's: errors are returned; it writes text on every WANT_READ */
 #define WOLFSSL_USE_ALIGN
 
 /*
@@ -133,6 +132,7 @@
  * see <wolfssl/ql_rand.h>.
  */
 #define CUSTOM_RAND_GENERATE_BLOCK ql_wolfssl_rand
+#define WOLFSSL_NO_GETPID	   /* asked for by a generator that could be forked */
 #ifndef __ASSEMBLER__
 #include <wolfssl/ql_rand.h>
 #endif
