@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 REFERENCE = os.path.join(TOP, "tests/bench/instructions.tsv")
 ALLOWED = 1.05
 LOCKED = 0.01  # a packet: what a start costs is not quite the same each time
-ON_HEAP = ("request", "handshake")  # the bench's application and TLS take memory there, under a lock
+ON_HEAP = ("request", "handshake", "resumed")  # the bench's application and TLS take memory there, under a lock
 
 # Each is run twice, with little and with more to do: the difference is free of what a start costs.
 SCENARIOS = {
@@ -28,6 +28,7 @@ SCENARIOS = {
                 "--requests", (2000, 4000)),
     "handshake": ("a connection with a request of a byte, TLS of both ends included", ["--bytes", "0"],
                   "--handshakes", (16, 48)),
+    "resumed": ("the same, of sessions that go on", ["--bytes", "0", "--resume"], "--handshakes", (16, 48)),
 }
 
 
