@@ -256,7 +256,7 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 		sp->ecn.ce++;
 	else if (ecn == QL_ECN_ECT1)
 		sp->ecn.ect1++;
-	if (pn >= sp->expected) {
+	if (__builtin_expect(pn >= sp->expected, 1)) {
 		sp->expected = pn + 1;
 		if (eliciting)
 			sp->largest_time = now;
@@ -312,11 +312,11 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 
 	conn->host->stats->rx_packets++;
 	conn->stats.rx_packets++;
-	if (job->first & reserved) {
+	if (__builtin_expect(job->first & reserved, 0)) {
 		ql_conn_fail(conn, QL_ERR_PROTOCOL_VIOLATION, 0, "reserved bits set");
 		return;
 	}
-	if (ql_ranges_seen(&sp->received, job->pn)) {
+	if (__builtin_expect(ql_ranges_seen(&sp->received, job->pn), 0)) {
 		count_drop(conn, QL_DROP_DUPLICATE);
 		return;
 	}
@@ -333,7 +333,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	before = progress(conn);
 	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram, &any, &all,
 			  &frame_type);
-	if (err) {
+	if (__builtin_expect(err != 0, 0)) {
 		const struct ql_tls *tls = conn->hs ? conn->hs->tls : NULL;
 
 		ql_conn_fail(conn, err, frame_type,
@@ -405,26 +405,26 @@ __attribute__((flatten)) void ql_conn_recv(struct ql_conn *conn, struct ql_open_
 {
 	bool phase = job->first & QL_PKT_KEY_PHASE;
 
-	if (conn->state >= QL_CONN_CLOSING) {
+	if (__builtin_expect(conn->state >= QL_CONN_CLOSING, 0)) {
 		count_drop(conn, QL_DROP_CLOSING);
 		return;
 	}
-	if (job->result < 0) {
+	if (__builtin_expect(job->result < 0, 0)) {
 		count_forgery(conn);
 		return;
 	}
 	/* Several packets of a burst may bring the update: the first one makes it. */
-	if (job->aead == &conn->rx_next && phase != conn->key_phase &&
+	if (__builtin_expect(job->aead == &conn->rx_next && phase != conn->key_phase, 0) &&
 	    ql_handshake_update_keys(conn, job->pn) < 0) {
 		ql_conn_fail(conn, QL_ERR_INTERNAL_ERROR, 0, "out of memory");
 		return;
 	}
-	if (phase != conn->key_phase) {
+	if (__builtin_expect(phase != conn->key_phase, 0)) {
 		if (job->pn > conn->phase_first_pn) { /* old keys behind new ones (6.4) */
 			ql_conn_fail(conn, QL_ERR_KEY_UPDATE_ERROR, 0, "old keys used again");
 			return;
 		}
-	} else if (job->pn < conn->phase_first_pn) {
+	} else if (__builtin_expect(job->pn < conn->phase_first_pn, 0)) {
 		if (conn->phase_first_pn == QL_PN_NONE) /* the answer to our own update */
 			conn->rx_old_until = conn->host->now + 3 * ql_conn_pto(conn);
 		conn->phase_first_pn = job->pn;

@@ -67,7 +67,8 @@ static inline bool crypto_pending(const struct ql_conn *conn, enum ql_space_id i
 {
 	struct ql_send_span span;
 
-	return conn->hs && ql_sendbuf_next(&conn->hs->crypto_out[id], &span);
+	return __builtin_expect(conn->hs != NULL, 0) &&
+	       ql_sendbuf_next(&conn->hs->crypto_out[id], &span);
 }
 
 /* Of what is not streams' and no datagram. */
@@ -275,9 +276,9 @@ static uint8_t *put_app_data(struct ql_conn *conn, uint8_t *p, uint8_t *end,
 	bool streams_first = d->count == 0 || d->streams_next;
 	uint8_t *start;
 
-	if (streams_first)
+	if (__builtin_expect(streams_first, 1))
 		p = ql_streams_send(&conn->streams, p, end, sent, tail);
-	if (d->count == 0)
+	if (__builtin_expect(d->count == 0, 1))
 		return p;
 	start = p;
 	p = ql_datagrams_put(d, conn->host->mem, p, end, sent, conn->host->now,
@@ -297,7 +298,7 @@ static uint8_t *put_header(struct ql_conn *conn, struct assembly *a, enum ql_spa
 	*length = NULL;
 	if ((size_t)(a->end - a->p) < QL_PKT_SHORT_ROOM + QL_TAG_LEN + 4)
 		return NULL;
-	if (id == QL_SPACE_APP && conn->app.tx.ready)
+	if (__builtin_expect(id == QL_SPACE_APP && conn->app.tx.ready, 1))
 		return ql_pkt_put_short(a->p, dcid, false, conn->key_phase, pn_len);
 	return ql_pkt_put_long(a->p, a->end - QL_TAG_LEN - 4,
 			       id == QL_SPACE_INITIAL	  ? QL_PKT_INITIAL
@@ -317,7 +318,7 @@ static void add_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_bu
 	struct ql_seal_job *job = &burst->jobs[burst->n_jobs++];
 	struct ql_send_tail *tail = &a->tail;
 
-	if (tail->len > 0 && (tail->at + tail->len != p || conn->watched))
+	if (tail->len > 0 && __builtin_expect(tail->at + tail->len != p || conn->watched, 0))
 		ql_send_tail_copy(tail);
 	if (pn_len + (size_t)(p - payload) < 4) { /* a sample must be there (RFC 9001, 5.4.2) */
 		size_t pad = 4 - pn_len - (size_t)(p - payload);
@@ -405,8 +406,8 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 	if (sp->unacked > 0 || sp->ack_now)
 		p = put_ack(conn, id, p, end);
 	acked = p;
-	if (!bare && (probe || window_open(conn, id, data))) {
-		if (conn->hs)
+	if (__builtin_expect(!bare && (probe || window_open(conn, id, data)), 1)) {
+		if (__builtin_expect(conn->hs != NULL, 0))
 			p = put_crypto(conn, id, p, end);
 		if (probe && p == acked && id != QL_SPACE_APP && repeat_crypto(conn, id))
 			p = put_crypto(conn, id, p, end);
@@ -470,7 +471,7 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 		if (k->length)
 			ql_pkt_put_length(k->length, (size_t)k->job->pn_len + k->job->payload_len +
 							     QL_TAG_LEN);
-		if (a->path)
+		if (__builtin_expect(a->path != NULL, 0))
 			ql_rec_on_sent_aside(&conn->rec, k->id, bytes, conn->host->now);
 		else
 			ql_rec_on_sent(&conn->rec, k->id, bytes, k->flags | ect, conn->host->now);
@@ -609,13 +610,13 @@ send_datagram(struct ql_conn *conn, struct ql_tx_burst *burst, bool data, bool *
 	conn->rec.blocked = room == 0;
 	if (room == 0 || !start(conn, &a, room))
 		return 0;
-	if (conn->early) {
+	if (__builtin_expect(conn->early != NULL, 0)) {
 		data = build_early(conn, &a, burst, data);
 		app = space_due(conn, QL_SPACE_APP, data);
 	}
-	if (app)
+	if (__builtin_expect(app, 1))
 		build_packet(conn, &a, burst, QL_SPACE_APP, data);
-	if (a.n == 0) {
+	if (__builtin_expect(a.n == 0, 0)) {
 		rte_pktmbuf_free(a.m);
 		return 0;
 	}

@@ -105,7 +105,7 @@ static inline int ql_ranges_add(struct ql_ranges *rs, struct ql_mem *mem, uint64
 static inline void ql_ranges_add_drop(struct ql_ranges *rs, struct ql_mem *mem, uint64_t start,
 				      uint64_t end)
 {
-	if (start < rs->floor || !ql_ranges_extend(rs, start, end))
+	if (__builtin_expect(start < rs->floor || !ql_ranges_extend(rs, start, end), 0))
 		(void)ql_ranges_add_slow(rs, mem, start, end, true);
 }
 

@@ -114,9 +114,10 @@ static inline bool ql_sendbuf_lost_any(const struct ql_sendbuf *sb)
  */
 static inline bool ql_sendbuf_next(const struct ql_sendbuf *sb, struct ql_send_span *span)
 {
-	const struct ql_range *lost = sb->gaps ? ql_ranges_first(&sb->resend) : NULL;
+	const struct ql_range *lost =
+		__builtin_expect(sb->gaps, 0) ? ql_ranges_first(&sb->resend) : NULL;
 
-	if (lost)
+	if (__builtin_expect(lost != NULL, 0))
 		*span = (struct ql_send_span){lost->start, lost->end - lost->start + 1, true};
 	else
 		*span = (struct ql_send_span){sb->sent, sb->size - sb->sent, false};
@@ -133,7 +134,7 @@ static inline bool ql_sendbuf_fin_due(const struct ql_sendbuf *sb)
 static inline void ql_sendbuf_sent(struct ql_sendbuf *sb, struct ql_mem *mem, uint64_t offset,
 				   size_t len, bool fin)
 {
-	if (len > 0 && offset < sb->sent && sb->gaps)
+	if (__builtin_expect(sb->gaps, 0) && len > 0 && offset < sb->sent)
 		(void)ql_ranges_remove(&sb->resend, mem, offset, offset + len - 1);
 	if (offset + len > sb->sent)
 		sb->sent = offset + len;

@@ -171,7 +171,7 @@ fit_stream(size_t room, uint64_t id, uint64_t offset, size_t want, struct fit *f
 		return false;
 	room -= hdr;
 	*fit = (struct fit){.len = want};
-	if (want > room) {
+	if (__builtin_expect(want > room, 1)) {
 		fit->len = room;
 		return room >= LEAST_SPLIT;
 	}
@@ -220,7 +220,7 @@ put_stream(struct ql_streams *ss, struct ql_stream *s, uint8_t *p, const uint8_t
 	if (fit.pad > 0)
 		memset(p, QL_FRAME_PADDING, fit.pad);
 	p = ql_frame_put_stream_hdr(p + fit.pad, s->id, span.offset, fit.len, fin, fit.with_len);
-	if (tail && fit.len >= QL_SEND_TAIL_MIN &&
+	if (__builtin_expect(tail && fit.len >= QL_SEND_TAIL_MIN, 1) &&
 	    ql_sendbuf_at(&s->send, span.offset, fit.len, &data) == fit.len) {
 		ql_send_tail_copy(tail);
 		*tail = (struct ql_send_tail){.at = p, .data = data, .len = fit.len};
@@ -251,7 +251,8 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 
 	if (tail)
 		tail->len = 0;
-	if (ss->closing || (control_due(ss) && !put_control(ss, &p, end, sent)))
+	if (__builtin_expect(ss->closing || control_due(ss), 0) &&
+	    (ss->closing || !put_control(ss, &p, end, sent)))
 		return p;
 	ql_sched_begin(&ss->sched, ql_flow_tx_room(&ss->tx) > 0);
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL) {
@@ -266,7 +267,7 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 	/* That may have used up credit: say so in the same packet if there is room. */
 	if (ss->sched.data && ql_flow_tx_blocked(&ss->tx))
 		ss->due |= QL_DUE_DATA_BLOCKED;
-	if (control_due(ss))
+	if (__builtin_expect(control_due(ss), 0))
 		(void)put_control(ss, &p, end, sent);
 	return p;
 }
