@@ -21,7 +21,7 @@ struct options {
 	enum pair_link link;
 	uint32_t conns, streams, memory, seconds, timeout;
 	uint16_t udp_payload;
-	uint64_t request, reply, count, rate, keep_alive;
+	uint64_t request, reply, count, rate, keep_alive, turn;
 	bool http, check, hold, small_pages, checksums;
 };
 
@@ -69,6 +69,10 @@ static const struct ql_option table[] = {
 	{"checksums", NULL, "made in software; else UDP goes without, as where NICs\nmake them",
 	 ql_option_flag, FIELD(checksums)},
 	{"check", NULL, "compare what comes", ql_option_flag, FIELD(check)},
+	{"turn", "NS",
+	 "say that each turn takes so long, and use no hugepages: each\nrun does the same, for "
+	 "tests/bench/instructions.py; on a ring",
+	 ql_option_u64, FIELD(turn), 1, 1000000},
 	{"timeout", "SECONDS", "give up after so long [120]", ql_option_u32, FIELD(timeout), 1,
 	 36000},
 	{NULL},
@@ -117,7 +121,7 @@ static void connect_all(void)
 
 static void wait(uint64_t ns)
 {
-	uint64_t end = ql_lane_now() + ns;
+	uint64_t end = pair_now() + ns;
 
 	while (pair_turn(&pair) < end)
 		;
@@ -202,7 +206,7 @@ static void requests(void)
 
 	if (all < 4 * (uint64_t)o.conns * o.streams)
 		first = 0;
-	load_begin(&load, ql_lane_now());
+	load_begin(&load, pair_now());
 	ask_until(first);
 	pair_mark(&pair);
 	ask_until(all);
@@ -221,7 +225,7 @@ static void idle(void)
 	wait(QL_NSEC_PER_SEC);
 	pair_mark(&pair);
 	if (o.hold) {
-		load_begin(&load, ql_lane_now());
+		load_begin(&load, pair_now());
 		while (load.started < o.count)
 			check_time(pair_turn(&pair), "streams", load.started, o.count);
 	}
@@ -253,6 +257,10 @@ int main(int argc, char **argv)
 		ql_complain("--hold is for the performance protocol, not for --http");
 		return EXIT_FAILURE;
 	}
+	if (o.turn && o.link != PAIR_RING) {
+		ql_complain("--turn is for --link ring: other links have a clock of their own");
+		return EXIT_FAILURE;
+	}
 	if (o.count == 0)
 		o.count = (uint64_t)o.conns * o.streams;
 	lc = (struct load_config){.conns = o.conns,
@@ -268,7 +276,8 @@ int main(int argc, char **argv)
 	config.mtu = o.udp_payload + HEADERS;
 	config.conns = o.conns;
 	config.memory = o.memory;
-	config.small_pages = o.small_pages;
+	config.small_pages = o.small_pages || o.turn;
+	config.turn = o.turn;
 	config.checksums = o.checksums;
 	config.longest *= 1 + o.udp_payload / 1500;
 	load_init(&load, &lc, o.udp_payload);

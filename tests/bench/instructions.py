@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 REFERENCE = os.path.join(TOP, "tests/bench/instructions.tsv")
 ALLOWED = 1.05
 LOCKED = 0.01  # a packet: what a start costs is not quite the same each time
-ON_HEAP = ("request", "handshake", "resumed")  # the bench's application and TLS take memory there, under a lock
+ON_HEAP = ("request", "http", "handshake", "resumed")  # the bench's application and TLS take memory there, under a lock
 
 # Each is run twice, with little and with more to do: the difference is free of what a start costs.
 SCENARIOS = {
@@ -26,18 +26,24 @@ SCENARIOS = {
              "--bytes", (4000000, 8000000)),
     "request": ("100 bytes for a reply of 1 KB, many at a time on 10 connections", ["--handshakes", "0", "--conns", "10"],
                 "--requests", (2000, 4000)),
+    "http": ("100 bytes for a reply of 1 KB over HTTP/3, 10 at a time on 10 connections; the server alone",
+             ["--http", "--conns", "10", "--streams", "10", "--request", "100", "--reply", "1024"], "--count", (1000, 3000)),
     "handshake": ("a connection with a request of a byte, TLS of both ends included", ["--bytes", "0"],
                   "--handshakes", (16, 48)),
     "resumed": ("the same, of sessions that go on", ["--bytes", "0", "--resume"], "--handshakes", (16, 48)),
 }
 
 
-def count(bench, arguments):
+# What runs them, if it is not bench_engine, and what it is told besides.
+PROGRAMS = {"http": ("bench_pair", [], ["--toggle-collect=pair_turn_server"])}
+
+
+def count(bench, arguments, collect):
     """How often each instruction was executed, by object file and address; and what the bench says of itself."""
     with tempfile.NamedTemporaryFile(prefix="ql-callgrind-") as out:
         done = subprocess.run(
-            ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", "--callgrind-out-file=" + out.name, bench,
-             "--turn", "20000", "--runs", "1", "--json", *arguments],
+            ["valgrind", "--quiet", "--tool=callgrind", "--dump-instr=yes", "--callgrind-out-file=" + out.name, *collect,
+             bench, "--turn", "20000", *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=600, check=False)
         if done.returncode != 0:
             sys.exit(f"instructions: {bench} under valgrind ended with {done.returncode}:\n{done.stderr}")
@@ -79,8 +85,11 @@ def atomics(path, executed):
 
 def measure(bench, name):
     _, options, what, (little, more) = SCENARIOS[name]
-    first, said_first = count(bench, [*options, what, str(little)])
-    then, said_then = count(bench, [*options, what, str(more)])
+    program, general, collect = PROGRAMS.get(name, (None, ["--runs", "1", "--json"], []))
+    if program:
+        bench = os.path.join(os.path.dirname(bench), program)
+    first, said_first = count(bench, [*general, *options, what, str(little)], collect)
+    then, said_then = count(bench, [*general, *options, what, str(more)], collect)
     if what == "--bytes":
         each = said_then["packets"] - said_first["packets"]
     else:
@@ -113,12 +122,12 @@ def reference():
 
 def main():
     p = argparse.ArgumentParser(
-        description="Counts the instructions of both ends of a transfer without a network, in a scenario that is the "
-        "same each time, whatever else the machine does; AEAD and the C library stand beside ours, and how many "
+        description="Counts the instructions of both ends of a transfer without a network (http: of the server, with its port), in a "
+        "scenario that is the same each time, whatever else the machine does; AEAD and the C library stand beside ours, and how many "
         "of all these lock the bus. Exit code 1 when ours have grown by more than 5 % over "
         "tests/bench/instructions.tsv, which --update writes, or when a packet takes an atomic instruction.")
     p.add_argument("scenario", nargs="*", help="of " + ", ".join(SCENARIOS))
-    p.add_argument("--bench", help="bench_engine to count [build/tests/bench/bench_engine]")
+    p.add_argument("--bench", help="bench_engine to count, beside bench_pair [build/tests/bench/bench_engine]")
     p.add_argument("--json", action="store_true")
     p.add_argument("--update", action="store_true", help="these are the figures to compare with from now on")
     o = p.parse_args()

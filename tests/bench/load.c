@@ -116,7 +116,7 @@ void load_available(struct load_link *link)
 
 	if (!load->running || load->config.rate > 0)
 		return;
-	while (start(load, link, ql_lane_now()))
+	while (start(load, link, pair_now()))
 		;
 }
 

@@ -66,7 +66,7 @@ static void on_done(struct ql_http_request *req, int error)
 		return;
 	if (error)
 		errx(1, "a request fails: %s", strerror(-error));
-	load_done(r, ql_lane_now());
+	load_done(r, pair_now());
 }
 
 static bool ask(struct load_link *link, struct load_request *r)
@@ -89,7 +89,7 @@ static void connect_http(struct load_link *link, struct pair_end *end, const str
 		.connected = on_connected, .available = on_available, .closed = on_closed};
 	struct ql_http_conn *conn;
 	int rc = ql_http_connect(end->engine, path, end->tls, SIM_NAME, transport, "h3", &ops, link,
-				 NULL, ql_lane_now(), &conn);
+				 NULL, pair_now(), &conn);
 
 	if (rc < 0)
 		errx(1, "cannot connect: %s", strerror(-rc));

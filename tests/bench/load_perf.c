@@ -88,7 +88,7 @@ static void on_data(struct ql_stream *stream, const uint8_t *data, size_t len, b
 	ql_stream_credit(stream, len);
 	r->got += len;
 	if (fin)
-		r->ended = ql_lane_now();
+		r->ended = pair_now();
 	if (r->link->load->config.check && memcmp(data, zeros, len) != 0)
 		errx(1, "wrong bytes in a reply");
 }
@@ -124,7 +124,7 @@ static void connect_perf(struct load_link *link, struct pair_end *end, const str
 	const struct ql_proto proto = {.alpn = QL_PERF_ALPN, .ops = &ops};
 	struct ql_conn *conn;
 	int rc = ql_connect(end->engine, path, end->tls, SIM_NAME, transport, &proto, 1, link,
-			    ql_lane_now(), &conn);
+			    pair_now(), &conn);
 
 	if (rc < 0)
 		errx(1, "cannot connect: %s", strerror(-rc));

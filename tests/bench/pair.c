@@ -41,6 +41,8 @@ struct pair_shared {
 	uint64_t resident;
 };
 
+static uint64_t turn_ns, made; /* see pair_config.turn */
+
 static const char *const names[] = {
 	[PAIR_RING] = "ring", [PAIR_LCORES] = "lcores", [PAIR_MEMIF] = "memif", [PAIR_TAP] = "tap"};
 
@@ -192,7 +194,9 @@ static void open_end(struct pair *pair, enum pair_side side, uint16_t port_id)
 		pair->shared->resident = resident();
 	engine.tx_pool = ql_port_pool(e->port);
 	engine.socket_id = -1;
-	if (getrandom(engine.seed, sizeof(engine.seed), 0) != sizeof(engine.seed))
+	if (c->turn)
+		engine.seed[0] = (uint8_t)side;
+	else if (getrandom(engine.seed, sizeof(engine.seed), 0) != sizeof(engine.seed))
 		err(1, "no random bytes");
 	e->engine = ql_engine_create(&engine);
 	e->lane = e->engine ? ql_lane_create(e->engine, -1) : NULL;
@@ -229,9 +233,14 @@ static void close_end(struct pair_end *e)
 
 /* ---- Turns ---- */
 
+uint64_t pair_now(void)
+{
+	return turn_ns ? QL_NSEC_PER_SEC + made * turn_ns : ql_lane_now();
+}
+
 static uint64_t turn(struct pair_end *e)
 {
-	uint64_t now = ql_lane_now(), start = rte_rdtsc();
+	uint64_t now = pair_now(), start = rte_rdtsc();
 	bool busy;
 #if QL_WITH_FLOORS
 	struct ql_floors before = e->f.floors;
@@ -245,6 +254,7 @@ static uint64_t turn(struct pair_end *e)
 		e->f.floors = before;
 #endif
 	start = rte_rdtsc() - start;
+	made += turn_ns > 0;
 	if (!busy)
 		return now;
 	if (start <= e->longest) {
@@ -294,10 +304,15 @@ static bool server_is_alone(const struct pair *pair)
 	return pair->config.link == PAIR_LCORES || pair->config.link == PAIR_MEMIF;
 }
 
+__attribute__((noinline)) void pair_turn_server(struct pair *pair)
+{
+	turn(&pair->ends[PAIR_SERVER]);
+}
+
 uint64_t pair_turn(struct pair *pair)
 {
 	if (!server_is_alone(pair))
-		turn(&pair->ends[PAIR_SERVER]);
+		pair_turn_server(pair);
 	else if (pair->child > 0 && ++pair->turns % (1 << 20) == 0)
 		check_child(pair);
 	return turn(&pair->ends[PAIR_CLIENT]);
@@ -311,7 +326,7 @@ void pair_mark(struct pair *pair)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	pair->cpu[pair->marks] = (uint64_t)cpu.tv_sec * QL_NSEC_PER_SEC + (uint64_t)cpu.tv_nsec;
-	pair->time[pair->marks] = ql_lane_now();
+	pair->time[pair->marks] = pair_now();
 	if (!server_is_alone(pair)) {
 		take_figures(&pair->ends[PAIR_SERVER], &at[PAIR_SERVER]);
 	} else {
@@ -358,6 +373,7 @@ void pair_open(struct pair *pair, const struct pair_config *config,
 	uint16_t ports[2];
 
 	*pair = (struct pair){.config = *config};
+	turn_ns = config->turn;
 	pair->shared = mmap(NULL, sizeof(*pair->shared), PROT_READ | PROT_WRITE,
 			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pair->shared == MAP_FAILED)

@@ -32,6 +32,8 @@ struct pair_config {
 	bool small_pages; /* no hugepages, so that the kernel counts what is used */
 	bool checksums;	  /* made in software; else there are none, as where a NIC makes them */
 	uint64_t longest; /* ns of a turn; what takes longer was interrupted */
+	uint64_t
+		turn; /* ns that a turn is said to take, for PAIR_RING: each run does the same; 0: timed */
 };
 
 /* What one side has done and used since its start. */
@@ -88,6 +90,11 @@ struct ql_path pair_path(uint32_t i);
 
 /* A turn of the client, and of the server where that has no thread of its own. The time, ns. */
 uint64_t pair_turn(struct pair *pair);
+/* The server's, which callgrind can count by itself (--toggle-collect). */
+void pair_turn_server(struct pair *pair);
+
+/* The time, ns: of the clock, or as pair_config.turn says. */
+uint64_t pair_now(void);
 
 /* Take the figures of both sides, as number pair->marks. */
 void pair_mark(struct pair *pair);
