@@ -175,6 +175,7 @@ static uint64_t on_accepted(struct ql_conn *conn, void *arg)
 	conn_init(hc, &server->limits);
 	hc->conn = conn;
 	hc->server = server;
+	hc->encoder = &server->encoder;
 	hc->idle_since = ql_conn_now(conn);
 	hc->max_streams = server->max_streams;
 	LIST_INSERT_HEAD(&server->conns, hc, in_server);
@@ -232,6 +233,7 @@ static void on_closed(struct ql_conn *conn, const struct ql_close_info *info)
 		hc->ops->closed(hc, info, hc->arg);
 	}
 	drop_session(hc);
+	ql_http_encoder_fini(&hc->own);
 	free(hc);
 }
 
@@ -287,7 +289,7 @@ static void on_writable(struct ql_stream *stream)
 {
 	struct ql_http_conn *hc = conn_of(ql_stream_conn(stream));
 
-	if (!hc || hc->closing)
+	if (!hc || hc->closing || request_of(stream))
 		return;
 	ql_http_enter(hc);
 	hc->dirty = true;
@@ -546,6 +548,8 @@ struct ql_http_server *ql_http_server_create(const struct ql_http_server_ops *op
 
 void ql_http_server_free(struct ql_http_server *server)
 {
+	if (server)
+		ql_http_encoder_fini(&server->encoder);
 	free(server);
 }
 
@@ -618,6 +622,7 @@ int ql_http_connect(struct ql_engine *engine, const struct ql_path *path, struct
 	conn_init(hc, limits);
 	hc->ops = ops;
 	hc->arg = arg;
+	hc->encoder = &hc->own;
 	if (transport)
 		t = *transport;
 	if (t.session)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
  * HTTP/3 (RFC 9114) on nghttp3, which keeps the frames, QPACK (RFC 9204) and the parsing of
- * priorities (RFC 9218). What it wants sent is taken from it at once, as long as QUIC has room:
- * headers by copy, bodies by reference; so that it keeps nothing of a message that is under way,
- * and the order on the wire is decided by the streams' priorities alone.
+ * priorities (RFC 9218). Its connection reads all streams, and sends on those that are not
+ * requests'; of requests it sends a client's header section. That is taken from it at once. All
+ * else that is sent on requests' streams goes by it (encode.h), so that it keeps nothing of a
+ * message that is under way, and the order on the wire is decided by the streams' priorities alone.
  */
 #include "http3/http.h"
 #include "http3/uni.h"
@@ -250,91 +251,49 @@ static bool set_fields(nghttp3_nv *nv, const struct ql_http_field *fields, size_
 	return true;
 }
 
-/* Whether there is something behind the content. */
-static bool submit_trailers(struct ql_http_request *req)
+static int h3_send_trailers(struct ql_http_request *req, const struct ql_http_field *fields,
+			    size_t n)
 {
-	struct ql_http_field fields[QL_HTTP_MAX_FIELDS];
 	nghttp3_nv nv[QL_HTTP_MAX_FIELDS];
-	size_t n = 0;
+	const uint8_t *bytes;
+	ssize_t len;
 
-	if (req->has_body && req->body.trailers)
-		n = req->body.trailers(req->body.arg, fields, QL_HTTP_MAX_FIELDS);
-	if (n == 0)
-		return false;
-	if (n <= QL_HTTP_MAX_FIELDS && set_fields(nv, fields, n) &&
-	    nghttp3_conn_submit_trailers(req->hc->h3, req->id, nv, n) == 0)
-		return true;
-	ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
-	return false;
-}
-
-static nghttp3_ssize read_data(nghttp3_conn *h3, int64_t id, nghttp3_vec *vec, size_t n,
-			       uint32_t *flags, void *conn_arg, void *stream_arg)
-{
-	struct ql_http_request *req = request(conn_arg, id, stream_arg);
-	struct ql_http_piece *piece;
-	bool last;
-	int rc;
-
-	(void)h3;
-	(void)n;
-	if (!req)
-		return NGHTTP3_ERR_CALLBACK_FAILURE;
-	rc = ql_http_next_piece(req, &piece, &last);
-	if (rc < 0) {
-		if (rc != -EAGAIN)
-			ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
-		return NGHTTP3_ERR_WOULDBLOCK;
-	}
-	if (last)
-		*flags |= NGHTTP3_DATA_FLAG_EOF;
-	if (last && submit_trailers(req))
-		*flags |= NGHTTP3_DATA_FLAG_NO_END_STREAM;
-	if (!piece)
-		return 0;
-	*vec = (nghttp3_vec){(uint8_t *)piece->data, piece->len};
-	return 1;
+	if (!set_fields(nv, fields, n))
+		return -EINVAL;
+	len = ql_http_encode_headers(req->hc->encoder, nv, n, 0, &bytes);
+	return len < 0 ? (int)len : ql_http_put(req, bytes, len, true);
 }
 
 /*
- * Give QUIC what nghttp3 has for one stream: pieces of the body by reference, frame headers and
- * everything on unidirectional streams by copy.
+ * Give QUIC what nghttp3 has for one stream.
  * @return bytes taken, less than all when QUIC has no room; negative errno
  */
-static ssize_t send_vecs(struct ql_stream *stream, struct ql_http_request *req,
-			 const nghttp3_vec *vec, size_t n, bool fin)
+static ssize_t send_vecs(struct ql_stream *stream, const nghttp3_vec *vec, size_t n)
 {
 	size_t taken = 0;
-	ssize_t rc;
 
-	if (n == 0) {
-		rc = ql_stream_send(stream, NULL, 0, fin ? QL_FIN : 0);
-		if (rc < 0)
-			return rc;
-	}
 	for (size_t i = 0; i < n; i++) {
-		bool last = fin && i == n - 1;
-		struct ql_http_piece *piece = req ? req->unsent : NULL;
+		ssize_t rc = ql_stream_send(stream, vec[i].base, vec[i].len, 0);
 
-		if (piece && piece->data == vec[i].base && piece->len == vec[i].len) {
-			rc = ql_http_send_piece(req, piece, last);
-			if (rc < 0)
-				return rc;
-			taken += vec[i].len;
-			continue;
-		}
-		rc = ql_stream_send(stream, vec[i].base, vec[i].len, last ? QL_FIN : 0);
 		if (rc < 0)
 			return rc;
 		taken += rc;
-		if (req)
-			req->sent += rc;
 		if ((size_t)rc < vec[i].len)
-			return taken;
+			break;
 	}
-	if (req && fin)
-		req->fin_sent = true;
 	return taken;
+}
+
+/* The same for a client's header section, of which all is taken. */
+static ssize_t send_section(struct ql_http_request *req, const nghttp3_vec *vec, size_t n, bool fin)
+{
+	for (size_t i = 0; i < n; i++) {
+		int rc = ql_http_put(req, vec[i].base, vec[i].len, fin && i == n - 1);
+
+		if (rc < 0)
+			return rc;
+	}
+	return nghttp3_vec_len(vec, n);
 }
 
 static struct ql_stream *stream_by_id(struct ql_http_conn *hc, uint64_t id,
@@ -371,7 +330,12 @@ static void h3_pump(struct ql_http_conn *hc)
 		if (id < 0)
 			return;
 		stream = stream_by_id(hc, id, &req);
-		sent = stream ? send_vecs(stream, req, vec, n, fin) : -EPIPE;
+		if (!stream)
+			sent = -EPIPE;
+		else if (req)
+			sent = send_section(req, vec, n, fin && !ql_http_has_content(req));
+		else
+			sent = send_vecs(stream, vec, n);
 		if (sent < 0) {
 			if (!req && stream) {
 				ql_http_fail(hc, QL_H3_INTERNAL_ERROR, "no memory");
@@ -382,7 +346,7 @@ static void h3_pump(struct ql_http_conn *hc)
 			nghttp3_conn_shutdown_stream_write(hc->h3, id);
 			continue;
 		}
-		/* what was not copied is a piece of a body: nghttp3 is done with both */
+		/* all was copied: nghttp3 is done with it */
 		rc = nghttp3_conn_add_write_offset(hc->h3, id, sent);
 		if (rc == 0 && sent > 0)
 			rc = nghttp3_conn_add_ack_offset(hc->h3, id, sent);
@@ -394,6 +358,9 @@ static void h3_pump(struct ql_http_conn *hc)
 		}
 		if ((uint64_t)sent < nghttp3_vec_len(vec, n))
 			nghttp3_conn_block_stream(hc->h3, id);
+		/* for nghttp3, a header section is all that there is */
+		if (req && fin)
+			ql_http_send_body(req, false);
 	}
 }
 
@@ -426,15 +393,6 @@ static int error_of(int rc)
 						: -EPIPE;
 }
 
-static const nghttp3_data_reader *reader(const struct ql_http_request *req)
-{
-	static const nghttp3_data_reader r = {.read_data = read_data};
-
-	const struct ql_http_body *b = &req->body;
-
-	return req->has_body && (b->read || b->len > 0 || b->trailers) ? &r : NULL;
-}
-
 static int h3_respond(struct ql_http_request *req, unsigned int status,
 		      const struct ql_http_field *fields, size_t n)
 {
@@ -443,9 +401,23 @@ static int h3_respond(struct ql_http_request *req, unsigned int status,
 	const char text[4] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
 			      (char)('0' + status % 10)};
 
+	const uint8_t *bytes;
+	ssize_t len;
+	int rc;
+
 	if (!set_nv(&nv[0], ":status", text) || !set_fields(nv + 1, fields, n))
 		return -EINVAL;
-	return error_of(nghttp3_conn_submit_response(req->hc->h3, req->id, nv, 1 + n, reader(req)));
+	len = ql_http_encode_headers(req->hc->encoder, nv, 1 + n, ql_http_whole(req), &bytes);
+	if (len < 0)
+		return (int)len;
+	rc = ql_http_put(req, bytes, len, !ql_http_has_content(req));
+	if (rc < 0 && req->sent == 0)
+		return rc;
+	if (rc < 0)
+		ql_http_request_abort(req, -ECANCELED, QL_H3_INTERNAL_ERROR);
+	else
+		ql_http_send_body(req, true);
+	return 0;
 }
 
 /* As a value of the Priority field (RFC 9218, 4). */
@@ -469,8 +441,8 @@ static int h3_submit(struct ql_http_request *req, const struct ql_http_submit *s
 		set_nv(&nv[n++], "priority", write_priority(s->priority, priority));
 	if (!set_fields(nv + n, s->fields, s->n_fields))
 		return -EINVAL;
-	return error_of(nghttp3_conn_submit_request(req->hc->h3, req->id, nv, n + s->n_fields,
-						    reader(req), req));
+	return error_of(
+		nghttp3_conn_submit_request(req->hc->h3, req->id, nv, n + s->n_fields, NULL, req));
 }
 
 static int h3_set_priority(struct ql_http_request *req, const struct ql_http_priority *priority)
@@ -493,11 +465,6 @@ static int h3_set_priority(struct ql_http_request *req, const struct ql_http_pri
 	rc = nghttp3_conn_set_stream_priority(h3, req->id, &pri);
 #endif
 	return error_of(rc);
-}
-
-static void h3_resume(struct ql_http_request *req)
-{
-	nghttp3_conn_resume_stream(req->hc->h3, req->id);
 }
 
 static void h3_writable(struct ql_http_conn *hc, struct ql_stream *stream)
@@ -670,6 +637,8 @@ static int h3_start(struct ql_http_conn *hc)
 	nghttp3_settings settings = settings_of(&hc->limits);
 	int rc;
 
+	if (hc->server) /* it encodes nothing */
+		settings.qpack_encoder_max_dtable_capacity = 0;
 	if (hc->server)
 		rc = nghttp3_conn_server_new(&hc->h3, &callbacks, &settings, &ql_http_mem, hc);
 	else
@@ -700,7 +669,8 @@ const struct ql_http_version ql_http_h3 = {
 	.stream_closed = h3_stream_closed,
 	.submit = h3_submit,
 	.respond = h3_respond,
-	.resume = h3_resume,
+	.content_head = ql_http_encode_data_head,
+	.send_trailers = h3_send_trailers,
 	.set_priority = h3_set_priority,
 	.pump = h3_pump,
 	.drain = h3_drain,

@@ -35,44 +35,16 @@ static void hq_stream_closed(struct ql_http_conn *hc, uint64_t id, uint64_t code
 	(void)code;
 }
 
-static void send_body(struct ql_http_request *req)
-{
-	struct ql_http_piece *piece;
-	bool last = false;
-	int rc = 0;
-
-	while (rc == 0 && !req->fin_sent && !req->write_end) {
-		rc = ql_http_next_piece(req, &piece, &last);
-		if (rc == 0 && piece) {
-			rc = ql_http_send_piece(req, piece, last);
-		} else if (rc == 0) {
-			rc = (int)ql_stream_send(req->stream, NULL, 0, QL_FIN);
-			req->fin_sent = rc == 0;
-		}
-	}
-	if (rc < 0 && rc != -EAGAIN)
-		ql_http_request_abort(req, rc == -EPIPE ? -ECONNRESET : -ECANCELED,
-				      QL_H3_INTERNAL_ERROR);
-}
-
 /* Everything is sent by the call that makes it sendable. */
 static void hq_pump(struct ql_http_conn *hc)
 {
 	(void)hc;
 }
 
-static void hq_resume(struct ql_http_request *req)
-{
-	if (req->hc->server)
-		send_body(req);
-}
-
 static void hq_writable(struct ql_http_conn *hc, struct ql_stream *stream)
 {
-	struct ql_http_request *req = ql_stream_user(stream);
-
-	if (hc->server && req && req->submitted)
-		send_body(req);
+	(void)hc;
+	(void)stream;
 }
 
 static int hq_respond(struct ql_http_request *req, unsigned int status,
@@ -81,7 +53,7 @@ static int hq_respond(struct ql_http_request *req, unsigned int status,
 	(void)fields;
 	(void)n;
 	if (status == 200) {
-		send_body(req);
+		ql_http_send_body(req, false);
 		return 0;
 	}
 	/* there is no other way to tell, and an error's page must not pass for the content */
@@ -211,7 +183,6 @@ const struct ql_http_version ql_http_hq = {
 	.stream_closed = hq_stream_closed,
 	.submit = hq_submit,
 	.respond = hq_respond,
-	.resume = hq_resume,
 	.set_priority = hq_set_priority,
 	.pump = hq_pump,
 };

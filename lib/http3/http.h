@@ -5,6 +5,7 @@
  *	conn.c	  QUIC's callbacks in, dispatched to the version in use; connections, both roles
  *	request.c requests: life, sending of bodies, received fields; most of the public calls
  *	h3.c	  HTTP/3 on nghttp3 (RFC 9114, 9204, 9218)
+ *	encode.c  what h3.c sends on streams of requests, as bytes
  *	settings.c what a client remembers of a server's SETTINGS
  *	uni.c	  what h3.c has to do with the peer's unidirectional streams before nghttp3
  *	hq.c	  HTTP/0.9
@@ -27,6 +28,7 @@
 
 #include <qlane/http3.h>
 
+#include "http3/encode.h"
 #include "http3/pool.h"
 #include "http3/settings.h"
 
@@ -35,12 +37,11 @@
 #define QL_HTTP_PRIORITY   8	 /* bytes of a Priority field's value, with its zero byte */
 #define QL_HTTP_PIECE	   16384 /* most that a body's read() is asked for at once, bytes */
 
-/* A part of a body on its way: all of it by reference, or what one read() gave. */
+/* Bytes on their way in memory of ours: what one read() of a body gave, or what did not fit. */
 struct ql_http_piece {
 	STAILQ_ENTRY(ql_http_piece) next;
-	const uint8_t *data;
 	size_t len;
-	uint64_t end; /* offset in the stream behind it; 0 until it was given to QUIC */
+	uint64_t end; /* offset in the stream behind it */
 	uint8_t bytes[];
 };
 
@@ -76,14 +77,14 @@ struct ql_http_request {
 
 	struct ql_http_body body;
 	STAILQ_HEAD(, ql_http_piece) pieces; /* unacknowledged, oldest first */
-	struct ql_http_piece *unsent;	     /* the first of them that QUIC does not have yet */
 	uint64_t sent, acked;		     /* bytes of the stream given to QUIC, acknowledged */
-	size_t held;			     /* bytes of pieces that are in memory of ours */
+	uint64_t body_until;		     /* what of them has all of the body, with body_end */
+	size_t held;			     /* bytes of pieces */
 
 	bool announced : 1; /* the application knows it */
 	bool submitted : 1; /* our message was given to the version below */
 	bool has_body : 1;  /* body.release is still to be called */
-	bool body_end : 1;  /* the last piece was made */
+	bool body_end : 1;  /* QUIC has all of the body */
 	bool waiting : 1;   /* for read() to have something, or for held to sink */
 	bool fin_sent : 1;  /* QUIC has all of our message */
 	bool write_end : 1; /* our direction was reset, by us or because it was stopped */
@@ -109,6 +110,7 @@ struct ql_http_version {
 	void (*stop)(struct ql_http_conn *hc);
 	void (*data)(struct ql_http_conn *hc, struct ql_stream *stream, const uint8_t *data,
 		     size_t len, bool fin);
+	/* For streams that belong to no request. */
 	void (*writable)(struct ql_http_conn *hc, struct ql_stream *stream);
 	/* The peer's direction, or ours, has ended without FIN. */
 	void (*read_ended)(struct ql_http_request *req);
@@ -117,7 +119,12 @@ struct ql_http_version {
 	int (*submit)(struct ql_http_request *req, const struct ql_http_submit *submit);
 	int (*respond)(struct ql_http_request *req, unsigned int status,
 		       const struct ql_http_field *fields, size_t n);
-	void (*resume)(struct ql_http_request *req);
+	/* Write what stands before so many bytes of content so that it ends at end, in
+	 * QL_HTTP_FRAME_HEAD bytes at most; where it begins. NULL: nothing does. */
+	uint8_t *(*content_head)(uint8_t *end, uint64_t len);
+	/* Send what follows the content, and the end. As ql_http_put(). NULL: there is no such thing. */
+	int (*send_trailers)(struct ql_http_request *req, const struct ql_http_field *fields,
+			     size_t n);
 	/* Our stream has the priority already. 0 or a negative errno. */
 	int (*set_priority)(struct ql_http_request *req, const struct ql_http_priority *priority);
 	void (*pump)(struct ql_http_conn *hc); /* give QUIC what there is to send */
@@ -156,6 +163,8 @@ struct ql_http_conn {
 	uint64_t control_sent, control_acked, goaway_at;
 
 	nghttp3_conn *h3;
+	struct ql_http_encoder *encoder; /* the server's, or own */
+	struct ql_http_encoder own;
 	struct ql_stream *out[3]; /* control, QPACK encoder and decoder stream */
 	uint64_t fail_code;	  /* what a callback of nghttp3 wants to close with */
 
@@ -172,6 +181,7 @@ struct ql_http_server {
 	const struct ql_http_server_ops *ops;
 	void *arg;
 	struct ql_http_limits limits;
+	struct ql_http_encoder encoder;
 	uint64_t max_streams;
 	bool listening;
 	bool draining;
@@ -209,13 +219,27 @@ void ql_http_got_data(struct ql_http_request *req, const uint8_t *data, size_t l
 void ql_http_got_end(struct ql_http_request *req);
 
 /*
- * The next piece of the body, NULL with *last when there is none. It stays in req.pieces until it
- * is acknowledged.
- * @return 0; -EAGAIN for none now; negative errno: the request is to be aborted
+ * Send by copy, all of it: what QUIC has no room for is kept until it is acknowledged.
+ * @return 0; negative errno: what was sent ends anywhere, if req.sent has changed
  */
-int ql_http_next_piece(struct ql_http_request *req, struct ql_http_piece **piece, bool *last);
-/* Give req.unsent, which is the piece, to QUIC. */
-int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece, bool fin);
+int ql_http_put(struct ql_http_request *req, const void *data, size_t len, bool fin);
+/* Content follows the header section, or at least its end has to be asked for. */
+static inline bool ql_http_has_content(const struct ql_http_request *req)
+{
+	const struct ql_http_body *b = &req->body;
+
+	return req->has_body && (b->read || b->len > 0 || b->trailers);
+}
+/* Bytes of content by reference, or 0. */
+static inline uint64_t ql_http_whole(const struct ql_http_request *req)
+{
+	return req->has_body && !req->body.read ? req->body.len : 0;
+}
+/*
+ * Send what there is of the content, and the end; aborts the request if that fails. headed: what
+ * stands before content by reference was sent.
+ */
+void ql_http_send_body(struct ql_http_request *req, bool headed);
 
 /*
  * @return 0; -ENOMEM; -EMSGSIZE when the section is over the limit, and the field was not kept

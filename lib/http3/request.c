@@ -52,8 +52,7 @@ static void release_body(struct ql_http_request *req)
 static void free_piece(struct ql_http_request *req, struct ql_http_piece *piece)
 {
 	STAILQ_REMOVE_HEAD(&req->pieces, next);
-	if (piece->data == piece->bytes)
-		req->held -= piece->len;
+	req->held -= piece->len;
 	ql_http_free(piece);
 }
 
@@ -113,89 +112,155 @@ void ql_http_request_acked(struct ql_http_request *req, uint64_t acked)
 	req->acked = acked;
 	while ((piece = STAILQ_FIRST(&req->pieces)) != NULL && piece->end && piece->end <= acked)
 		free_piece(req, piece);
-	if (req->body_end && STAILQ_EMPTY(&req->pieces))
+	if (req->body_end && acked >= req->body_until)
 		release_body(req);
 	else if (req->waiting && req->held < req->hc->limits.body_buffer / 2)
 		ql_http_resume(req);
 }
 
-/* Sending bodies. */
+/* Sending. */
 
-static struct ql_http_piece *read_piece(struct ql_http_request *req, bool *last, int *rc)
+static int send_piece(struct ql_http_request *req, struct ql_http_piece *piece, const uint8_t *data,
+		      bool fin)
 {
-	size_t room = req->hc->limits.body_buffer - req->held;
-	struct ql_http_piece *piece;
-	ssize_t n;
+	int rc = ql_stream_send_ref(req->stream, data, piece->len, fin ? QL_FIN : 0, NULL, NULL);
 
-	if (room > QL_HTTP_PIECE)
-		room = QL_HTTP_PIECE;
-	piece = ql_http_alloc(sizeof(*piece) + room);
-	if (!piece) {
-		*rc = -ENOMEM;
-		return NULL;
+	if (rc < 0) {
+		ql_http_free(piece);
+		return rc;
 	}
-	n = req->body.read(req->body.arg, piece->bytes, room, last);
-	if (n > 0 && (size_t)n <= room) {
-		*piece = (struct ql_http_piece){.data = piece->bytes, .len = n};
-		req->held += n;
-		*rc = 0;
-		return piece;
-	}
-	ql_http_free(piece);
-	if (n == 0)
-		*rc = *last ? 0 : -EAGAIN;
-	else
-		*rc = n < 0 ? (int)n : -EINVAL;
-	return NULL;
+	STAILQ_INSERT_TAIL(&req->pieces, piece, next);
+	req->held += piece->len;
+	req->sent += piece->len;
+	piece->end = req->sent;
+	req->fin_sent = fin;
+	return 0;
 }
 
-int ql_http_next_piece(struct ql_http_request *req, struct ql_http_piece **piece, bool *last)
+int ql_http_put(struct ql_http_request *req, const void *data, size_t len, bool fin)
+{
+	ssize_t n = ql_stream_send(req->stream, data, len, fin ? QL_FIN : 0);
+	struct ql_http_piece *piece;
+
+	if (n < 0)
+		return (int)n;
+	req->sent += n;
+	if ((size_t)n == len) {
+		req->fin_sent = fin;
+		return 0;
+	}
+	len -= n;
+	piece = ql_http_alloc(sizeof(*piece) + len);
+	if (!piece)
+		return -ENOMEM;
+	piece->len = len;
+	memcpy(piece->bytes, (const uint8_t *)data + n, len);
+	return send_piece(req, piece, piece->bytes, fin);
+}
+
+/* After the last byte of the body: what follows it. *n fields, of which there may be too many. */
+static void ask_trailers(struct ql_http_request *req, struct ql_http_field *fields, size_t *n)
+{
+	*n = 0;
+	if (req->has_body && req->body.trailers && req->hc->version->send_trailers)
+		*n = req->body.trailers(req->body.arg, fields, QL_HTTP_MAX_FIELDS);
+}
+
+static int send_trailers(struct ql_http_request *req, const struct ql_http_field *fields, size_t n)
+{
+	if (n == 0)
+		return 0;
+	return n > QL_HTTP_MAX_FIELDS ? -EINVAL : req->hc->version->send_trailers(req, fields, n);
+}
+
+/* A body by reference, or none. */
+static int send_whole(struct ql_http_request *req, bool headed)
+{
+	const struct ql_http_version *version = req->hc->version;
+	uint8_t head[QL_HTTP_FRAME_HEAD], *end = head + sizeof(head), *p;
+	struct ql_http_field fields[QL_HTTP_MAX_FIELDS];
+	uint64_t len = ql_http_whole(req);
+	size_t n;
+	int rc;
+
+	ask_trailers(req, fields, &n);
+	if (len > 0 && !headed && version->content_head) {
+		p = version->content_head(end, len);
+		rc = ql_http_put(req, p, end - p, false);
+		if (rc < 0)
+			return rc;
+	}
+	if (len > 0) {
+		rc = ql_stream_send_ref(req->stream, req->body.data, len, n == 0 ? QL_FIN : 0, NULL,
+					NULL);
+		if (rc < 0)
+			return rc;
+		req->sent += len;
+		req->fin_sent = n == 0;
+	} else if (n == 0) {
+		rc = ql_http_put(req, NULL, 0, true);
+		if (rc < 0)
+			return rc;
+	}
+	req->body_until = req->sent;
+	req->body_end = true;
+	return send_trailers(req, fields, n);
+}
+
+/* What read() gives now. */
+static int send_read(struct ql_http_request *req)
+{
+	const struct ql_http_version *version = req->hc->version;
+	struct ql_http_field fields[QL_HTTP_MAX_FIELDS];
+	struct ql_http_piece *piece;
+	size_t room, got = 0;
+	bool last = false;
+	uint8_t *content, *p;
+	ssize_t n;
+	int rc = 0;
+
+	if (req->held >= req->hc->limits.body_buffer)
+		return -EAGAIN;
+	room = req->hc->limits.body_buffer - req->held;
+	if (room > QL_HTTP_PIECE)
+		room = QL_HTTP_PIECE;
+	piece = ql_http_alloc(sizeof(*piece) + QL_HTTP_FRAME_HEAD + room);
+	if (!piece)
+		return -ENOMEM;
+	p = content = piece->bytes + QL_HTTP_FRAME_HEAD;
+	n = req->body.read(req->body.arg, content, room, &last);
+	if (n < 0 || (size_t)n > room || (n == 0 && !last)) {
+		ql_http_free(piece);
+		return n < 0 ? (int)n : n == 0 ? -EAGAIN : -EINVAL;
+	}
+	if (last)
+		ask_trailers(req, fields, &got);
+	if (n > 0 && version->content_head)
+		p = version->content_head(content, n);
+	piece->len = content + n - p;
+	if (n > 0) {
+		rc = send_piece(req, piece, p, last && got == 0);
+	} else {
+		ql_http_free(piece);
+		rc = got == 0 ? ql_http_put(req, NULL, 0, true) : 0;
+	}
+	if (rc < 0 || !last)
+		return rc;
+	req->body_until = req->sent;
+	req->body_end = true;
+	return send_trailers(req, fields, got);
+}
+
+void ql_http_send_body(struct ql_http_request *req, bool headed)
 {
 	int rc = 0;
 
-	*piece = NULL;
-	*last = true;
-	if (!req->has_body || req->body_end)
-		return 0;
-	if (req->body.read) {
-		*last = false;
-		if (req->held >= req->hc->limits.body_buffer)
-			rc = -EAGAIN;
-		else
-			*piece = read_piece(req, last, &rc);
-	} else if (req->body.len > 0) {
-		*piece = ql_http_alloc(sizeof(**piece));
-		if (*piece)
-			**piece = (struct ql_http_piece){.data = req->body.data,
-							 .len = req->body.len};
-		else
-			rc = -ENOMEM;
-	}
+	while (rc == 0 && !req->fin_sent && !req->write_end)
+		rc = req->has_body && req->body.read ? send_read(req) : send_whole(req, headed);
 	req->waiting = rc == -EAGAIN;
-	if (rc < 0)
-		return rc;
-	req->body_end = *last;
-	if (*piece) {
-		STAILQ_INSERT_TAIL(&req->pieces, *piece, next);
-		if (!req->unsent)
-			req->unsent = *piece;
-	}
-	return 0;
-}
-
-int ql_http_send_piece(struct ql_http_request *req, struct ql_http_piece *piece, bool fin)
-{
-	int rc = ql_stream_send_ref(req->stream, piece->data, piece->len, fin ? QL_FIN : 0, NULL,
-				    NULL);
-
-	if (rc < 0)
-		return rc;
-	req->sent += piece->len;
-	piece->end = req->sent;
-	req->unsent = STAILQ_NEXT(piece, next);
-	if (fin)
-		req->fin_sent = true;
-	return 0;
+	if (rc < 0 && rc != -EAGAIN)
+		ql_http_request_abort(req, rc == -EPIPE ? -ECONNRESET : -ECANCELED,
+				      QL_H3_INTERNAL_ERROR);
 }
 
 bool ql_http_replayable(const char *method)
@@ -359,9 +424,7 @@ void ql_http_resume(struct ql_http_request *req)
 	if (!req->waiting || req->write_end || hc->closing)
 		return;
 	ql_http_enter(hc);
-	req->waiting = false;
-	hc->dirty = true;
-	hc->version->resume(req);
+	ql_http_send_body(req, false);
 	ql_http_leave(hc);
 }
 
