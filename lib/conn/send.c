@@ -814,6 +814,7 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (ql_rec_next_pn(&conn->rec, QL_SPACE_APP) >= conn->tx_end_pn)
 			used_up(conn);
 		ql_streams_reap(&conn->streams);
+		ql_streams_gather(&conn->streams);
 		if (__builtin_expect(conn->cid_epoch != conn->host->cids.epoch, 0))
 			ql_handshake_renew_cids(conn);
 		ql_streams_set_pace(&conn->streams, now, conn->rec.path.rtt.smoothed,

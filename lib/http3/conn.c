@@ -115,6 +115,24 @@ void ql_http_leave(struct ql_http_conn *hc)
 	hc->depth--;
 }
 
+/* The same in a callback after which packets are made: then there is time to pump, once. */
+static void leave_callback(struct ql_http_conn *hc)
+{
+	if (hc->depth == 1)
+		settle(hc);
+	hc->depth--;
+}
+
+static void on_sending(struct ql_conn *conn)
+{
+	struct ql_http_conn *hc = conn_of(conn);
+
+	if (!hc || !hc->dirty)
+		return;
+	ql_http_enter(hc);
+	ql_http_leave(hc);
+}
+
 void ql_http_fail(struct ql_http_conn *hc, uint64_t code, const char *reason)
 {
 	if (hc->closing)
@@ -260,7 +278,7 @@ static void on_opened(struct ql_stream *stream)
 	} else {
 		hc->opened++;
 	}
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 /* Requests are the only bidirectional streams, and only they have a user pointer of this type. */
@@ -282,7 +300,7 @@ static void on_data(struct ql_stream *stream, const uint8_t *data, size_t len, b
 	}
 	ql_http_enter(hc);
 	hc->version->data(hc, stream, data, len, fin);
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_writable(struct ql_stream *stream)
@@ -294,7 +312,7 @@ static void on_writable(struct ql_stream *stream)
 	ql_http_enter(hc);
 	hc->dirty = true;
 	hc->version->writable(hc, stream);
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_acked(struct ql_stream *stream, uint64_t acked)
@@ -311,7 +329,7 @@ static void on_acked(struct ql_stream *stream, uint64_t acked)
 		hc->control_acked = acked;
 		drain(hc);
 	}
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_reset(struct ql_stream *stream, uint64_t app_error)
@@ -337,7 +355,7 @@ static void on_reset(struct ql_stream *stream, uint64_t app_error)
 		ql_http_request_due(req, (req->fin_sent ? 0 : QL_HTTP_DUE_RESET) |
 						 (hc->server ? 0 : QL_HTTP_DUE_DONE));
 	}
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_stopped(struct ql_stream *stream, uint64_t app_error)
@@ -363,7 +381,7 @@ static void on_stopped(struct ql_stream *stream, uint64_t app_error)
 			req->error = -ECONNRESET;
 		ql_http_request_due(req, QL_HTTP_DUE_STOP);
 	}
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_stream_closed(struct ql_stream *stream)
@@ -399,7 +417,7 @@ static void on_stream_closed(struct ql_stream *stream)
 			hc->version->stream_closed(hc, id, QL_H3_NO_ERROR);
 	}
 	drain(hc);
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_available(struct ql_conn *conn, bool bidi)
@@ -412,7 +430,7 @@ static void on_available(struct ql_conn *conn, bool bidi)
 	hc->starved = false;
 	if (hc->ops && hc->ops->available)
 		hc->ops->available(hc, hc->arg);
-	ql_http_leave(hc);
+	leave_callback(hc);
 }
 
 static void on_token(struct ql_conn *conn, const uint8_t *token, size_t len)
@@ -490,6 +508,7 @@ static const struct ql_conn_ops conn_ops = {
 	.stream_reset = on_reset,
 	.stream_stopped = on_stopped,
 	.stream_closed = on_stream_closed,
+	.sending = on_sending,
 	.streams_available = on_available,
 	.new_token = on_token,
 	.new_session = on_session,

@@ -4,7 +4,7 @@
  * conn/ brings frames in and asks for frames out; the application comes through qlane/stream.h.
  *
  * Callbacks of the application run inside ql_streams_recv(), ql_streams_acked(),
- * ql_streams_reap() and ql_streams_fini() only, except that a release callback of
+ * ql_streams_reap(), ql_streams_gather() and ql_streams_fini() only, except that a release callback of
  * ql_stream_send_ref() also runs inside ql_stream_reset(). A callback may call everything in
  * qlane/stream.h and ql_streams_open(), for any stream, and ql_streams_close().
  * It may not call the functions named above or ql_streams_send(), nor may a hook.
@@ -211,5 +211,17 @@ void ql_streams_lost(struct ql_streams *ss, const struct ql_sent_frame *f);
 
 /* Free the streams that have ended. Call it in the turn after wake(). */
 void ql_streams_reap(struct ql_streams *ss);
+
+/* Before ql_streams_send(): sending(), which may end streams, too. */
+static inline void ql_streams_gather(struct ql_streams *ss)
+{
+	if (!ss->ops->sending || ss->closing)
+		return;
+	ss->depth++;
+	ss->ops->sending(ss->conn);
+	ss->depth--;
+	if (ss->dead)
+		ss->hooks->wake(ss->conn);
+}
 
 #endif

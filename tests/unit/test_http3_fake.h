@@ -459,6 +459,8 @@ static inline bool fake_turn(struct ql_conn *client)
 		}
 		if (!both[i]->closed)
 			busy = fake_reap(both[i], false) || busy;
+		if (!both[i]->closed && both[i]->ops->sending)
+			both[i]->ops->sending(both[i]);
 		busy = fake_end(both[i]) || busy;
 	}
 	return busy;

@@ -352,6 +352,67 @@ static void greet_data(struct ql_stream *s, const uint8_t *data, size_t len, boo
 
 static const struct ql_conn_ops greet_ops = {.stream_data = greet_data, .stream_closed = count_end};
 
+/* sending() gives what waits for it: data without a wake, and streams that end there with one. */
+static unsigned int gathered;
+
+static void gather(struct ql_conn *c)
+{
+	struct ql_stream *s = ql_streams_find(&c->ss, gathered++ ? 4 : 0);
+
+	if (!s)
+		return;
+	if (s->id == 0) {
+		MUST(ql_stream_send(s, "one", 3, QL_FIN) == 3);
+		return;
+	}
+	MUST(ql_stream_stop(s, 1) == 0);
+}
+
+START_TEST(sending)
+{
+	struct ql_conn_ops ops = greet_ops;
+	struct ql_stream *stream;
+	struct ql_conn *c, *s;
+	struct packet pkt;
+
+	c = side_open(false, &test_config, 1 << 20);
+	s = side_open(true, &test_config, 1 << 20);
+	ql_streams_gather(&c->ss); /* nobody wants to know */
+	ops.sending = gather;
+	ql_streams_set_ops(&c->ss, &ops);
+	ql_streams_set_ops(&s->ss, &greet_ops);
+	answers = ended = gathered = 0;
+	ck_assert_int_eq(ql_streams_open(&c->ss, true, &stream), 0);
+	c->wakes = 0;
+	ql_streams_gather(&c->ss);
+	ck_assert_uint_eq(gathered, 1);
+	ck_assert_uint_eq(c->wakes, 0);
+	ck_assert(ql_streams_pending(&c->ss));
+	run(c, s);
+	ck_assert_uint_eq(answers, 1);
+	ck_assert_uint_eq(ended, 2);
+	/* all sent and acknowledged, and of the peer's direction only the end is known */
+	ck_assert_int_eq(ql_streams_open(&c->ss, true, &stream), 0);
+	MUST(ql_stream_send(stream, "x", 1, QL_FIN) == 1);
+	ck_assert(build(c, &pkt, 1000));
+	acked(c, &pkt);
+	ck_assert_int_eq(rx_stream(c, 4, 1, 10, true), 0);
+	c->wakes = 0;
+	ql_streams_gather(&c->ss);
+	ck_assert_uint_eq(gathered, 2);
+	ck_assert_uint_gt(c->wakes, 0);
+	ck_assert_uint_eq(ended, 2);
+	ql_streams_reap(&c->ss);
+	ck_assert_uint_eq(ended, 3);
+	/* nor when it is over */
+	ql_streams_close(&c->ss);
+	ql_streams_gather(&c->ss);
+	ck_assert_uint_eq(gathered, 2);
+	side_close(c);
+	side_close(s);
+}
+END_TEST
+
 START_TEST(many)
 {
 	struct ql_streams_config config = test_config;
@@ -495,6 +556,7 @@ int main(void)
 	tcase_add_test(tc, begin_anew);
 	tcase_add_loop_test(tc, smooth, 1, 16);
 	tcase_add_loop_test(tc, rough, 1, 16);
+	tcase_add_test(tc, sending);
 	tcase_add_test(tc, many);
 	tcase_add_test(tc, no_memory);
 	tcase_add_test(tc, fini);

@@ -116,6 +116,12 @@ struct ql_conn_ops {
 	 * datagram_acked() may still follow. Not called for those that were never sent.
 	 */
 	void (*datagram_lost)(struct ql_conn *conn, uint64_t id);
+	/**
+	 * Packets are about to be made, in a turn in which there is something to send or in which
+	 * another of these was called: what was gathered meanwhile can be given to streams now, at
+	 * once for all of it. May be called again before anything was sent. May be NULL.
+	 */
+	void (*sending)(struct ql_conn *conn);
 	/** The peer raised the number of streams that we may open (4.6). */
 	void (*streams_available)(struct ql_conn *conn, bool bidi);
 	/**
