@@ -14,18 +14,20 @@
 
 static inline void ql_prefetch_write(const void *p)
 {
-#if defined( \
-	__x86_64__) /* the compiler has the instruction for newer CPUs only; for older ones it does nothing */
+	/* The compiler has the instruction for newer CPUs only; for older ones it does nothing. */
+#if defined(__x86_64__)
 	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)p));
 #else
 	__builtin_prefetch(p, 1, 3);
 #endif
 }
 
-/* Lines that will be read, from the one of p to the one of end. */
+/* Lines that will be read, from the one of p to the one before end. */
 static inline void ql_prefetch_lines(const void *p, const void *end)
 {
-	for (const uint8_t *l = p; l < (const uint8_t *)end; l += QL_CACHE_LINE)
+	const uint8_t *l = (const uint8_t *)((uintptr_t)p & ~(uintptr_t)(QL_CACHE_LINE - 1));
+
+	for (; l < (const uint8_t *)end; l += QL_CACHE_LINE)
 		__builtin_prefetch(l);
 }
 
