@@ -169,6 +169,7 @@ struct ql_conn {
 	struct ql_conn_host *host;
 	TAILQ_ENTRY(ql_conn) ready_link;
 	bool on_ready;
+	bool due;      /* its timer has fired since it was sent from: the engine's */
 	uint8_t state; /* enum ql_conn_state */
 	bool server;
 	bool key_phase; /* of what we send and expect */

@@ -127,6 +127,10 @@ static int take_tables(struct ql_engine *e, const struct ql_engine_config *confi
 	if (rc == 0)
 		rc = ql_conntable_init(&e->table, e->limits.connections, e->limits.handshakes,
 				       config->socket_id, &table_key);
+	e->timers = rte_calloc_socket("ql_timers", e->limits.connections, sizeof(*e->timers),
+				      RTE_CACHE_LINE_SIZE, config->socket_id);
+	if (rc == 0 && !e->timers)
+		rc = -ENOMEM;
 	if (rc == 0)
 		rc = ql_resets_init(&e->resets, e->limits.connections, config->socket_id,
 				    &resets_key);
@@ -146,6 +150,7 @@ static void give(struct ql_engine *e)
 	rte_free(e->early);
 	rte_pktmbuf_free_bulk(e->host.spare, e->host.n_spare);
 	ql_resets_fini(&e->resets);
+	rte_free(e->timers);
 	ql_conntable_fini(&e->table);
 	if (e->region_mapped)
 		munmap(e->region, e->region_size);
@@ -216,7 +221,7 @@ struct ql_engine *ql_engine_create(const struct ql_engine_config *config)
 		errno = -rc;
 		return NULL;
 	}
-	ql_wheel_init(&e->wheel, 0);
+	ql_wheel_init(&e->wheel, e->timers, 0);
 	TAILQ_INIT(&e->host.ready);
 	e->host.mem = &e->mem;
 	e->host.rng = &e->rng;

@@ -47,7 +47,6 @@
 /* A connection, and what the engine keeps with it. */
 struct ql_engine_conn {
 	struct ql_conn conn; /* first: a pointer to one is a pointer to the other */
-	struct ql_timer timer;
 	struct ql_initial_key initial;
 	bool in_table; /* initial is in the table */
 	struct ql_reset_entry reset;
@@ -68,6 +67,7 @@ struct ql_engine {
 	struct ql_conntable table;
 	struct ql_resets resets;
 	struct ql_wheel wheel;
+	struct ql_timer *timers; /* of connections, by their slots */
 	struct ql_mem mem;
 	struct ql_rng rng;
 	struct ql_limits limits;
@@ -107,11 +107,11 @@ static inline struct ql_engine_conn *ql_engine_conn_of(struct ql_conn *conn)
 	return (struct ql_engine_conn *)conn;
 }
 
-/* What the next packets of a connection need, its timer included. */
+/* What the next packets of a connection need. */
 static inline void ql_engine_conn_prefetch(const struct ql_engine_conn *ec)
 {
 	ql_conn_prefetch(&ec->conn);
-	ql_prefetch_lines(&ec->timer, ec + 1);
+	ql_prefetch_lines(&ec->reset, ec + 1);
 }
 
 /* engine.c: memory and slot for a connection; NULL when limits or memory are used up. */

@@ -7,6 +7,8 @@
 #include "base/floors.h"
 #include "engine/impl.h"
 
+#define TICK_BURST 32 /* connections whose deadlines have come, asked for together */
+
 /* The client-chosen ID is of no more use once the handshake is confirmed. */
 static void forget_initial(struct ql_engine *e, struct ql_engine_conn *ec)
 {
@@ -23,7 +25,7 @@ void ql_engine_reap(struct ql_engine *e, struct ql_engine_conn *ec)
 
 	forget_initial(e, ec);
 	ql_resets_remove(&ec->reset);
-	ql_wheel_remove(&e->wheel, &ec->timer);
+	ql_wheel_remove(&e->wheel, slot);
 	ql_conn_fini(&ec->conn);
 	ql_engine_conn_free(e, ec, slot);
 	e->stats.conns_closed += counted;
@@ -39,38 +41,48 @@ static inline void follow_reset_token(struct ql_engine *e, struct ql_engine_conn
 		ql_resets_set(&e->resets, &ec->reset, c->seq, c->has_token ? c->token : NULL);
 }
 
-/*
- * Most deadlines move away as packets come and go: the timer then stays where it is, and is set
- * anew when it fires.
- */
-static inline void arm(struct ql_engine *e, struct ql_engine_conn *ec)
+static inline void arm(struct ql_engine *e, const struct ql_conn *conn)
 {
-	uint64_t deadline = ql_conn_deadline(&ec->conn);
+	uint64_t deadline = ql_conn_deadline(conn);
 
-	if (deadline == QL_NEVER)
-		return;
-	if (!ql_timer_is_set(&ec->timer) || deadline < ec->timer.deadline)
-		ql_wheel_set(&e->wheel, &ec->timer, deadline);
+	if (__builtin_expect(deadline == QL_NEVER, 0))
+		ql_wheel_remove(&e->wheel, conn->slot);
+	else
+		ql_wheel_set(&e->wheel, conn->slot, deadline);
 }
 
+/*
+ * Only the ready list's link of a connection is touched: what its deadline was for is seen to when
+ * the list comes to it.
+ */
 void ql_engine_tick(struct ql_engine *e, uint64_t now)
 {
-	struct ql_timer *t;
+	struct ql_conn *due[TICK_BURST];
+	unsigned int n;
+	uint32_t slot;
 
 	ql_engine_check_thread(e);
 	e->host.now = now;
 	ql_wheel_advance(&e->wheel, now);
-	while ((t = ql_wheel_pop(&e->wheel)) != NULL) {
-		struct ql_engine_conn *ec = container_of(t, struct ql_engine_conn, timer);
-		uint64_t deadline = ql_conn_deadline(&ec->conn);
-
-		if (deadline > now) {
-			if (deadline != QL_NEVER)
-				ql_wheel_set(&e->wheel, &ec->timer, deadline);
-		} else {
-			ql_conn_on_deadline(&ec->conn);
+	do {
+		for (n = 0; n < TICK_BURST && (slot = ql_wheel_pop(&e->wheel)) != QL_TIMER_NONE;
+		     n++) {
+			due[n] = &ql_conntable_at(&e->table, slot)->conn;
+			ql_prefetch_write(due[n]);
 		}
-	}
+		for (unsigned int i = 0; i < n; i++) {
+			due[i]->due = true;
+			ql_conn_wake(due[i]);
+		}
+	} while (n == TICK_BURST);
+}
+
+/* It may be that packets, which came since, have put its deadline off. */
+static inline void see_deadline(struct ql_conn *conn)
+{
+	conn->due = false;
+	if (ql_conn_deadline(conn) <= conn->host->now)
+		ql_conn_on_deadline(conn);
 }
 
 static unsigned int take_replies(struct ql_engine *e, struct ql_datagram *out, unsigned int max)
@@ -109,6 +121,8 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		struct ql_engine_conn *ec = ql_engine_conn_of(conn);
 		bool more;
 
+		if (conn->due)
+			see_deadline(conn);
 		TAILQ_REMOVE(ready, conn, ready_link);
 		conn->on_ready = false;
 		burst.max = max;
@@ -130,7 +144,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		if (ec->in_table && conn->state >= QL_CONN_CONFIRMED && !ql_early_awaited(conn))
 			forget_initial(e, ec);
 		follow_reset_token(e, ec);
-		arm(e, ec);
+		arm(e, conn);
 	}
 	QL_FLOOR(SEAL);
 	ql_tx_burst_seal(&burst);

@@ -15,29 +15,34 @@
 
 /* One timer and what the model knows of it. */
 struct item {
-	struct ql_timer timer;
 	uint64_t deadline; /* NOT_SET */
 	uint64_t since;	   /* when it was set */
 };
 
 struct model {
 	struct ql_wheel wheel;
+	struct ql_timer timers[TIMERS];
 	struct item items[TIMERS];
 	uint64_t now;
 	uint64_t random;
 	uint64_t popped;
 };
 
+static uint32_t number(const struct model *m, const struct item *it)
+{
+	return (uint32_t)(it - m->items);
+}
+
 static void set(struct model *m, struct item *it, uint64_t deadline)
 {
-	ql_wheel_set(&m->wheel, &it->timer, deadline);
+	ql_wheel_set(&m->wheel, number(m, it), deadline);
 	it->deadline = deadline;
 	it->since = m->now;
 }
 
 static void unset(struct model *m, struct item *it)
 {
-	ql_wheel_remove(&m->wheel, &it->timer);
+	ql_wheel_remove(&m->wheel, number(m, it));
 	it->deadline = NOT_SET;
 }
 
@@ -76,16 +81,16 @@ static uint64_t latest(const struct item *it)
  */
 static void advance(struct model *m)
 {
-	struct ql_timer *t;
 	unsigned int n = 0;
+	uint32_t t;
 
 	ql_wheel_advance(&m->wheel, m->now);
-	while ((t = ql_wheel_pop(&m->wheel)) != NULL) {
-		struct item *it = (struct item *)t;
+	while ((t = ql_wheel_pop(&m->wheel)) != QL_TIMER_NONE) {
+		struct item *it = &m->items[t];
 
 		ck_assert_uint_lt(n++, TIMERS);
 		m->popped++;
-		ck_assert(!ql_timer_is_set(t));
+		ck_assert(!ql_wheel_is_set(&m->wheel, t));
 		if (it->deadline == NOT_SET || it->deadline > m->now)
 			ck_abort_msg("popped %s", it->deadline == NOT_SET ? "unset" : "early");
 		it->deadline = NOT_SET;
@@ -106,7 +111,7 @@ static void advance(struct model *m)
 	for (unsigned int i = 0; i < TIMERS; i++) {
 		struct item *it = &m->items[i];
 
-		if (ql_timer_is_set(&it->timer) != (it->deadline != NOT_SET))
+		if (ql_wheel_is_set(&m->wheel, i) != (it->deadline != NOT_SET))
 			ck_abort_msg("timer %u is %sset", i, it->deadline == NOT_SET ? "" : "not ");
 		/* set within this very turn: next time */
 		if (it->deadline != NOT_SET && it->since < m->now && latest(it) <= m->now)
@@ -138,7 +143,7 @@ static struct model *new_model(uint64_t seed, uint64_t now)
 	ck_assert_ptr_nonnull(m);
 	m->random = seed;
 	m->now = now;
-	ql_wheel_init(&m->wheel, now);
+	ql_wheel_init(&m->wheel, m->timers, now);
 	for (unsigned int i = 0; i < TIMERS; i++)
 		m->items[i].deadline = NOT_SET;
 	ck_assert(ql_wheel_next(&m->wheel) == UINT64_MAX);
@@ -180,13 +185,13 @@ START_TEST(test_by_next)
 		for (unsigned int i = 0; i < TIMERS; i++)
 			set(m, &m->items[i], some_deadline(m));
 		while ((next = ql_wheel_next(&m->wheel)) != UINT64_MAX) {
-			struct ql_timer *t;
+			uint32_t t;
 
 			check_next(m);
 			m->now = next;
 			ql_wheel_advance(&m->wheel, m->now);
-			while ((t = ql_wheel_pop(&m->wheel)) != NULL) {
-				struct item *it = (struct item *)t;
+			while ((t = ql_wheel_pop(&m->wheel)) != QL_TIMER_NONE) {
+				struct item *it = &m->items[t];
 
 				ck_assert(it->deadline <= m->now && latest(it) >= m->now);
 				it->deadline = NOT_SET;
@@ -206,29 +211,30 @@ START_TEST(test_far)
 	static const uint64_t deadlines[] = {UINT64_MAX,     UINT64_MAX - 1,	UINT64_MAX - TICK,
 					     UINT64_MAX / 2, UINT64_C(1) << 63, 1,
 					     TICK,	     TICK + 1};
-	struct ql_timer timers[8] = {0}, *t;
+	struct ql_timer timers[8] = {0};
 	struct ql_wheel w;
+	uint32_t t;
 
-	ql_wheel_init(&w, 0);
-	for (unsigned int i = 0; i < 8; i++)
-		ql_wheel_set(&w, &timers[i], deadlines[i]);
+	ql_wheel_init(&w, timers, 0);
+	for (uint32_t i = 0; i < 8; i++)
+		ql_wheel_set(&w, i, deadlines[i]);
 	ql_wheel_advance(&w, UINT64_C(3600) * SECOND);
 	for (unsigned int n = 0; n < 3; n++) {
 		t = ql_wheel_pop(&w);
-		ck_assert_ptr_nonnull(t);
-		ck_assert_uint_le(t->deadline, TICK + 1);
+		ck_assert_uint_ne(t, QL_TIMER_NONE);
+		ck_assert_uint_le(deadlines[t], TICK + 1);
 	}
-	ck_assert_ptr_null(ql_wheel_pop(&w));
+	ck_assert_uint_eq(ql_wheel_pop(&w), QL_TIMER_NONE);
 	ql_wheel_advance(&w, (UINT64_C(1) << 63) - 1);
 	t = ql_wheel_pop(&w);
-	ck_assert(t == &timers[3] || t == NULL);
+	ck_assert(t == 3 || t == QL_TIMER_NONE);
 	ql_wheel_advance(&w, (UINT64_C(1) << 63) + TICK);
-	while ((t = ql_wheel_pop(&w)) != NULL)
-		ck_assert(t == &timers[3] || t == &timers[4]);
-	for (unsigned int i = 0; i < 3; i++)
-		ck_assert(ql_timer_is_set(&timers[i]));
-	for (unsigned int i = 0; i < 3; i++)
-		ql_wheel_remove(&w, &timers[i]);
+	while ((t = ql_wheel_pop(&w)) != QL_TIMER_NONE)
+		ck_assert(t == 3 || t == 4);
+	for (uint32_t i = 0; i < 3; i++)
+		ck_assert(ql_wheel_is_set(&w, i));
+	for (uint32_t i = 0; i < 3; i++)
+		ql_wheel_remove(&w, i);
 	ck_assert(ql_wheel_next(&w) == UINT64_MAX);
 }
 END_TEST
@@ -236,51 +242,86 @@ END_TEST
 /* Removing what is not in does nothing; moving keeps one place; due ones can be taken out. */
 START_TEST(test_remove)
 {
-	struct ql_timer a = {0}, b = {0}, c = {0};
+	enum { A, B, C, N };
+	struct ql_timer timers[N] = {0};
 	struct ql_wheel w;
 
-	ql_wheel_init(&w, 5 * SECOND);
-	ql_wheel_remove(&w, &a);
-	ck_assert(!ql_timer_is_set(&a));
-	ql_wheel_set(&w, &a, 6 * SECOND);
-	ql_wheel_set(&w, &a, 7 * SECOND);
-	ql_wheel_set(&w, &b, 6 * SECOND);
-	ql_wheel_set(&w, &c, 6 * SECOND);
-	ck_assert(ql_timer_is_set(&a));
-	ql_wheel_remove(&w, &b);
-	ql_wheel_remove(&w, &b);
+	ql_wheel_init(&w, timers, 5 * SECOND);
+	ql_wheel_remove(&w, A);
+	ck_assert(!ql_wheel_is_set(&w, A));
+	ql_wheel_set(&w, A, 6 * SECOND);
+	ql_wheel_set(&w, A, 7 * SECOND);
+	ql_wheel_set(&w, B, 6 * SECOND);
+	ql_wheel_set(&w, C, 6 * SECOND);
+	ck_assert(ql_wheel_is_set(&w, A));
+	ql_wheel_remove(&w, B);
+	ql_wheel_remove(&w, B);
 	ql_wheel_advance(&w, 6 * SECOND + TICK);
-	ck_assert(ql_wheel_next(&w) == 0); /* c waits to be popped */
-	ck_assert_ptr_eq(ql_wheel_pop(&w), &c);
-	ck_assert_ptr_null(ql_wheel_pop(&w));
-	ql_wheel_set(&w, &b, 7 * SECOND);
-	ql_wheel_set(&w, &c, 7 * SECOND);
+	ck_assert(ql_wheel_next(&w) == 0); /* C waits to be popped */
+	ck_assert_uint_eq(ql_wheel_pop(&w), C);
+	ck_assert_uint_eq(ql_wheel_pop(&w), QL_TIMER_NONE);
+	ql_wheel_set(&w, B, 7 * SECOND);
+	ql_wheel_set(&w, C, 7 * SECOND);
 	ql_wheel_advance(&w, 7 * SECOND + TICK);
-	ql_wheel_remove(&w, &b); /* due */
-	ql_wheel_set(&w, &a, 9 * SECOND);
-	ck_assert_ptr_eq(ql_wheel_pop(&w), &c);
-	ck_assert_ptr_null(ql_wheel_pop(&w));
-	ck_assert(ql_timer_is_set(&a) && !ql_timer_is_set(&b));
+	ql_wheel_remove(&w, B); /* due */
+	ql_wheel_set(&w, A, 9 * SECOND);
+	ck_assert_uint_eq(ql_wheel_pop(&w), C);
+	ck_assert_uint_eq(ql_wheel_pop(&w), QL_TIMER_NONE);
+	ck_assert(ql_wheel_is_set(&w, A) && !ql_wheel_is_set(&w, B));
 	ql_wheel_advance(&w, 9 * SECOND + TICK);
-	ck_assert_ptr_eq(ql_wheel_pop(&w), &a);
+	ck_assert_uint_eq(ql_wheel_pop(&w), A);
 	ck_assert(ql_wheel_next(&w) == UINT64_MAX);
+}
+END_TEST
+
+/*
+ * A deadline that is put off again and again leaves its timer in its slot, and comes by the last of
+ * them; one that is moved back to before the slot comes earlier.
+ */
+START_TEST(test_put_off)
+{
+	struct ql_timer timers[1] = {0};
+	uint64_t deadline = 10 * SECOND;
+	struct ql_timer before;
+	struct ql_wheel w;
+
+	ql_wheel_init(&w, timers, 0);
+	ql_wheel_set(&w, 0, deadline);
+	before = timers[0];
+	for (uint64_t now = 0; now < 4 * SECOND; now += SECOND / 50) {
+		ql_wheel_advance(&w, now);
+		ck_assert_uint_eq(ql_wheel_pop(&w), QL_TIMER_NONE);
+		deadline += SECOND / 50;
+		ql_wheel_set(&w, 0, deadline);
+		ck_assert(timers[0].level == before.level && timers[0].slot == before.slot);
+	}
+	ql_wheel_advance(&w, deadline - 1);
+	ck_assert_uint_eq(ql_wheel_pop(&w), QL_TIMER_NONE);
+	ql_wheel_advance(&w, deadline + TICK);
+	ck_assert_uint_eq(ql_wheel_pop(&w), 0);
+
+	ql_wheel_set(&w, 0, deadline + SECOND);
+	ql_wheel_set(&w, 0, deadline + 3 * TICK);
+	ck_assert_uint_le(ql_wheel_next(&w), deadline + 4 * TICK);
+	ql_wheel_advance(&w, deadline + 4 * TICK);
+	ck_assert_uint_eq(ql_wheel_pop(&w), 0);
 }
 END_TEST
 
 /* A deadline in the past comes with the next advance, not within this one. */
 START_TEST(test_past)
 {
-	struct ql_timer a = {0};
+	struct ql_timer timers[1] = {0};
 	struct ql_wheel w;
 	unsigned int n = 0;
 
-	ql_wheel_init(&w, SECOND);
-	ql_wheel_set(&w, &a, 1);
+	ql_wheel_init(&w, timers, SECOND);
+	ql_wheel_set(&w, 0, 1);
 	for (uint64_t now = SECOND; now < SECOND + 100 * TICK; now += TICK) {
 		ql_wheel_advance(&w, now);
-		while (ql_wheel_pop(&w)) {
+		while (ql_wheel_pop(&w) != QL_TIMER_NONE) {
 			n++;
-			ql_wheel_set(&w, &a, 0);
+			ql_wheel_set(&w, 0, 0);
 		}
 	}
 	ck_assert_uint_eq(n, 99);
@@ -299,6 +340,7 @@ int main(void)
 	tcase_add_test(tc, test_by_next);
 	tcase_add_test(tc, test_far);
 	tcase_add_test(tc, test_remove);
+	tcase_add_test(tc, test_put_off);
 	tcase_add_test(tc, test_past);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
