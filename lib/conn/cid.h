@@ -189,10 +189,10 @@ struct ql_peer_cid {
 };
 
 struct ql_peer_cids {
-	struct ql_peer_cid e[QL_PEER_CIDS];
 	uint8_t current;    /* index of the one in use */
 	uint8_t n_retire;   /* to be sent */
 	uint8_t n_retiring; /* sent, and not acknowledged (5.1.2) */
+	struct ql_peer_cid e[QL_PEER_CIDS];
 	uint64_t retire_prior_to;
 	uint64_t retire[QL_PEER_CIDS_RETIRE];
 };

@@ -407,6 +407,7 @@ void ql_conn_stats(const struct ql_conn *conn, struct ql_conn_stats *stats)
 	*stats = conn->stats;
 	stats->lost_packets = conn->rec.stats.lost;
 	stats->ce_packets = conn->rec.stats.ce;
+	stats->rx_datagrams = conn->datagrams.received;
 	stats->tx_datagrams = conn->datagrams.sent;
 	stats->dropped_datagrams = conn->datagrams.dropped;
 	stats->rtt_ns = path->rtt.smoothed;

@@ -164,8 +164,11 @@ struct ql_late_crypto {
 	struct ql_tls_messages messages;
 };
 
+/*
+ * What a packet touches lies together: up to peer_cids here, in the first parts of peer_cids,
+ * local_cids, datagrams, stats and streams, and in the middle of rec.
+ */
 struct ql_conn {
-	/* Touched by every packet. */
 	struct ql_conn_host *host;
 	TAILQ_ENTRY(ql_conn) ready_link;
 	bool on_ready;
@@ -175,7 +178,6 @@ struct ql_conn {
 	bool key_phase; /* of what we send and expect */
 	uint8_t ack_delay_exponent;
 	bool watched;	     /* by host->tracer */
-	uint64_t ack_delay;  /* ns that an ACK may wait */
 	bool peer_validated; /* address (8.1): no amplification limit */
 	bool idle_restarted; /* by something ack-eliciting sent since the last packet came (10.1) */
 	bool ping;	     /* send a PING if there is nothing else to acknowledge */
@@ -183,60 +185,61 @@ struct ql_conn {
 	bool app_open;	     /* the application may open streams, and send */
 	bool cids_due;	     /* some of local_cids have to_send */
 	bool filled;	     /* the last datagram with data was full: larger ones were of use */
-	struct ql_path path; /* in use */
 	bool grease;	     /* the peer does not look at the fixed bit (RFC 9287) */
 	bool no_migration;   /* the server does not want it (18.2) */
-	uint32_t cid_epoch;  /* of host->cids, when local_cids were all made */
-	uint64_t path_cid_seq; /* of our ID that the peer uses there */
-	struct ql_space app;
-	struct ql_ack_rule ack_rule; /* of that space */
-	struct ql_peer_cids peer_cids;
-	struct ql_local_cids local_cids;
-	uint64_t idle_deadline;
-	uint64_t pace_deadline;	 /* when the pacer lets more go; QL_NEVER */
-	uint64_t path_deadline;	 /* of conn->paths; QL_NEVER */
-	uint64_t keep_alive_at;	 /* when silence is to be broken; QL_NEVER */
-	uint64_t blocked_at;	 /* when to say again that we wait for credit; QL_NEVER */
-	uint64_t rest_at;	 /* when to see whether packets still come and go; QL_NEVER */
-	uint64_t idle_timeout;	 /* ns, the smaller of both ends'; 0 for none */
-	uint64_t skip_pn;	 /* the next number that is left out, see send.c */
-	uint64_t useless_until;	 /* when the allowance of useless packets is full again, ns */
-	uint64_t rx_cid_seq;	 /* sequence number of the ID that the running packet came to */
-	struct ql_aead rx_old;	 /* previous key phase, for late packets */
-	uint64_t rx_old_until;	 /* when it is dropped, ns */
-	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
-	uint64_t tx_end_pn;	 /* packet number at which the keys, or the numbers, are used up */
-	struct ql_recovery rec;
-	struct ql_streams streams;
-	struct ql_datagrams datagrams;
-	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
-	void *user;
+	bool send_handshake_done;
+	bool send_new_token;
+	uint8_t probes; /* to send now, whatever the window says (RFC 9002, 6.2.4) */
+	uint8_t probe_space;
+	uint8_t ecn_told;   /* enum ql_ecn_state that host->stats knows of */
+	uint32_t slot;	    /* in the engine's table */
+	uint32_t cid_epoch; /* of host->cids, when local_cids were all made */
+	uint32_t early_end_pn; /* early data below it was rejected; 0: none was */
+	struct ql_path path;   /* in use */
 	struct ql_handshake *hs; /* NULL once done */
 	struct ql_paths *paths;	 /* NULL while there is only the first one */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
+	void *user;
+	struct ql_space app;
+	struct ql_ack_rule ack_rule; /* of that space */
+	uint64_t ack_delay;	 /* ns that an ACK may wait */
+	uint64_t path_cid_seq;	 /* of our ID that the peer uses on path */
+	uint64_t rx_cid_seq;	 /* sequence number of the ID that the running packet came to */
+	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
+	uint64_t tx_end_pn;	 /* packet number at which the keys, or the numbers, are used up */
+	uint64_t tx_update_pn;	 /* the packet number from which we want new keys */
+	uint64_t skip_pn;	 /* the next number that is left out, see send.c */
+	uint64_t useless_until;	 /* when the allowance of useless packets is full again, ns */
+	uint64_t idle_timeout;	 /* ns, the smaller of both ends'; 0 for none */
+	uint64_t keep_alive;	 /* ns of silence; 0: none */
+	uint64_t idle_deadline;
+	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
+	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
+	uint64_t keep_alive_at; /* when silence is to be broken; QL_NEVER */
+	uint64_t blocked_at;	/* when to say again that we wait for credit; QL_NEVER */
+	uint64_t rest_at;	/* when to see whether packets still come and go; QL_NEVER */
+	uint64_t rx_old_until;	/* when rx_old is dropped, ns */
+	struct ql_aead rx_old;	/* previous key phase, for late packets */
+	struct ql_ack_ask ack_ask;
+	struct ql_peer_cids peer_cids;
+	struct ql_local_cids local_cids;
+	struct ql_streams streams;
+	struct ql_recovery rec;
+	struct ql_datagrams datagrams;
 	struct ql_conn_stats stats;
 
 	/* Now and then. */
-	uint64_t keep_alive; /* ns of silence; 0: none */
-	uint32_t version;    /* in use: see conn/version.h */
-	uint32_t slot;
+	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
+	uint32_t version;		       /* in use: see conn/version.h */
 	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
 	struct ql_aead rx_next;		       /* next one, once its bit has been seen */
 	uint64_t tx_phase_pn;		       /* first packet that may be sealed in it */
-	uint64_t tx_update_pn;		       /* the packet number from which we want new keys */
 	uint64_t auth_failures;		       /* for the integrity limit (RFC 9001, 6.6) */
 	struct ql_late_crypto late;
-	bool send_handshake_done;
-	bool send_new_token;
-	bool initial_done;  /* a client has sent a Handshake packet: Initial keys can go */
-	bool announced;	    /* the application knows of it and is owed closed() */
-	uint8_t early_data; /* enum ql_early */
-	uint8_t probes;	    /* to send now, whatever the window says (RFC 9002, 6.2.4) */
-	uint8_t probe_space;
-	uint8_t ecn_told;      /* enum ql_ecn_state that host->stats knows of */
-	uint32_t early_end_pn; /* early data below it was rejected; 0: none was */
+	bool initial_done;     /* a client has sent a Handshake packet: Initial keys can go */
+	bool announced;	       /* the application knows of it and is owed closed() */
+	uint8_t early_data;    /* enum ql_early */
 	uint32_t rest_packets; /* how many there were when rest_at was set */
-	struct ql_ack_ask ack_ask;
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	const char *alpn;
@@ -293,14 +296,19 @@ static inline uint64_t ql_conn_pto(const struct ql_conn *conn)
 	return ql_rtt_pto(&r->path.rtt, r->confirmed ? r->max_ack_delay : 0);
 }
 
-/* Put it on the ready list, once. */
-/* Ask for what a packet reads of a connection, which others were busy before: some 40 lines. */
+/* Ask for what a packet touches of a connection, since others were busy before: some 30 lines. */
 static inline void ql_conn_prefetch(const struct ql_conn *conn)
 {
-	ql_prefetch_lines(conn, &conn->rec);
-	ql_prefetch_lines(&conn->rec.space[QL_REC_APP], &conn->stats.lost_packets);
+	ql_prefetch_lines(conn, &conn->peer_cids.e[1]);
+	ql_prefetch_lines(&conn->local_cids.e[0], &conn->local_cids.e[1]);
+	ql_prefetch_lines(&conn->streams,
+			  conn->streams.sched.head[QL_SCHED_URGENCY(QL_URGENCY_DEFAULT) + 1]);
+	ql_prefetch_lines(&conn->rec.space[QL_REC_APP], &conn->rec.path.cc.cubic.undo);
+	ql_prefetch_lines(&conn->datagrams, &conn->datagrams.queue);
+	ql_prefetch_lines(&conn->stats, &conn->stats.lost_packets);
 }
 
+/* Put it on the ready list, once. */
 static inline void ql_conn_wake(struct ql_conn *conn)
 {
 	if (!conn->on_ready) {

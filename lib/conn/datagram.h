@@ -19,10 +19,11 @@
 struct ql_datagram_item;
 
 struct ql_datagrams {
-	STAILQ_HEAD(ql_datagram_list, ql_datagram_item) queue;
 	uint32_t count;	   /* in the queue */
 	bool streams_next; /* the last packet began with datagrams: it is the streams' turn */
-	uint64_t bytes;	   /* of data in the queue */
+	uint64_t received;
+	STAILQ_HEAD(ql_datagram_list, ql_datagram_item) queue;
+	uint64_t bytes; /* of data in the queue */
 	uint64_t most_bytes;
 	uint32_t most_count;
 	uint64_t rx_max; /* the largest frame that we take; 0: none */

@@ -91,7 +91,7 @@ static uint64_t recv_datagram(struct ql_conn *conn, const struct ql_frame *f)
 {
 	if (!ql_datagrams_allowed(&conn->datagrams, f->wire_type, f->datagram.len))
 		return QL_ERR_PROTOCOL_VIOLATION;
-	conn->stats.rx_datagrams++;
+	conn->datagrams.received++;
 	QL_TRACE(conn, datagram, f->datagram.len, false);
 	if (conn->ops && conn->ops->datagram)
 		conn->ops->datagram(conn, f->datagram.data, f->datagram.len);
@@ -273,7 +273,7 @@ static void note_received(struct ql_conn *conn, struct ql_space *sp, enum ql_spa
 /* What goes up with every packet that brings or ends data, or acknowledges a packet at last. */
 static inline uint64_t progress(const struct ql_conn *conn)
 {
-	return conn->streams.progress + conn->stats.rx_datagrams + conn->rec.stats.acked +
+	return conn->streams.progress + conn->datagrams.received + conn->rec.stats.acked +
 	       conn->rec.stats.spurious;
 }
 

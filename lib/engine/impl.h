@@ -47,9 +47,9 @@
 /* A connection, and what the engine keeps with it. */
 struct ql_engine_conn {
 	struct ql_conn conn; /* first: a pointer to one is a pointer to the other */
-	struct ql_initial_key initial;
-	bool in_table; /* initial is in the table */
 	struct ql_reset_entry reset;
+	bool in_table; /* initial is in the table */
+	struct ql_initial_key initial;
 };
 
 /* The next larger blocks of a ql_mem are of 6,144 bytes. */
@@ -111,7 +111,7 @@ static inline struct ql_engine_conn *ql_engine_conn_of(struct ql_conn *conn)
 static inline void ql_engine_conn_prefetch(const struct ql_engine_conn *ec)
 {
 	ql_conn_prefetch(&ec->conn);
-	ql_prefetch_lines(&ec->reset, ec + 1);
+	ql_prefetch_lines(&ec->reset, &ec->initial);
 }
 
 /* engine.c: memory and slot for a connection; NULL when limits or memory are used up. */

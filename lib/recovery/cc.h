@@ -92,7 +92,6 @@ struct ql_cc {
 	uint32_t mtu;	       /* the path's maximum datagram size */
 	bool begun;	       /* the first RTT sample has set the window (longstart.h) */
 	bool holds_back;       /* cwnd is kept below what the path takes: samples are app-limited */
-	struct ql_longstart longstart;
 	union {
 		struct {
 			uint64_t acked; /* in congestion avoidance, since the last growth */
@@ -101,6 +100,7 @@ struct ql_cc {
 		struct ql_cubic cubic;
 		struct ql_bbr bbr;
 	};
+	struct ql_longstart longstart;
 };
 
 extern const struct ql_cc_ops ql_cc_newreno;

@@ -24,11 +24,12 @@ struct ql_cubic_epoch {
 };
 
 struct ql_cubic {
-	struct ql_cubic_epoch now, undo;
-	uint64_t undo_cwnd, undo_ssthresh; /* undo_cwnd 0: nothing to undo */
+	struct ql_hystart hystart;
+	struct ql_cubic_epoch now;
 	/* Fractions of a byte by which cwnd and w_est have yet to grow. */
 	uint64_t rest, est_rest;
-	struct ql_hystart hystart;
+	struct ql_cubic_epoch undo;
+	uint64_t undo_cwnd, undo_ssthresh; /* undo_cwnd 0: nothing to undo */
 };
 
 /* The cube root, rounded down. */

@@ -81,7 +81,6 @@ struct ql_rec_space {
 struct ql_path_rec {
 	uint8_t id; /* what its packets are marked with; the first path's is 0 */
 	struct ql_rtt rtt;
-	struct ql_cc cc;
 	struct ql_pacer pacer;
 	uint64_t in_flight; /* bytes, all spaces */
 	uint32_t mtu;	    /* maximum datagram size: that of pmtu */
@@ -101,20 +100,20 @@ struct ql_path_rec {
 	bool episode_marked; /* Congestion Experienced was reported in it: it is not spurious */
 	struct ql_ecn_path ecn;
 	struct ql_pmtu pmtu;
+	struct ql_cc cc; /* last, since most of it is the algorithm's, whose part is large */
 };
 
 struct ql_rec_stats {
 	uint64_t sent, acked, lost, spurious; /* packets; spurious: acknowledged after being lost */
+	uint64_t ce; /* packets that arrived with Congestion Experienced */
 	uint64_t ptos;
 	uint64_t persistent;
-	uint64_t ce; /* packets that arrived with Congestion Experienced */
 	uint64_t mtu_probes, black_holes;
 };
 
 struct ql_recovery {
+	/* From the last one on, what a packet touches lies together; see path.cc as well. */
 	struct ql_rec_space space[QL_REC_SPACES];
-	struct ql_path_rec path; /* the one in use */
-	struct ql_path_rec *parked[QL_REC_PARKED];
 	const struct ql_rec_ops *ops;
 	void *arg;
 	uint64_t last_pto; /* when the last one fired: the next counts from there at least */
@@ -133,6 +132,8 @@ struct ql_recovery {
 	/* Kept here. */
 	bool validated; /* peer has completed address validation (A.8) */
 	struct ql_rec_stats stats;
+	struct ql_path_rec path; /* the one in use */
+	struct ql_path_rec *parked[QL_REC_PARKED];
 };
 
 /* initial_rtt 0: 333 ms. mtu: maximum datagram size. cc: &ql_cc_newreno. Takes no memory.

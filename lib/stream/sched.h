@@ -57,8 +57,6 @@ struct ql_sched_node {
 };
 
 struct ql_sched {
-	struct ql_sched_node *head[QL_SCHED_LEVELS][QL_SCHED_QUEUES];
-	int32_t left[QL_SCHED_LEVELS]; /* of the quantum of the class whose turn it is */
 	uint16_t turn;		       /* a bit a level: it is the incremental ones' turn */
 	uint16_t free;		       /* levels with something in QL_SCHED_FREE */
 	uint16_t data;		       /* levels with something in the others */
@@ -66,6 +64,8 @@ struct ql_sched {
 	uint16_t packets;	       /* since they got one */
 	uint8_t favoured;	       /* level that the running packet belongs to; 0: the first */
 	uint8_t last;		       /* that got a share */
+	int32_t left[QL_SCHED_LEVELS]; /* of the quantum of the class whose turn it is */
+	struct ql_sched_node *head[QL_SCHED_LEVELS][QL_SCHED_QUEUES];
 };
 
 void ql_sched_init(struct ql_sched *s);

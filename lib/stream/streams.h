@@ -78,30 +78,31 @@ struct ql_stream_type {
 #define QL_DUE_STREAMS_BLOCKED_UNI  0x20
 
 struct ql_streams {
+	/* What a packet touches comes first. */
 	struct ql_mem *mem;
 	struct ql_conn *conn;
 	const struct ql_conn_ops *ops;
-	const struct ql_streams_hooks *hooks; /* lives as long */
-	struct ql_streams_config config;
-	struct ql_sched sched;
-	struct ql_flow_rx rx;
-	uint64_t rx_used; /* sum of the highest offsets of all streams */
-	struct ql_flow_tx tx;
-	uint64_t now, rtt, cwnd; /* see ql_streams_set_pace() */
-	struct ql_stream *last;	 /* that was looked up, or NULL */
-	struct ql_stream *ctl;	 /* ring of streams with control frames to send */
-	struct ql_stream *dead;	 /* ring of those to be freed */
-	struct ql_stream_map map;
-	struct ql_stream_type types[4]; /* by the two low bits of the ID */
-	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
-	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
-	uint64_t peer_max_uni;
 	uint64_t progress; /* goes up with every frame that brings or ends data, see receive.c */
 	uint32_t depth;	   /* of calls that may run callbacks */
 	uint32_t blocked;  /* streams with the bit set */
 	uint8_t due;	   /* QL_DUE_* */
 	bool is_server;
 	bool closing;
+	struct ql_stream *last; /* that was looked up, or NULL */
+	struct ql_stream *ctl;	/* ring of streams with control frames to send */
+	struct ql_stream *dead; /* ring of those to be freed */
+	struct ql_flow_rx rx;
+	uint64_t rx_used; /* sum of the highest offsets of all streams */
+	struct ql_flow_tx tx;
+	uint64_t now, rtt, cwnd; /* see ql_streams_set_pace() */
+	struct ql_sched sched;
+	struct ql_stream_map map;
+	const struct ql_streams_hooks *hooks; /* lives as long */
+	struct ql_streams_config config;
+	struct ql_stream_type types[4]; /* by the two low bits of the ID */
+	uint64_t peer_max_bidi_local;	/* the peer's initial limits for data of a stream: */
+	uint64_t peer_max_bidi_remote;	/* local and remote as seen from the peer */
+	uint64_t peer_max_uni;
 };
 
 /* ops may be NULL until ql_streams_set_ops(); no frame may come before. */

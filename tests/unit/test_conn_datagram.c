@@ -475,7 +475,7 @@ START_TEST(test_one_way)
 	/* An application without callbacks of its own for them. */
 	ck_assert_int_eq(send_one(SIM_SERVER, 0, 497, 0), 0);
 	sim_run(p.sim, 500 * MS, NULL, NULL);
-	ck_assert_uint_eq(sides[SIM_CLIENT].conn->stats.rx_datagrams, 1);
+	ck_assert_uint_eq(sides[SIM_CLIENT].conn->datagrams.received, 1);
 	close_pair(&p);
 }
 END_TEST
