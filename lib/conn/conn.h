@@ -191,27 +191,27 @@ struct ql_conn {
 	bool send_new_token;
 	uint8_t probes; /* to send now, whatever the window says (RFC 9002, 6.2.4) */
 	uint8_t probe_space;
-	uint8_t ecn_told;   /* enum ql_ecn_state that host->stats knows of */
-	uint32_t slot;	    /* in the engine's table */
-	uint32_t cid_epoch; /* of host->cids, when local_cids were all made */
-	uint32_t early_end_pn; /* early data below it was rejected; 0: none was */
-	struct ql_path path;   /* in use */
+	uint8_t ecn_told;	 /* enum ql_ecn_state that host->stats knows of */
+	uint32_t slot;		 /* in the engine's table */
+	uint32_t cid_epoch;	 /* of host->cids, when local_cids were all made */
+	uint32_t early_end_pn;	 /* early data below it was rejected; 0: none was */
+	struct ql_path path;	 /* in use */
 	struct ql_handshake *hs; /* NULL once done */
 	struct ql_paths *paths;	 /* NULL while there is only the first one */
 	struct ql_space *early;	 /* [0] Initial, [1] Handshake; NULL once both are dropped */
 	void *user;
 	struct ql_space app;
 	struct ql_ack_rule ack_rule; /* of that space */
-	uint64_t ack_delay;	 /* ns that an ACK may wait */
-	uint64_t path_cid_seq;	 /* of our ID that the peer uses on path */
-	uint64_t rx_cid_seq;	 /* sequence number of the ID that the running packet came to */
-	uint64_t phase_first_pn; /* lowest packet opened in the running key phase; QL_PN_NONE */
-	uint64_t tx_end_pn;	 /* packet number at which the keys, or the numbers, are used up */
-	uint64_t tx_update_pn;	 /* the packet number from which we want new keys */
-	uint64_t skip_pn;	 /* the next number that is left out, see send.c */
-	uint64_t useless_until;	 /* when the allowance of useless packets is full again, ns */
-	uint64_t idle_timeout;	 /* ns, the smaller of both ends'; 0 for none */
-	uint64_t keep_alive;	 /* ns of silence; 0: none */
+	uint64_t ack_delay;	     /* ns that an ACK may wait */
+	uint64_t path_cid_seq;	     /* of our ID that the peer uses on path */
+	uint64_t rx_cid_seq;	     /* sequence number of the ID that the running packet came to */
+	uint64_t phase_first_pn;     /* lowest packet opened in the running key phase; QL_PN_NONE */
+	uint64_t tx_end_pn;	/* packet number at which the keys, or the numbers, are used up */
+	uint64_t tx_update_pn;	/* the packet number from which we want new keys */
+	uint64_t skip_pn;	/* the next number that is left out, see send.c */
+	uint64_t useless_until; /* when the allowance of useless packets is full again, ns */
+	uint64_t idle_timeout;	/* ns, the smaller of both ends'; 0 for none */
+	uint64_t keep_alive;	/* ns of silence; 0: none */
 	uint64_t idle_deadline;
 	uint64_t pace_deadline; /* when the pacer lets more go; QL_NEVER */
 	uint64_t path_deadline; /* of conn->paths; QL_NEVER */
@@ -229,17 +229,17 @@ struct ql_conn {
 	struct ql_conn_stats stats;
 
 	/* Now and then. */
-	const struct ql_conn_ops *ops; /* NULL until ALPN is agreed on */
+	const struct ql_conn_ops *ops;	       /* NULL until ALPN is agreed on */
 	uint32_t version;		       /* in use: see conn/version.h */
 	struct ql_secret rx_secret, tx_secret; /* of the running key phase */
 	struct ql_aead rx_next;		       /* next one, once its bit has been seen */
 	uint64_t tx_phase_pn;		       /* first packet that may be sealed in it */
 	uint64_t auth_failures;		       /* for the integrity limit (RFC 9001, 6.6) */
 	struct ql_late_crypto late;
-	bool initial_done;     /* a client has sent a Handshake packet: Initial keys can go */
-	bool announced;	       /* the application knows of it and is owed closed() */
-	uint8_t early_data;    /* enum ql_early */
-	uint32_t rest_packets; /* how many there were when rest_at was set */
+	bool initial_done;	 /* a client has sent a Handshake packet: Initial keys can go */
+	bool announced;		 /* the application knows of it and is owed closed() */
+	uint8_t early_data;	 /* enum ql_early */
+	uint32_t rest_packets;	 /* how many there were when rest_at was set */
 	uint64_t peer_cid_limit; /* its active_connection_id_limit */
 	uint64_t handshake_ns;
 	const char *alpn;
@@ -306,6 +306,22 @@ static inline void ql_conn_prefetch(const struct ql_conn *conn)
 	ql_prefetch_lines(&conn->rec.space[QL_REC_APP], &conn->rec.path.cc.cubic.undo);
 	ql_prefetch_lines(&conn->datagrams, &conn->datagrams.queue);
 	ql_prefetch_lines(&conn->stats, &conn->stats.lost_packets);
+}
+
+/*
+ * Then, when that is there: what it points to. Keys of the AEAD are asked for as a burst is sealed or
+ * opened, but for those of the first packet.
+ */
+static inline void ql_conn_prefetch_rx(const struct ql_conn *conn)
+{
+	ql_hp_prefetch(&conn->app.rx.hp);
+	ql_streams_prefetch_rx(&conn->streams);
+}
+static inline void ql_conn_prefetch_tx(const struct ql_conn *conn)
+{
+	if (conn->app.tx.ready)
+		ql_hp_prefetch(&conn->app.tx.hp);
+	ql_streams_prefetch_tx(&conn->streams);
 }
 
 /* Put it on the ready list, once. */

@@ -119,6 +119,30 @@ void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem)
 	ql_wipe(hp, sizeof(*hp));
 }
 
+/* Up to so many bytes a packet takes the cipher's keys, in front, and the low powers of GHASH's, behind. */
+#define SHORT_PACKET 256
+#define SHORT_FRONT  256
+#define SHORT_BACK   320
+
+void ql_aead_prefetch(const struct ql_aead *aead, size_t len)
+{
+	const uint8_t *p = aead->schedule,
+		      *end = p + backends[aead->backend]->aead_size(aead->suite);
+
+	if (len <= SHORT_PACKET && end - p > SHORT_FRONT + SHORT_BACK) {
+		ql_prefetch_lines(p, p + SHORT_FRONT);
+		p = end - SHORT_BACK;
+	}
+	ql_prefetch_lines(p, end);
+}
+
+void ql_hp_prefetch(const struct ql_hp *hp)
+{
+	const uint8_t *p = hp->schedule;
+
+	ql_prefetch_lines(p, p + backends[hp->backend]->hp_size(hp->suite));
+}
+
 void ql_aead_seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
 		  size_t aad_len, uint8_t *text, size_t len)
 {
@@ -203,13 +227,6 @@ static inline void prefetch_output(const struct ql_seal_job *job)
 	ql_prefetch_write_range(job->hdr, (size_t)job->hdr_len + job->payload_len + QL_TAG_LEN);
 }
 
-/* Keys of another connection than the one whose turn it is. */
-static inline void prefetch_keys(const struct ql_aead *aead)
-{
-	ql_prefetch_lines(aead->schedule, (const uint8_t *)aead->schedule +
-						  backends[aead->backend]->aead_size(aead->suite));
-}
-
 void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 {
 	struct ql_sample samples[CHUNK];
@@ -225,7 +242,7 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 			if (i + 1 < count)
 				prefetch_output(&jobs[i + 1]);
 			if (i + 2 < count && jobs[i + 2].aead != jobs[i + 1].aead)
-				prefetch_keys(jobs[i + 2].aead);
+				ql_aead_prefetch(jobs[i + 2].aead, jobs[i + 2].payload_len);
 			make_nonce(&nonce, job->aead, job->pn);
 			if (job->tail)
 				backends[job->aead->backend]->gather(
@@ -302,7 +319,7 @@ void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
 		if (i + 1 < n) /* its header has been read */
 			ql_prefetch_write_range(jobs[i + 1].pkt + QL_CACHE_LINE, jobs[i + 1].len);
 		if (i + 2 < n && jobs[i + 2].aead != jobs[i + 1].aead)
-			prefetch_keys(jobs[i + 2].aead);
+			ql_aead_prefetch(jobs[i + 2].aead, jobs[i + 2].len);
 		if (job->result < 0)
 			continue;
 		make_nonce(&nonce, job->aead, job->pn);

@@ -60,6 +60,13 @@ void ql_aead_fini(struct ql_aead *aead, struct ql_mem *mem);
 void ql_hp_fini(struct ql_hp *hp, struct ql_mem *mem);
 
 /*
+ * Ask for an expanded key, which has been somewhere else in memory since it was last used; of an AEAD's
+ * what a packet of len bytes takes.
+ */
+void ql_aead_prefetch(const struct ql_aead *aead, size_t len);
+void ql_hp_prefetch(const struct ql_hp *hp);
+
+/*
  * The AEAD alone, in place, under a nonce of the caller's, for what is no packet: the tag goes
  * behind the len bytes of text, or is there. ql_aead_open() returns whether it was right.
  */

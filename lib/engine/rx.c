@@ -72,26 +72,34 @@ static void open_gathered(struct ql_engine *e, struct gathered *g)
 	QL_FLOOR(STEER);
 }
 
-/*
- * The connection whose ID is the len bytes at id, whose form is that of ours; NULL if there is none.
- * *ours tells whether it is an ID that we made, and then *told what it says.
- */
-static inline struct ql_conn *find_local(struct ql_engine *e, const uint8_t *id, size_t len,
-					 uint64_t *seq, bool *ours, struct ql_cid_told *told)
-{
-	struct ql_engine_conn *ec;
+/* What an ID says, if it is one that we made. */
+struct read_id {
+	uint8_t len; /* of the ID; 0: it does not look like ours */
+	bool ours;
+	struct ql_cid_told told; /* if ours */
+};
 
-	*ours = ql_local_cid_read(&e->host.cids, id, told);
-	if (__builtin_expect(!*ours, 0))
-		return NULL;
-	ec = ql_conntable_at(&e->table, told->slot);
-	return ec && ql_local_cids_find(&ec->conn.local_cids, id, len, seq) ? &ec->conn : NULL;
+/* At id is an ID of unknown length, with QL_LOCAL_CID_MAX bytes behind it that may be read. */
+static inline struct read_id read_id(const struct ql_engine *e, const uint8_t *id)
+{
+	struct read_id r = {.len = (uint8_t)ql_local_cid_len(&e->host.cids, *id)};
+
+	r.ours = r.len > 0 && ql_local_cid_read(&e->host.cids, id, &r.told);
+	return r;
 }
 
-/* A packet with a short header that is for no connection. id_len is 0 if its ID is none of ours. */
+/* The connection whose ID that is; NULL if there is none. */
+static inline struct ql_conn *find_local(struct ql_engine *e, const uint8_t *id,
+					 const struct read_id *r, uint64_t *seq)
+{
+	struct ql_engine_conn *ec = r->ours ? ql_conntable_at(&e->table, r->told.slot) : NULL;
+
+	return ec && ql_local_cids_find(&ec->conn.local_cids, id, r->len, seq) ? &ec->conn : NULL;
+}
+
+/* A packet with a short header that is for no connection. */
 static void recv_stray(struct ql_engine *e, const uint8_t *pkt, size_t len,
-		       const struct ql_datagram *dgram, size_t id_len,
-		       const struct ql_cid_told *told)
+		       const struct ql_datagram *dgram, const struct read_id *id)
 {
 	if (!(pkt[0] & QL_PKT_FIXED)) {
 		drop(e, QL_DROP_HEADER);
@@ -99,9 +107,9 @@ static void recv_stray(struct ql_engine *e, const uint8_t *pkt, size_t len,
 	}
 	if (recv_reset(e, pkt, len, dgram))
 		return;
-	drop(e, id_len > 0 && !told->this_process ? QL_DROP_GENERATION : QL_DROP_NO_CONN);
-	if (id_len > 0 && ql_steer_is_mine(e, pkt + 1))
-		ql_reply_reset(e, pkt, len, dgram, id_len);
+	drop(e, id->ours && !id->told.this_process ? QL_DROP_GENERATION : QL_DROP_NO_CONN);
+	if (id->ours && ql_steer_is_mine(e, pkt + 1))
+		ql_reply_reset(e, pkt, len, dgram, id->len);
 }
 
 /* Whether the packet has the ID of one that is gathered. Both have DATAGRAM_MIN bytes. */
@@ -114,12 +122,13 @@ static inline bool same_id(const uint8_t *pkt, const struct ql_open_job *job)
 	       (len == QL_LOCAL_CID_LEN || memcmp(a, b, len) == 0);
 }
 
+/* known: what the packet's ID says; NULL if it has not been read, or is the one before's. */
 static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t len,
-		   const struct ql_datagram *dgram)
+		   const struct ql_datagram *dgram, const struct read_id *known)
 {
 	unsigned int i = g->n;
-	size_t id_len = 0;
 	struct ql_conn *conn;
+	struct read_id id;
 	int rc;
 
 	if (len < DATAGRAM_MIN) {
@@ -128,27 +137,26 @@ static void gather(struct ql_engine *e, struct gathered *g, uint8_t *pkt, size_t
 	}
 	/* Packets of a connection mostly come in a row. */
 	if (i > 0 && same_id(pkt, &g->jobs[i - 1])) {
-		id_len = g->jobs[i - 1].pn_offset - 1u;
+		id.len = (uint8_t)(g->jobs[i - 1].pn_offset - 1u);
 		conn = g->conns[i - 1];
 		g->seqs[i] = g->seqs[i - 1];
 	} else {
-		struct ql_cid_told told;
-		bool ours = false;
-
-		conn = NULL;
-		id_len = ql_local_cid_len(&e->host.cids, pkt[1]);
-		if (id_len > 0)
-			conn = find_local(e, pkt + 1, id_len, &g->seqs[i], &ours, &told);
+		id = known ? *known : read_id(e, pkt + 1);
+		conn = find_local(e, pkt + 1, &id, &g->seqs[i]);
 		if (!conn) {
-			recv_stray(e, pkt, len, dgram, ours ? id_len : 0, &told);
+			recv_stray(e, pkt, len, dgram, &id);
 			return;
 		}
 	}
-	rc = ql_conn_open_job(conn, pkt, len, id_len, &g->jobs[i]);
+	rc = ql_conn_open_job(conn, pkt, len, id.len, &g->jobs[i]);
 	if (rc < 0) {
 		drop(e, (enum ql_drop)(-rc - 1));
 		return;
 	}
+	if (i == 0)
+		ql_aead_prefetch(&conn->app.rx.aead, len);
+	if (i == 0 || conn != g->conns[i - 1])
+		ql_conn_prefetch_rx(conn);
 	conn->stats.rx_bytes += len;
 	g->conns[i] = conn;
 	g->dgrams[i] = dgram;
@@ -247,13 +255,13 @@ static struct ql_conn *find_long(struct ql_engine *e, const struct ql_pkt_hdr *h
 {
 	struct ql_initial_key key;
 	struct ql_engine_conn *ec;
-	struct ql_cid_told told;
 	struct ql_conn *conn;
 	uint64_t seq;
-	bool ours;
 
 	if (hdr->dcid.len > 0 && hdr->dcid.len == ql_local_cid_len(&e->host.cids, hdr->dcid.p[0])) {
-		conn = find_local(e, hdr->dcid.p, hdr->dcid.len, &seq, &ours, &told);
+		const struct read_id id = read_id(e, hdr->dcid.p);
+
+		conn = find_local(e, hdr->dcid.p, &id, &seq);
 		if (conn) {
 			conn->rx_cid_seq = seq;
 			return conn;
@@ -427,7 +435,7 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 			continue;
 		}
 		if (hdr.type == QL_PKT_SHORT) {
-			gather(e, g, p + off, hdr.size, dgram);
+			gather(e, g, p + off, hdr.size, dgram, NULL);
 			open_gathered(e, g);
 			return;
 		}
@@ -450,31 +458,39 @@ static void recv_datagram(struct ql_engine *e, struct gathered *g, uint8_t *p, s
 
 /* ---- */
 
+/* A datagram with a short header that is not too short for one. */
+static inline bool is_short(const struct rte_mbuf *m)
+{
+	return m->data_len >= DATAGRAM_MIN &&
+	       !(*rte_pktmbuf_mtod(m, const uint8_t *) & QL_PKT_LONG);
+}
+
 /*
  * Ask for the connections of a burst's short-header packets, before the first of these is looked at.
+ * known[i] is what the ID of packet i says, NULL for that of a packet that has the one before's.
  */
-static void look_ahead(const struct ql_engine *e, const struct ql_datagram *in, unsigned int n)
+static void look_ahead(const struct ql_engine *e, const struct ql_datagram *in, unsigned int n,
+		       struct read_id *ids, const struct read_id **known)
 {
-	uint32_t slots[QL_RX_BURST], k = 0;
 	const uint8_t *last = NULL;
+	unsigned int k = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		const uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, const uint8_t *);
-		struct ql_cid_told told;
 
-		if (in[i].mbuf->data_len < DATAGRAM_MIN || p[0] & QL_PKT_LONG ||
+		known[i] = NULL;
+		if (!is_short(in[i].mbuf) ||
 		    (last && memcmp(p + 1, last + 1, QL_LOCAL_CID_LEN) == 0))
 			continue;
 		last = p;
-		if (ql_local_cid_len(&e->host.cids, p[1]) == 0 ||
-		    !ql_local_cid_read(&e->host.cids, p + 1, &told) ||
-		    told.slot >= e->table.n_slots)
-			continue;
-		__builtin_prefetch(&e->table.slots[told.slot]);
-		slots[k++] = told.slot;
+		ids[k] = read_id(e, p + 1);
+		if (ids[k].ours && ids[k].told.slot < e->table.n_slots)
+			__builtin_prefetch(&e->table.slots[ids[k].told.slot]);
+		known[i] = &ids[k++];
 	}
 	for (unsigned int i = 0; i < k; i++) {
-		const struct ql_engine_conn *ec = ql_conntable_at(&e->table, slots[i]);
+		const struct ql_engine_conn *ec =
+			ids[i].ours ? ql_conntable_at(&e->table, ids[i].told.slot) : NULL;
 
 		if (ec)
 			ql_engine_conn_prefetch(ec);
@@ -483,11 +499,13 @@ static void look_ahead(const struct ql_engine *e, const struct ql_datagram *in, 
 
 static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int n)
 {
+	const struct read_id *known[QL_RX_BURST];
 	struct rte_mbuf *used[QL_RX_BURST];
+	struct read_id ids[QL_RX_BURST];
 	struct gathered g;
 
 	QL_FLOOR(STEER);
-	look_ahead(e, in, n);
+	look_ahead(e, in, n, ids, known);
 	g.n = 0;
 	for (unsigned int i = 0; i < n; i++) {
 		uint8_t *p = rte_pktmbuf_mtod(in[i].mbuf, uint8_t *);
@@ -499,7 +517,7 @@ static void recv_burst(struct ql_engine *e, struct ql_datagram *in, unsigned int
 		else if (len < DATAGRAM_MIN)
 			drop(e, QL_DROP_SHORT);
 		else if (!(p[0] & QL_PKT_LONG))
-			gather(e, &g, p, len, &in[i]);
+			gather(e, &g, p, len, &in[i], known[i]);
 		else {
 			open_gathered(e, &g);
 			recv_datagram(e, &g, p, len, &in[i]);

@@ -97,6 +97,16 @@ static unsigned int take_replies(struct ql_engine *e, struct ql_datagram *out, u
 	return n;
 }
 
+/* The one after the next of the ready connections, and what the next one points to. */
+static inline void prefetch_next(const struct ql_conn *next)
+{
+	const struct ql_conn *then = TAILQ_NEXT(next, ready_link);
+
+	if (then)
+		ql_engine_conn_prefetch((const struct ql_engine_conn *)then);
+	ql_conn_prefetch_tx(next);
+}
+
 unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned int max,
 			  uint64_t now)
 {
@@ -127,7 +137,7 @@ unsigned int ql_engine_tx(struct ql_engine *e, struct ql_datagram *out, unsigned
 		conn->on_ready = false;
 		burst.max = max;
 		if (!TAILQ_EMPTY(ready)) {
-			ql_engine_conn_prefetch(ql_engine_conn_of(TAILQ_FIRST(ready)));
+			prefetch_next(TAILQ_FIRST(ready));
 			if (burst.n + QL_TX_SHARE < max)
 				burst.max = burst.n + QL_TX_SHARE;
 		}

@@ -105,7 +105,7 @@ struct ql_path_rec {
 
 struct ql_rec_stats {
 	uint64_t sent, acked, lost, spurious; /* packets; spurious: acknowledged after being lost */
-	uint64_t ce; /* packets that arrived with Congestion Experienced */
+	uint64_t ce;			      /* packets that arrived with Congestion Experienced */
 	uint64_t ptos;
 	uint64_t persistent;
 	uint64_t mtu_probes, black_holes;

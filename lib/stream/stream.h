@@ -74,6 +74,11 @@ struct ql_stream {
 _Static_assert(sizeof(struct ql_stream) <= 384, "a stream has grown");
 _Static_assert(offsetof(struct ql_stream, send.acks) <= 256, "what each stream touches has grown");
 
+static inline struct ql_stream *ql_stream_of(const struct ql_sched_node *n)
+{
+	return (struct ql_stream *)((char *)n - offsetof(struct ql_stream, node));
+}
+
 static inline bool ql_stream_send_ended(const struct ql_stream *s)
 {
 	return s->send_state >= QL_SEND_DATA_RECVD;

@@ -23,6 +23,7 @@
 #include <qlane/stream.h>
 
 #include "base/mem.h"
+#include "base/prefetch.h"
 #include "recovery/sent.h"
 #include "stream/flow.h"
 #include "stream/map.h"
@@ -192,6 +193,23 @@ static inline bool ql_streams_pending(const struct ql_streams *ss)
 {
 	return !ss->closing &&
 	       (ss->due || ss->ctl || ql_sched_any(&ss->sched, ql_flow_tx_room(&ss->tx) > 0));
+}
+
+/* Ask for the stream that the next frame in is likely to be of, and for the one that sends next. */
+static inline void ql_streams_prefetch_rx(const struct ql_streams *ss)
+{
+	if (ss->last)
+		ql_prefetch_lines(ss->last, &ss->last->send.acks);
+}
+static inline void ql_streams_prefetch_tx(const struct ql_streams *ss)
+{
+	const struct ql_sched_node *n = ql_sched_pick(&ss->sched, true);
+
+	if (n) {
+		const struct ql_stream *s = ql_stream_of(n);
+
+		ql_prefetch_lines(s, &s->send.acks);
+	}
 }
 
 /* New data waits for nothing but the peer's credit, on either level. */

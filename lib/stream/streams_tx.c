@@ -4,11 +4,6 @@
 /* A stream is not split into frames with less data than this, in bytes, while there is more. */
 #define LEAST_SPLIT 32
 
-static struct ql_stream *stream_of(struct ql_sched_node *n)
-{
-	return (struct ql_stream *)((char *)n - offsetof(struct ql_stream, node));
-}
-
 /* ---- Control frames ---- */
 
 static void tune_conn(struct ql_streams *ss)
@@ -256,7 +251,7 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 		return p;
 	ql_sched_begin(&ss->sched, ql_flow_tx_room(&ss->tx) > 0);
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL) {
-		q = put_stream(ss, stream_of(n), p, end, sent, tail, !first && p > half);
+		q = put_stream(ss, ql_stream_of(n), p, end, sent, tail, !first && p > half);
 		if (q == p)
 			return p;
 		p = q;
@@ -282,7 +277,7 @@ uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_
 		return p;
 	while ((n = ql_sched_pick(&ss->sched, ql_flow_tx_room(&ss->tx) > 0)) != NULL &&
 	       n->level == QL_SCHED_CONTROL) {
-		q = put_stream(ss, stream_of(n), p, end, sent, NULL, true);
+		q = put_stream(ss, ql_stream_of(n), p, end, sent, NULL, true);
 		if (q == p)
 			break;
 		p = q;
