@@ -48,6 +48,35 @@ T_UNUSED static struct ql_netif t_netif(void)
 	return nif;
 }
 
+#define T_HEADROOM 128
+
+/*
+ * A buffer of exactly that size, so that AddressSanitizer sees a read past the end. No EAL: an mbuf is
+ * a struct.
+ */
+T_UNUSED static struct rte_mbuf *t_mbuf(const void *data, size_t len)
+{
+	struct rte_mbuf *m = aligned_alloc(64, (sizeof(*m) + 63) & ~(size_t)63);
+
+	memset(m, 0, sizeof(*m));
+	m->buf_addr = malloc(T_HEADROOM + len);
+	m->buf_len = (uint16_t)(T_HEADROOM + len);
+	m->data_off = T_HEADROOM;
+	m->data_len = (uint16_t)len;
+	m->pkt_len = (uint32_t)len;
+	m->nb_segs = 1;
+	m->refcnt = 1;
+	memset(m->buf_addr, 0xee, T_HEADROOM);
+	memcpy((uint8_t *)m->buf_addr + T_HEADROOM, data, len);
+	return m;
+}
+
+T_UNUSED static void t_mbuf_done(struct rte_mbuf *m)
+{
+	free(m->buf_addr);
+	free(m);
+}
+
 /* A frame being written. */
 struct tf {
 	uint8_t b[4096];
