@@ -132,6 +132,7 @@ static double print_pools(const struct side *s, const struct options *o)
 	double conns = e->stats.conns, all = (double)e->mem.used / conns;
 	double tables = (sizeof(*e->table.slots) + sizeof(*e->table.free)) *
 				(double)e->table.n_slots / conns +
+			(double)sizeof(*e->timers) * e->limits.connections / conns +
 			(double)sizeof(*e->resets.buckets) * (e->resets.mask + 1.) / conns;
 
 	if (!o->json)
