@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <wolfssl/wolfcrypt/hmac.h>
 
-#include "crypto/hmac.h"
 #include "wire/packet.h"
 
 /* What a version of QUIC has of its own in the key schedule. */
@@ -43,14 +42,25 @@ static const struct schedule *find(uint32_t version)
 	return NULL;
 }
 
+/* An HMAC that has taken its key, for all that is made of one secret. Needs wc_HmacFree(). */
+static int take_key(Hmac *hmac, const struct ql_secret *secret)
+{
+	int rc = wc_HmacInit(hmac, NULL, INVALID_DEVID);
+
+	if (!rc)
+		rc = wc_HmacSetKey(hmac, secret->len == 48 ? WC_SHA384 : WC_SHA256, secret->bytes,
+				   secret->len);
+	return rc ? -EIO : 0;
+}
+
 /*
  * HKDF-Expand-Label with an empty context: RFC 8446, section 7.1. Of at most one hash, which a
- * single step of HKDF-Expand gives (RFC 5869, section 2.3).
+ * single step of HKDF-Expand gives (RFC 5869, section 2.3). The hmac can be used again.
  */
-static int expand_label(struct ql_hmac *hmac, const char *label, uint8_t *out, size_t len)
+static int expand_label(Hmac *hmac, const char *label, uint8_t *out, size_t len)
 {
 	size_t label_len = strlen(label);
-	uint8_t info[2 + 1 + 6 + 32 + 1 + 1], hash[QL_HASH_MAX];
+	uint8_t info[2 + 1 + 6 + 32 + 1 + 1], hash[WC_MAX_DIGEST_SIZE];
 	uint8_t *p = info;
 	int rc;
 
@@ -60,11 +70,13 @@ static int expand_label(struct ql_hmac *hmac, const char *label, uint8_t *out, s
 	p = ql_put_bytes(p, label, label_len);
 	*p++ = 0;
 	*p++ = 1; /* the step */
-	rc = ql_hmac(hmac, info, (size_t)(p - info), hash);
+	rc = wc_HmacUpdate(hmac, info, (word32)(p - info));
+	if (!rc)
+		rc = wc_HmacFinal(hmac, hash);
 	if (!rc)
 		memcpy(out, hash, len);
 	ql_wipe(hash, sizeof(hash));
-	return rc;
+	return rc ? -EIO : 0;
 }
 
 int ql_initial_secrets(uint32_t version, const uint8_t *dcid, size_t dcid_len,
@@ -72,7 +84,7 @@ int ql_initial_secrets(uint32_t version, const uint8_t *dcid, size_t dcid_len,
 {
 	const struct schedule *s = find(version);
 	struct ql_secret initial = {.suite = QL_AES128_GCM_SHA256, .len = 32};
-	struct ql_hmac hmac;
+	Hmac hmac;
 	int rc;
 
 	if (!s)
@@ -81,12 +93,12 @@ int ql_initial_secrets(uint32_t version, const uint8_t *dcid, size_t dcid_len,
 			    initial.bytes))
 		return -EIO;
 	*client = *server = (struct ql_secret){.suite = initial.suite, .len = initial.len};
-	rc = ql_hmac_init(&hmac, initial.bytes, initial.len);
+	rc = take_key(&hmac, &initial);
 	if (!rc)
 		rc = expand_label(&hmac, "client in", client->bytes, client->len);
 	if (!rc)
 		rc = expand_label(&hmac, "server in", server->bytes, server->len);
-	ql_hmac_fini(&hmac);
+	wc_HmacFree(&hmac);
 	ql_wipe(&initial, sizeof(initial));
 	return rc;
 }
@@ -95,20 +107,20 @@ int ql_secret_expand(uint32_t version, const struct ql_secret *secret, struct ql
 {
 	const struct schedule *s = find(version);
 	size_t key_len = ql_suites[secret->suite].key_len;
-	struct ql_hmac hmac;
+	Hmac hmac;
 	int rc;
 
 	if (!s)
 		return -EPROTONOSUPPORT;
 	memset(out, 0, sizeof(*out));
-	rc = ql_hmac_init(&hmac, secret->bytes, secret->len);
+	rc = take_key(&hmac, secret);
 	if (!rc)
 		rc = expand_label(&hmac, s->key, out->key, key_len);
 	if (!rc)
 		rc = expand_label(&hmac, s->iv, out->iv, sizeof(out->iv));
 	if (!rc)
 		rc = expand_label(&hmac, s->hp, out->hp, key_len);
-	ql_hmac_fini(&hmac);
+	wc_HmacFree(&hmac);
 	return rc;
 }
 
@@ -116,17 +128,17 @@ int ql_secret_next(uint32_t version, struct ql_secret *secret)
 {
 	const struct schedule *s = find(version);
 	struct ql_secret next = *secret;
-	struct ql_hmac hmac;
+	Hmac hmac;
 	int rc;
 
 	if (!s)
 		return -EPROTONOSUPPORT;
-	rc = ql_hmac_init(&hmac, secret->bytes, secret->len);
+	rc = take_key(&hmac, secret);
 	if (!rc)
 		rc = expand_label(&hmac, s->ku, next.bytes, next.len);
 	if (!rc)
 		*secret = next;
-	ql_hmac_fini(&hmac);
+	wc_HmacFree(&hmac);
 	ql_wipe(&next, sizeof(next));
 	return rc;
 }
