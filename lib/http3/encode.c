@@ -32,7 +32,7 @@ static int reserve(nghttp3_buf *b, size_t need)
 		return 0;
 	while (size < used + need)
 		size *= 2;
-	p = ql_http_realloc(b->begin, size);
+	p = ql_pool_realloc(b->begin, size);
 	if (!p)
 		return -ENOMEM;
 	b->pos = p + (b->pos - b->begin);

@@ -400,7 +400,6 @@ static int h3_respond(struct ql_http_request *req, unsigned int status,
 	/* of three digits, says ql_http_respond() */
 	const char text[4] = {(char)('0' + status / 100 % 10), (char)('0' + status / 10 % 10),
 			      (char)('0' + status % 10)};
-
 	const uint8_t *bytes;
 	ssize_t len;
 	int rc;

@@ -10,11 +10,7 @@
 
 #include "base/pool.h"
 
-#define ql_http_alloc	ql_pool_alloc
-#define ql_http_free	ql_pool_free
-#define ql_http_realloc ql_pool_realloc
-
-/* The same for nghttp3. */
+/* For nghttp3. */
 extern const nghttp3_mem ql_http_mem;
 
 #endif /* QL_HTTP3_POOL_H */

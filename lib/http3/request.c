@@ -15,7 +15,7 @@ static struct ql_http_bucket *bucket_of(struct ql_http_conn *hc, uint64_t id)
 
 struct ql_http_request *ql_http_request_new(struct ql_http_conn *hc, struct ql_stream *stream)
 {
-	struct ql_http_request *req = ql_http_alloc(sizeof(*req));
+	struct ql_http_request *req = ql_pool_alloc(sizeof(*req));
 
 	if (!req)
 		return NULL;
@@ -53,7 +53,7 @@ static void free_piece(struct ql_http_request *req, struct ql_http_piece *piece)
 {
 	STAILQ_REMOVE_HEAD(&req->pieces, next);
 	req->held -= piece->len;
-	ql_http_free(piece);
+	ql_pool_free(piece);
 }
 
 void ql_http_request_free(struct ql_http_request *req)
@@ -74,7 +74,7 @@ void ql_http_request_free(struct ql_http_request *req)
 		TAILQ_REMOVE(&hc->due, req, in_todo);
 	TAILQ_REMOVE(&hc->requests, req, in_conn);
 	LIST_REMOVE(req, in_bucket);
-	ql_http_free(req);
+	ql_pool_free(req);
 }
 
 void ql_http_request_due(struct ql_http_request *req, unsigned int due)
@@ -126,7 +126,7 @@ static int send_piece(struct ql_http_request *req, struct ql_http_piece *piece, 
 	int rc = ql_stream_send_ref(req->stream, data, piece->len, fin ? QL_FIN : 0, NULL, NULL);
 
 	if (rc < 0) {
-		ql_http_free(piece);
+		ql_pool_free(piece);
 		return rc;
 	}
 	STAILQ_INSERT_TAIL(&req->pieces, piece, next);
@@ -150,7 +150,7 @@ int ql_http_put(struct ql_http_request *req, const void *data, size_t len, bool 
 		return 0;
 	}
 	len -= n;
-	piece = ql_http_alloc(sizeof(*piece) + len);
+	piece = ql_pool_alloc(sizeof(*piece) + len);
 	if (!piece)
 		return -ENOMEM;
 	piece->len = len;
@@ -224,13 +224,13 @@ static int send_read(struct ql_http_request *req)
 	room = req->hc->limits.body_buffer - req->held;
 	if (room > QL_HTTP_PIECE)
 		room = QL_HTTP_PIECE;
-	piece = ql_http_alloc(sizeof(*piece) + QL_HTTP_FRAME_HEAD + room);
+	piece = ql_pool_alloc(sizeof(*piece) + QL_HTTP_FRAME_HEAD + room);
 	if (!piece)
 		return -ENOMEM;
 	p = content = piece->bytes + QL_HTTP_FRAME_HEAD;
 	n = req->body.read(req->body.arg, content, room, &last);
 	if (n < 0 || (size_t)n > room || (n == 0 && !last)) {
-		ql_http_free(piece);
+		ql_pool_free(piece);
 		return n < 0 ? (int)n : n == 0 ? -EAGAIN : -EINVAL;
 	}
 	if (last)
@@ -241,7 +241,7 @@ static int send_read(struct ql_http_request *req)
 	if (n > 0) {
 		rc = send_piece(req, piece, p, last && got == 0);
 	} else {
-		ql_http_free(piece);
+		ql_pool_free(piece);
 		rc = got == 0 ? ql_http_put(req, NULL, 0, true) : 0;
 	}
 	if (rc < 0 || !last)
@@ -332,7 +332,7 @@ int ql_http_fields_grow(struct ql_http_fields *f, size_t need)
 		return 0;
 	while (cap - f->len < need)
 		cap *= 2;
-	buf = ql_http_realloc(f->buf, cap);
+	buf = ql_pool_realloc(f->buf, cap);
 	if (!buf)
 		return -ENOMEM;
 	f->buf = buf;
@@ -384,7 +384,7 @@ const char *ql_http_fields_get(const struct ql_http_fields *f, const char *name)
 
 void ql_http_fields_clear(struct ql_http_fields *f)
 {
-	ql_http_free(f->buf);
+	ql_pool_free(f->buf);
 	*f = (struct ql_http_fields){0};
 }
 

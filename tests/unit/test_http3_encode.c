@@ -23,7 +23,7 @@ static unsigned int blocks;	       /* out */
 static unsigned int left = UINT32_MAX; /* allocations until none succeeds any more */
 static size_t largest;		       /* block of late */
 
-void *ql_http_realloc(void *block, size_t size)
+void *ql_pool_realloc(void *block, size_t size)
 {
 	if (left == 0)
 		return NULL;
@@ -33,12 +33,12 @@ void *ql_http_realloc(void *block, size_t size)
 	return realloc(block, size);
 }
 
-void *ql_http_alloc(size_t size)
+void *ql_pool_alloc(size_t size)
 {
-	return ql_http_realloc(NULL, size);
+	return ql_pool_realloc(NULL, size);
 }
 
-void ql_http_free(void *block)
+void ql_pool_free(void *block)
 {
 	blocks -= block != NULL;
 	free(block);
@@ -47,13 +47,13 @@ void ql_http_free(void *block)
 static void *mem_malloc(size_t size, void *arg)
 {
 	(void)arg;
-	return ql_http_alloc(size);
+	return ql_pool_alloc(size);
 }
 
 static void mem_free(void *block, void *arg)
 {
 	(void)arg;
-	ql_http_free(block);
+	ql_pool_free(block);
 }
 
 static void *mem_calloc(size_t n, size_t size, void *arg)
@@ -66,7 +66,7 @@ static void *mem_calloc(size_t n, size_t size, void *arg)
 static void *mem_realloc(void *block, size_t size, void *arg)
 {
 	(void)arg;
-	return ql_http_realloc(block, size);
+	return ql_pool_realloc(block, size);
 }
 
 const nghttp3_mem ql_http_mem = {
