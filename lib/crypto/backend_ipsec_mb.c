@@ -105,32 +105,72 @@ static void seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], con
 	}
 }
 
-/*
- * The text in two pieces. Reading the second where it is costs less than copying it would, and the
- * first is short.
- */
-static void gather(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
-		   size_t aad_len, uint8_t *text, size_t len, const uint8_t *tail, size_t tail_len)
-{
-	size_t head = len - tail_len;
-	struct gcm_context_data gcm;
+/* GCM of a text in pieces. */
+struct pieces {
+	aes_gcm_init_t init;
+	aes_gcm_enc_dec_update_t update;
+	aes_gcm_enc_dec_finalize_t finalize;
+};
 
-	switch ((enum ql_suite)aead->suite) {
+/*
+ * Texts in two pieces, of which the first is short: to read the second where it is costs less than to
+ * copy it. The short piece and the tag are chains of instructions that wait for each other, so all
+ * packets take each step together, and the CPU has others to go on with.
+ */
+static void gather_gcm(const struct pieces *gcm, const struct ql_seal_job *jobs,
+		       const union ql_nonce *nonces, unsigned int n)
+{
+	struct gcm_context_data state[QL_GATHER];
+
+	ql_seal_prefetch(&jobs[0]);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_seal_job *job = &jobs[i];
+		uint8_t *text = job->hdr + job->hdr_len;
+
+		gcm->init(job->aead->schedule, &state[i], nonces[i].bytes, job->hdr, job->hdr_len);
+		gcm->update(job->aead->schedule, &state[i], text, text,
+			    job->payload_len - job->tail_len);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_seal_job *job = &jobs[i];
+
+		if (i + 1 < n)
+			ql_seal_prefetch(&jobs[i + 1]);
+		gcm->update(job->aead->schedule, &state[i],
+			    job->hdr + job->hdr_len + job->payload_len - job->tail_len, job->tail,
+			    job->tail_len);
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_seal_job *job = &jobs[i];
+
+		gcm->finalize(job->aead->schedule, &state[i],
+			      job->hdr + job->hdr_len + job->payload_len, QL_TAG_LEN);
+	}
+}
+
+static void gather(const struct ql_seal_job *jobs, const union ql_nonce *nonces, unsigned int n)
+{
+	const struct pieces aes128 = {mgr->gcm128_init, mgr->gcm128_enc_update,
+				      mgr->gcm128_enc_finalize};
+	const struct pieces aes256 = {mgr->gcm256_init, mgr->gcm256_enc_update,
+				      mgr->gcm256_enc_finalize};
+
+	switch ((enum ql_suite)jobs[0].aead->suite) {
 	case QL_AES128_GCM_SHA256:
-		IMB_AES128_GCM_INIT(mgr, aead->schedule, &gcm, nonce, aad, aad_len);
-		IMB_AES128_GCM_ENC_UPDATE(mgr, aead->schedule, &gcm, text, text, head);
-		IMB_AES128_GCM_ENC_UPDATE(mgr, aead->schedule, &gcm, text + head, tail, tail_len);
-		IMB_AES128_GCM_ENC_FINALIZE(mgr, aead->schedule, &gcm, text + len, QL_TAG_LEN);
+		gather_gcm(&aes128, jobs, nonces, n);
 		break;
 	case QL_AES256_GCM_SHA384:
-		IMB_AES256_GCM_INIT(mgr, aead->schedule, &gcm, nonce, aad, aad_len);
-		IMB_AES256_GCM_ENC_UPDATE(mgr, aead->schedule, &gcm, text, text, head);
-		IMB_AES256_GCM_ENC_UPDATE(mgr, aead->schedule, &gcm, text + head, tail, tail_len);
-		IMB_AES256_GCM_ENC_FINALIZE(mgr, aead->schedule, &gcm, text + len, QL_TAG_LEN);
+		gather_gcm(&aes256, jobs, nonces, n);
 		break;
 	default:
-		memcpy(text + head, tail, tail_len);
-		seal(aead, nonce, aad, aad_len, text, len);
+		for (unsigned int i = 0; i < n; i++) {
+			const struct ql_seal_job *job = &jobs[i];
+			uint8_t *text = job->hdr + job->hdr_len;
+
+			memcpy(text + job->payload_len - job->tail_len, job->tail, job->tail_len);
+			seal(job->aead, nonces[i].bytes, job->hdr, job->hdr_len, text,
+			     job->payload_len);
+		}
 	}
 }
 

@@ -59,11 +59,15 @@ static void seal(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], con
 		memset(text, 0, len + QL_TAG_LEN);
 }
 
-static void gather(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,
-		   size_t aad_len, uint8_t *text, size_t len, const uint8_t *tail, size_t tail_len)
+static void gather(const struct ql_seal_job *jobs, const union ql_nonce *nonces, unsigned int n)
 {
-	memcpy(text + len - tail_len, tail, tail_len);
-	seal(aead, nonce, aad, aad_len, text, len);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ql_seal_job *job = &jobs[i];
+		uint8_t *text = job->hdr + job->hdr_len;
+
+		memcpy(text + job->payload_len - job->tail_len, job->tail, job->tail_len);
+		seal(job->aead, nonces[i].bytes, job->hdr, job->hdr_len, text, job->payload_len);
+	}
 }
 
 static bool open_(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], const uint8_t *aad,

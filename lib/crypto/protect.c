@@ -159,14 +159,7 @@ bool ql_aead_open(const struct ql_aead *aead, const uint8_t nonce[QL_IV_LEN], co
  * RFC 9001, section 5.3. A nonce is put together in registers and stored at once: the AEAD loads it
  * with one instruction, which would have to wait for several smaller stores to leave the CPU.
  */
-typedef uint64_t nonce_vector __attribute__((vector_size(16)));
-
-union nonce {
-	nonce_vector v;
-	uint8_t bytes[16]; /* QL_IV_LEN count */
-};
-
-static inline void make_nonce(union nonce *nonce, const struct ql_aead *aead, uint64_t pn)
+static inline void make_nonce(union ql_nonce *nonce, const struct ql_aead *aead, uint64_t pn)
 {
 	uint64_t head, be = htobe64(pn);
 	uint32_t tail;
@@ -174,9 +167,9 @@ static inline void make_nonce(union nonce *nonce, const struct ql_aead *aead, ui
 	memcpy(&head, aead->iv, sizeof(head));
 	memcpy(&tail, aead->iv + sizeof(head), sizeof(tail));
 #if __BYTE_ORDER == __LITTLE_ENDIAN
-	nonce->v = (nonce_vector){head ^ be << 32, tail ^ be >> 32};
+	nonce->v = (ql_nonce_vector){head ^ be << 32, tail ^ be >> 32};
 #else
-	nonce->v = (nonce_vector){head ^ be >> 32, (uint64_t)tail << 32 ^ be << 32};
+	nonce->v = (ql_nonce_vector){head ^ be >> 32, (uint64_t)tail << 32 ^ be << 32};
 #endif
 }
 
@@ -222,9 +215,55 @@ static inline void mask_pn(uint8_t *pn, unsigned int pn_len, const uint8_t mask[
 
 #define CHUNK 32u
 
-static inline void prefetch_output(const struct ql_seal_job *job)
+/* Jobs from the first on that can be sealed together: one's own suite and backend, all with a tail. */
+static inline unsigned int alike(const struct ql_seal_job *jobs, unsigned int n)
 {
-	ql_prefetch_write_range(job->hdr, (size_t)job->hdr_len + job->payload_len + QL_TAG_LEN);
+	const struct ql_aead *aead = jobs[0].aead;
+	unsigned int i = 1;
+
+	if (!jobs[0].tail)
+		return 0;
+	while (i < n && i < QL_GATHER && jobs[i].tail && jobs[i].aead->suite == aead->suite &&
+	       jobs[i].aead->backend == aead->backend)
+		i++;
+	return i;
+}
+
+/* Keys of jobs from first to before end that are others than of the job before. */
+static inline void prefetch_keys(const struct ql_seal_job *jobs, unsigned int first,
+				 unsigned int end)
+{
+	for (unsigned int i = first; i < end; i++)
+		if (__builtin_expect(jobs[i].aead != jobs[i - 1].aead, 0))
+			ql_aead_prefetch(jobs[i].aead, jobs[i].payload_len);
+}
+
+/* Up to CHUNK packets, all but their headers. */
+static void seal_payloads(const struct ql_seal_job *jobs, unsigned int n)
+{
+	union ql_nonce nonces[CHUNK];
+
+	for (unsigned int i = 0; i < n; i++)
+		make_nonce(&nonces[i], jobs[i].aead, jobs[i].pn);
+	for (unsigned int i = 0; i < n;) {
+		const struct ql_seal_job *job = &jobs[i];
+		unsigned int together = alike(job, n - i);
+
+		if (together > 0) { /* and what comes while these are worked on */
+			prefetch_keys(jobs, i > 0 ? i + together : 1,
+				      n < i + together + QL_GATHER ? n : i + together + QL_GATHER);
+			backends[job->aead->backend]->gather(job, &nonces[i], together);
+			i += together;
+			continue;
+		}
+		if (++i < n)
+			ql_seal_prefetch(&jobs[i]);
+		if (i + 1 < n)
+			prefetch_keys(jobs, i + 1, i + 2);
+		backends[job->aead->backend]->seal(job->aead, nonces[job - jobs].bytes, job->hdr,
+						   job->hdr_len, job->hdr + job->hdr_len,
+						   job->payload_len);
+	}
 }
 
 void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
@@ -234,25 +273,11 @@ void ql_seal_burst(const struct ql_seal_job *jobs, unsigned int n)
 	while (n > 0) {
 		unsigned int count = n < CHUNK ? n : CHUNK;
 
+		seal_payloads(jobs, count);
 		for (unsigned int i = 0; i < count; i++) {
 			const struct ql_seal_job *job = &jobs[i];
-			union nonce nonce;
 
 			assert(job->pn_len + job->payload_len >= 4);
-			if (i + 1 < count)
-				prefetch_output(&jobs[i + 1]);
-			if (i + 2 < count && jobs[i + 2].aead != jobs[i + 1].aead)
-				ql_aead_prefetch(jobs[i + 2].aead, jobs[i + 2].payload_len);
-			make_nonce(&nonce, job->aead, job->pn);
-			if (job->tail)
-				backends[job->aead->backend]->gather(
-					job->aead, nonce.bytes, job->hdr, job->hdr_len,
-					job->hdr + job->hdr_len, job->payload_len, job->tail,
-					job->tail_len);
-			else
-				backends[job->aead->backend]->seal(
-					job->aead, nonce.bytes, job->hdr, job->hdr_len,
-					job->hdr + job->hdr_len, job->payload_len);
 			samples[i].hp = job->hp;
 			samples[i].bytes = job->hdr + job->hdr_len - job->pn_len + 4;
 		}
@@ -310,16 +335,20 @@ void ql_unmask_burst(struct ql_open_job *jobs, unsigned int n)
 	}
 }
 
+/* Packets from where another connection's keys are asked for to where they are needed. */
+#define KEYS_AHEAD 4
+
 void ql_open_burst(struct ql_open_job *jobs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
 		struct ql_open_job *job = &jobs[i];
-		union nonce nonce;
+		union ql_nonce nonce;
 
 		if (i + 1 < n) /* its header has been read */
 			ql_prefetch_write_range(jobs[i + 1].pkt + QL_CACHE_LINE, jobs[i + 1].len);
-		if (i + 2 < n && jobs[i + 2].aead != jobs[i + 1].aead)
-			ql_aead_prefetch(jobs[i + 2].aead, jobs[i + 2].len);
+		if (i + KEYS_AHEAD < n &&
+		    jobs[i + KEYS_AHEAD].aead != jobs[i + KEYS_AHEAD - 1].aead)
+			ql_aead_prefetch(jobs[i + KEYS_AHEAD].aead, jobs[i + KEYS_AHEAD].len);
 		if (job->result < 0)
 			continue;
 		make_nonce(&nonce, job->aead, job->pn);

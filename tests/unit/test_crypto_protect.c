@@ -282,10 +282,13 @@ END_TEST
 #define N_KEYS 7
 #define N_JOBS 100
 
-/* Bursts of all sizes, suites, keys and backends mixed, with some packets forged or too short. */
+/*
+ * Bursts of all sizes, suites, keys and backends mixed, alone and in runs, in one piece and in two, with
+ * some packets forged or too short.
+ */
 START_TEST(mixed_bursts)
 {
-	static uint8_t bufs[N_JOBS][1600], plain[N_JOBS][1600];
+	static uint8_t bufs[N_JOBS][1600], plain[N_JOBS][1600], tails[N_JOBS][1600];
 	static struct keys keys[N_KEYS];
 	struct ql_seal_job seal[N_JOBS];
 	struct ql_open_job open[N_JOBS];
@@ -298,14 +301,17 @@ START_TEST(mixed_bursts)
 		make_keys(&keys[i], (enum ql_suite)(i % QL_SUITES), &m);
 	}
 	for (unsigned int round = 0; round < 200; round++) {
-		unsigned int n = 1 + ql_rng_u32(&rng) % N_JOBS;
+		unsigned int n = 1 + ql_rng_u32(&rng) % N_JOBS, run = 1 + ql_rng_u32(&rng) % 20;
+		const struct keys *k = &keys[0];
 		enum { FINE, FORGED, SHORT, SKIPPED } fate[N_JOBS];
 
 		for (unsigned int i = 0; i < n; i++) {
-			const struct keys *k = &keys[ql_rng_u32(&rng) % N_KEYS];
-
+			if (i == 0 || ql_rng_u32(&rng) % run == 0)
+				k = &keys[ql_rng_u32(&rng) % N_KEYS];
 			seal[i] = random_packet(bufs[i], k, ql_rng_u32(&rng) % 1500);
 			memcpy(plain[i], bufs[i], sizeof(plain[i]));
+			if (ql_rng_u32(&rng) % run != 0)
+				take_tail(&seal[i], tails[i]);
 		}
 		ql_seal_burst(seal, n);
 		for (unsigned int i = 0; i < n; i++) {
