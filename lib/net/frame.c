@@ -58,7 +58,8 @@ static uint32_t pseudo_sum(const struct ql_path *path, uint8_t proto)
 }
 
 /* Sum of a message and its pseudo header, whose is pseudo: 0xffff when the checksum in it is right. */
-static uint32_t message_sum(uint32_t pseudo, const void *data, uint16_t len)
+static __attribute__((noinline)) uint32_t message_sum(uint32_t pseudo, const void *data,
+						      uint16_t len)
 {
 	return fold(pseudo + rte_cpu_to_be_16(len) + ql_raw_cksum(data, len));
 }
@@ -307,6 +308,8 @@ static enum ql_frame_kind parse(struct rte_mbuf *m, const struct ql_netif *nif,
 
 /* ---- Headers as before ---- */
 
+#define IP4_ADDRESSES 12 /* bytes before them */
+
 /* Remember the len bytes at p of a datagram that was taken, unless a tag or options are in them. */
 static void remember(struct ql_frame_seen *seen, const uint8_t *p, size_t len,
 		     const struct ql_datagram *d)
@@ -340,21 +343,36 @@ static void remember(struct ql_frame_seen *seen, const uint8_t *p, size_t len,
 	seen->path = d->path;
 	seen->path.local.port = seen->path.remote.port = 0;
 	seen->sum = pseudo_sum(&seen->path, PROTO_UDP);
+	seen->ip_sum = is4 ? rte_raw_cksum(p + at + IP4_ADDRESSES, 8) : 0;
+}
+
+/* The checksum of an IPv4 header without options, whose addresses add up to sum, is right. */
+static inline bool ip4_sum_ok(const struct rte_ipv4_hdr *ip, uint32_t sum)
+{
+	uint32_t w[IP4_ADDRESSES / 4];
+	uint64_t all = sum;
+
+	memcpy(w, ip, sizeof(w));
+	for (unsigned int i = 0; i < IP4_ADDRESSES / 4; i++)
+		all += w[i];
+	all = (all & 0xffffffff) + (all >> 32);
+	return fold((uint32_t)(all & 0xffff) + (uint32_t)(all >> 16)) == 0xffff;
 }
 
 static inline bool is_seen(const struct ql_frame_seen *seen, const uint8_t *p)
 {
-	uint64_t diff = 0, w[QL_FRAME_SEEN / 8];
+	uint64_t diff = 0, w;
 
-	memcpy(w, p, sizeof(w));
-	for (unsigned int i = 0; i < QL_FRAME_SEEN / 8; i++)
-		diff |= (w[i] & seen->mask[i]) ^ seen->bytes[i];
+	for (unsigned int i = 0; i < QL_FRAME_SEEN / 8; i++) {
+		memcpy(&w, p + 8 * i, sizeof(w));
+		diff |= (w & seen->mask[i]) ^ seen->bytes[i];
+	}
 	return diff == 0;
 }
 
 /* A frame that is_seen(): what may differ. */
-static enum ql_frame_kind parse_seen(struct rte_mbuf *m, const struct ql_frame_seen *seen,
-				     struct ql_datagram *d, struct ql_frame_meta *meta)
+static inline enum ql_frame_kind parse_seen(struct rte_mbuf *m, const struct ql_frame_seen *seen,
+					    struct ql_datagram *d, struct ql_frame_meta *meta)
 {
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, struct rte_ether_hdr *);
 	uint16_t at = sizeof(*eth), len = rte_pktmbuf_data_len(m) - at, total;
@@ -365,7 +383,7 @@ static enum ql_frame_kind parse_seen(struct rte_mbuf *m, const struct ql_frame_s
 		total = rte_be_to_cpu_16(ip->total_length);
 		if (total < sizeof(*ip) || total > len)
 			return drop(meta, QL_NET_DROP_SHORT);
-		if (!vouched_ip(m) && rte_raw_cksum(ip, sizeof(*ip)) != 0xffff)
+		if (!vouched_ip(m) && !ip4_sum_ok(ip, seen->ip_sum))
 			return drop(meta, QL_NET_DROP_CHECKSUM);
 		total -= sizeof(*ip);
 		d->ecn = ip->type_of_service & 0x3;
@@ -379,28 +397,39 @@ static enum ql_frame_kind parse_seen(struct rte_mbuf *m, const struct ql_frame_s
 	}
 	rte_ether_addr_copy(&eth->src_addr, &meta->src_mac);
 	meta->group = false;
+	meta->seen = true;
 	d->path = seen->path;
 	return parse_udp(m, at + seen->ip_len, total, seen->sum, d, meta);
+}
+
+/* Any other frame. Apart, so that the common way has few registers to save. */
+static __attribute__((noinline)) enum ql_frame_kind
+parse_other(struct rte_mbuf *m, const struct ql_netif *nif, struct ql_frame_seen *seen,
+	    struct ql_datagram *d, struct ql_frame_meta *meta)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	bool whole = rte_pktmbuf_data_len(m) >= QL_FRAME_SEEN &&
+		     !(m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED);
+	enum ql_frame_kind kind = parse(m, nif, d, meta);
+
+	if (whole && kind == QL_FRAME_UDP)
+		remember(seen, p, (size_t)(rte_pktmbuf_mtod(m, uint8_t *) - p), d);
+	return kind;
 }
 
 enum ql_frame_kind ql_frame_parse(struct rte_mbuf *m, const struct ql_netif *nif,
 				  struct ql_frame_seen *seen, struct ql_datagram *d,
 				  struct ql_frame_meta *meta)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
-	enum ql_frame_kind kind;
-
 	d->mbuf = m;
+	meta->seen = false;
 	if (m->nb_segs != 1)
 		return drop(meta, QL_NET_DROP_SEGMENTS);
-	if (rte_pktmbuf_data_len(m) < QL_FRAME_SEEN || m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)
-		return parse(m, nif, d, meta);
-	if (seen->ip_len > 0 && is_seen(seen, p))
-		return parse_seen(m, seen, d, meta);
-	kind = parse(m, nif, d, meta);
-	if (kind == QL_FRAME_UDP)
-		remember(seen, p, (size_t)(rte_pktmbuf_mtod(m, uint8_t *) - p), d);
-	return kind;
+	if (seen->ip_len == 0 || rte_pktmbuf_data_len(m) < QL_FRAME_SEEN ||
+	    m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED ||
+	    !is_seen(seen, rte_pktmbuf_mtod(m, uint8_t *)))
+		return parse_other(m, nif, seen, d, meta);
+	return parse_seen(m, seen, d, meta);
 }
 
 /* ---- Transmit ---- */

@@ -27,7 +27,8 @@ enum ql_frame_kind {
 
 struct ql_frame_meta {
 	struct rte_ether_addr src_mac;
-	bool group;	   /* sent to a multicast or broadcast MAC; never so for UDP */
+	bool group; /* sent to a multicast or broadcast MAC; never so for UDP */
+	bool seen; /* UDP: MAC and addresses are ql_frame_seen's, as of all since one without this */
 	uint8_t hop_limit; /* IP's; 0 for ARP, anything for UDP */
 	enum ql_net_drop drop;
 };
@@ -43,6 +44,7 @@ struct ql_frame_seen {
 	uint64_t bytes[QL_FRAME_SEEN / 8], mask[QL_FRAME_SEEN / 8]; /* bytes & ~mask is 0 */
 	struct ql_path path;					    /* ports are 0 */
 	uint32_t sum;	 /* of the addresses and the protocol, for UDP's checksum */
+	uint32_t ip_sum; /* of the IP header's addresses, for IPv4's */
 	uint16_t ip_len; /* bytes of the IP header; 0: nothing seen yet */
 };
 

@@ -161,6 +161,7 @@ static unsigned int receive_burst(struct ql_lane *lane, struct lane_port *lp, ui
 	struct ql_datagram in[RX_BURST];
 	struct ql_frame_meta meta;
 	unsigned int n, k = 0;
+	bool learned = false; /* from one that was seen before */
 
 	QL_FLOOR(RECEIVE);
 	n = rte_eth_rx_burst(lp->port->id, lp->queue, frames, RX_BURST);
@@ -179,7 +180,9 @@ static unsigned int receive_burst(struct ql_lane *lane, struct lane_port *lp, ui
 			aside(lane, lp, kind, &in[k], &meta, now);
 			continue;
 		}
-		ql_neigh_learn(&lp->neigh, in[k].path.remote.ip, &meta.src_mac, now);
+		if (!meta.seen || !learned)
+			ql_neigh_learn(&lp->neigh, in[k].path.remote.ip, &meta.src_mac, now);
+		learned = meta.seen;
 		k++;
 	}
 	if (k > 0)
@@ -258,8 +261,11 @@ static unsigned int transmit(struct ql_lane *lane, uint64_t now)
 	for (unsigned int b = 0; b < BURSTS && n == TX_BURST && flush(lane, now); b++) {
 		n = ql_engine_tx(lane->engine, out, TX_BURST, now);
 		QL_FLOOR(TRANSMIT);
-		for (unsigned int i = 0; i < n; i++)
+		for (unsigned int i = 0; i < n; i++) {
+			if (i + PREFETCH < n)
+				ql_prefetch_write(out[i + PREFETCH].mbuf);
 			send_one(lane, &out[i], now);
+		}
 		total += n;
 	}
 	return total;

@@ -177,7 +177,8 @@ static void settle(struct ql_neigh *t, struct ql_neigh_entry *e, const struct rt
 		transmit(t, e, m);
 }
 
-void ql_neigh_send(struct ql_neigh *t, const uint8_t hop[16], struct rte_mbuf *packet, uint64_t now)
+static __attribute__((noinline)) void send_other(struct ql_neigh *t, const uint8_t hop[16],
+						 struct rte_mbuf *packet, uint64_t now)
 {
 	struct ql_neigh_entry *e = lookup(t, hop);
 
@@ -197,6 +198,17 @@ void ql_neigh_send(struct ql_neigh *t, const uint8_t hop[16], struct rte_mbuf *p
 	if (e->state != QL_NEIGH_PROBE && now - e->confirmed > QL_NEIGH_REACHABLE_NS)
 		probe(t, e, false, now);
 	transmit(t, e, packet);
+}
+
+void ql_neigh_send(struct ql_neigh *t, const uint8_t hop[16], struct rte_mbuf *packet, uint64_t now)
+{
+	const struct ql_neigh_entry *e = t->recent;
+
+	if ((e->state == QL_NEIGH_LEARNED || e->state == QL_NEIGH_ANSWERED) &&
+	    ql_ip_eq(e->ip, hop) && now - e->confirmed <= QL_NEIGH_REACHABLE_NS)
+		transmit(t, e, packet);
+	else
+		send_other(t, hop, packet, now);
 }
 
 static bool believable(const struct ql_neigh *t, const uint8_t ip[16],

@@ -15,17 +15,19 @@ void ql_txq_init(struct ql_txq *q, uint16_t port_id, uint16_t queue_id, bool pre
 	q->stats = stats;
 }
 
-void ql_txq_push(struct ql_txq *q, struct rte_mbuf *frame)
+void ql_net_drop(struct ql_lane_stats *stats, struct rte_mbuf *m, enum ql_net_drop reason)
 {
-	if (q->n == QL_TXQ_SIZE) {
-		ql_net_drop(q->stats, frame, QL_NET_DROP_TX_FULL);
-		return;
-	}
-	if (q->head + q->n == QL_TXQ_SIZE) {
-		memmove(q->frames, q->frames + q->head, q->n * sizeof(q->frames[0]));
-		q->head = 0;
-	}
-	q->frames[q->head + q->n++] = frame;
+	stats->drops[reason]++;
+	rte_pktmbuf_free(m);
+}
+
+bool ql_txq_make_room(struct ql_txq *q)
+{
+	if (q->n == QL_TXQ_SIZE)
+		return false;
+	memmove(q->frames, q->frames + q->head, q->n * sizeof(q->frames[0]));
+	q->head = 0;
+	return true;
 }
 
 /* How many frames at the head the device may be given; a frame that it refuses is dropped. */

@@ -27,8 +27,8 @@ struct ql_txq {
 void ql_txq_init(struct ql_txq *q, uint16_t port_id, uint16_t queue_id, bool prepare,
 		 struct ql_lane_stats *stats);
 
-/* Append a frame, or drop it when the queue is full. */
-void ql_txq_push(struct ql_txq *q, struct rte_mbuf *frame);
+/* Make a place behind the last frame; false when there are as many as there may be. */
+bool ql_txq_make_room(struct ql_txq *q);
 
 /* Offer everything to the device. */
 void ql_txq_flush(struct ql_txq *q, uint64_t now);
@@ -37,11 +37,15 @@ void ql_txq_flush(struct ql_txq *q, uint64_t now);
 void ql_txq_clear(struct ql_txq *q);
 
 /* Free a frame and count it. */
-static inline void ql_net_drop(struct ql_lane_stats *stats, struct rte_mbuf *m,
-			       enum ql_net_drop reason)
+void ql_net_drop(struct ql_lane_stats *stats, struct rte_mbuf *m, enum ql_net_drop reason);
+
+/* Append a frame, or drop it when the queue is full. */
+static inline void ql_txq_push(struct ql_txq *q, struct rte_mbuf *frame)
 {
-	stats->drops[reason]++;
-	rte_pktmbuf_free(m);
+	if (__builtin_expect(q->head + q->n == QL_TXQ_SIZE, 0) && !ql_txq_make_room(q))
+		ql_net_drop(q->stats, frame, QL_NET_DROP_TX_FULL);
+	else
+		q->frames[q->head + q->n++] = frame;
 }
 
 #endif /* QL_NET_TXQ_H */

@@ -12,8 +12,11 @@ START_TEST(seen_or_not)
 {
 	struct ql_netif nif = t_netif(), peer = nif;
 	struct ql_frame_seen seen = {0};
+	struct rte_ether_addr mac = {{0}};
+	struct ql_addr from = {{0}};
 	uint64_t seed = 11, r;
-	unsigned int taken = 0;
+	unsigned int taken = 0, known = 0;
+	bool again = false;
 
 	peer.addrs[0].addr = t_addr("10.9.0.1");
 	peer.addrs[1].addr = t_addr("fd00::1");
@@ -62,6 +65,18 @@ START_TEST(seen_or_not)
 			at[k] = m->data_off;
 			len[k] = m->data_len;
 			t_mbuf_done(m);
+			if (k == 0)
+				ck_assert(!meta.seen);
+			if (k == 0 || kinds[k] != QL_FRAME_UDP)
+				continue;
+			if (meta.seen && again) {
+				ck_assert(rte_is_same_ether_addr(&meta.src_mac, &mac));
+				ck_assert_mem_eq(d.path.remote.ip, from.ip, sizeof(from.ip));
+				known++;
+			}
+			again = meta.seen;
+			mac = meta.src_mac;
+			from = d.path.remote;
 		}
 		ck_assert_int_eq(kinds[0], kinds[1]);
 		if (kinds[0] == QL_FRAME_DROP) {
@@ -75,6 +90,7 @@ START_TEST(seen_or_not)
 		taken += kinds[0] == QL_FRAME_UDP;
 	}
 	ck_assert_uint_gt(taken, 10000);
+	ck_assert_uint_gt(known, 1000);
 }
 END_TEST
 
