@@ -123,7 +123,7 @@ int ql_sent_begin_slow(struct ql_sent *s, uint64_t pn)
 	return 0;
 }
 
-int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame)
+int ql_sent_add_slow(struct ql_sent *s, struct ql_sent_frame frame)
 {
 	struct ql_sent_chunk *chunk;
 
@@ -133,7 +133,7 @@ int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame)
 	if (!chunk)
 		return -ENOMEM;
 	chunk->next = NULL;
-	chunk->frames[0] = *frame;
+	chunk->frames[0] = frame;
 	if (s->tail)
 		s->tail->next = chunk;
 	else

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "base/prefetch.h"
 
 #define QL_SENT_MAX	   65536 /* records a space, by default */
 #define QL_SENT_KEEP	   1024	 /* records that stay because a lost one is the lowest */
@@ -178,7 +179,7 @@ static inline int ql_sent_begin(struct ql_sent *s, uint64_t pn)
 	return 0;
 }
 
-int ql_sent_add_slow(struct ql_sent *s, const struct ql_sent_frame *frame);
+int ql_sent_add_slow(struct ql_sent *s, struct ql_sent_frame frame);
 
 /*
  * Note a frame of the packet being built. 0; -ENOSPC when it has QL_SENT_FRAMES_MAX; -ENOMEM. The
@@ -191,9 +192,9 @@ static inline int ql_sent_add(struct ql_sent *s, const struct ql_sent_frame *fra
 	if (__builtin_expect(!s->tail || s->tail_pos == QL_SENT_CHUNK ||
 				     s->build_count == QL_SENT_FRAMES_MAX,
 			     0))
-		return ql_sent_add_slow(s, frame);
-	/* Field by field: what the caller has just written in parts cannot be read as a whole before
-	 * all that was written earlier has reached the cache. */
+		return ql_sent_add_slow(s, *frame);
+	/* Field by field, and above by value, so that the caller's may stay in registers: what has just
+	 * been written in parts cannot be read as a whole before it has reached the cache. */
 	to = &s->tail->frames[s->tail_pos++];
 	to->id = frame->id;
 	to->offset = frame->offset;
@@ -219,6 +220,35 @@ static inline struct ql_sent_pkt *ql_sent_at(const struct ql_sent *s, uint64_t p
 static inline struct ql_sent_pkt *ql_sent_get(const struct ql_sent *s, uint64_t pn)
 {
 	return pn >= s->base && pn < s->next ? ql_sent_at(s, pn) : NULL;
+}
+
+/* Records from one on that are asked for together. */
+#define QL_SENT_AHEAD 8
+
+static inline void ql_sent_prefetch_from(const struct ql_sent *s, uint64_t pn)
+{
+	const struct ql_sent_pkt *pkt = ql_sent_at(s, pn);
+	unsigned int n = QL_SENT_BLOCK - (unsigned int)(pn % QL_SENT_BLOCK);
+
+	for (unsigned int i = 0; i < n && i < QL_SENT_AHEAD; i++)
+		ql_prefetch_write(pkt + i);
+}
+
+/* Ask for where the next packets will be noted. */
+static inline void ql_sent_prefetch_next(const struct ql_sent *s)
+{
+	if (s->next / QL_SENT_BLOCK < s->end_block && s->first_block < s->end_block)
+		ql_sent_prefetch_from(s, s->next);
+	if (s->tail && s->tail_pos < QL_SENT_CHUNK)
+		ql_prefetch_write_range((const uint8_t *)&s->tail->frames[s->tail_pos],
+					QL_SENT_AHEAD * sizeof(s->tail->frames[0]));
+}
+
+/* Ask for the records of the oldest packets, which are acknowledged next. */
+static inline void ql_sent_prefetch_oldest(const struct ql_sent *s)
+{
+	if (s->base < s->next)
+		ql_sent_prefetch_from(s, s->base);
 }
 
 /*
