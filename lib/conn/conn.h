@@ -316,12 +316,14 @@ static inline void ql_conn_prefetch_rx(const struct ql_conn *conn)
 {
 	ql_hp_prefetch(&conn->app.rx.hp);
 	ql_streams_prefetch_rx(&conn->streams);
+	ql_sent_prefetch_oldest(&conn->rec.space[QL_REC_APP].sent);
 }
 static inline void ql_conn_prefetch_tx(const struct ql_conn *conn)
 {
 	if (conn->app.tx.ready)
 		ql_hp_prefetch(&conn->app.tx.hp);
 	ql_streams_prefetch_tx(&conn->streams);
+	ql_sent_prefetch_next(&conn->rec.space[QL_REC_APP].sent);
 }
 
 /* Put it on the ready list, once. */
@@ -404,6 +406,13 @@ static inline void ql_tx_burst_seal(struct ql_tx_burst *burst)
  */
 bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst);
 
+/*
+ * train.c: full datagrams of one stream's data, if nothing else is due: so many at most, and as long as
+ * there is credit, which they are taken from. How many. Only behind one that the caller has made.
+ */
+unsigned int ql_train_send(struct ql_conn *conn, struct ql_tx_burst *burst, unsigned int most,
+			   size_t *credit);
+
 /* ---- Time ---- */
 
 /* When ql_conn_on_deadline() is due, ns; QL_NEVER. */
@@ -427,6 +436,30 @@ static inline struct ql_space *ql_conn_space(struct ql_conn *conn, enum ql_space
 	if (id == QL_SPACE_APP)
 		return &conn->app;
 	return conn->early ? &conn->early[id] : NULL;
+}
+
+/* Longer numbers than needed are simpler to read in a capture, and one path less to test. */
+#define QL_CONN_PN_LEN_MIN 2
+
+/* Bytes of a packet number that is to be sent. */
+static inline unsigned int ql_conn_pn_len(const struct ql_conn *conn, enum ql_space_id id,
+					  uint64_t pn)
+{
+	unsigned int len = ql_pn_encode_len(pn, ql_rec_largest_acked(&conn->rec, id));
+
+	return len < QL_CONN_PN_LEN_MIN ? QL_CONN_PN_LEN_MIN : len;
+}
+
+/* There are frames to be sent that are not streams', and no DATAGRAM. */
+static inline bool ql_conn_control_pending(const struct ql_conn *conn)
+{
+	return conn->send_handshake_done || conn->send_new_token || conn->ack_ask.due ||
+	       conn->cids_due || conn->peer_cids.n_retire > 0;
+}
+
+static inline bool ql_space_ack_due(const struct ql_space *sp, uint64_t now)
+{
+	return sp->ack_now || sp->ack_deadline <= now;
 }
 
 /* handshake.c */

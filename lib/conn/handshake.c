@@ -696,7 +696,7 @@ void ql_handshake_confirmed(struct ql_conn *conn)
 
 void ql_handshake_settle(struct ql_conn *conn)
 {
-	if (conn->initial_done && conn->early)
+	if (conn->early && conn->initial_done)
 		ql_handshake_drop_space(conn, QL_SPACE_INITIAL);
 }
 

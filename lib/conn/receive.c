@@ -308,6 +308,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	bool highest = job->pn >= sp->expected, eliciting, useful;
 	unsigned int any = 0, all = QL_FRAME_F_PROBE;
 	uint8_t reserved = type == QL_PKT_SHORT ? QL_PKT_RESERVED_SHORT : QL_PKT_RESERVED_LONG;
+	bool large = job->payload_len >= QL_CONN_USELESS_SIZE;
 	uint64_t before;
 
 	conn->host->stats->rx_packets++;
@@ -330,7 +331,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 	conn->idle_restarted = false;
 	ql_conn_touch_idle(conn);
 	ql_conn_wake(conn);
-	before = progress(conn);
+	before = large ? 0 : progress(conn);
 	err = recv_frames(conn, id, type, job->payload, job->payload_len, dgram, &any, &all,
 			  &frame_type);
 	if (__builtin_expect(err != 0, 0)) {
@@ -341,7 +342,7 @@ static void recv_packet(struct ql_conn *conn, enum ql_space_id id, enum ql_pkt_t
 							     : ql_err_name(err));
 		return;
 	}
-	useful = progress(conn) != before || job->payload_len >= QL_CONN_USELESS_SIZE;
+	useful = large || progress(conn) != before;
 	if (__builtin_expect(!useful || conn->useless_until != 0, 0))
 		count_use(conn, useful);
 	sp = ql_conn_space(conn, id);

@@ -10,11 +10,8 @@
 
 #include <rte_mbuf.h>
 
-#include "base/prefetch.h"
 #include "conn/conn.h"
-
-/* Longer numbers than needed are simpler to read in a capture, and one path less to test. */
-#define PN_LEN_MIN 2
+#include "conn/txbuf.h"
 
 #define BARE_PROBE_PTOS 3
 
@@ -71,23 +68,11 @@ static inline bool crypto_pending(const struct ql_conn *conn, enum ql_space_id i
 	       ql_sendbuf_next(&conn->hs->crypto_out[id], &span);
 }
 
-/* Of what is not streams' and no datagram. */
-static inline bool control_pending(const struct ql_conn *conn)
-{
-	return conn->send_handshake_done || conn->send_new_token || conn->ack_ask.due ||
-	       conn->cids_due || conn->peer_cids.n_retire > 0;
-}
-
 /* 1-RTT packets other than acknowledgements wait until the handshake is complete. */
 static inline bool app_pending(const struct ql_conn *conn)
 {
 	return conn->app_open && (ql_streams_pending(&conn->streams) || conn->datagrams.count > 0 ||
-				  conn->ping || control_pending(conn));
-}
-
-static inline bool ack_due(const struct ql_space *sp, uint64_t now)
-{
-	return sp->ack_now || sp->ack_deadline <= now;
+				  conn->ping || ql_conn_control_pending(conn));
 }
 
 /*
@@ -108,7 +93,7 @@ static bool space_due(struct ql_conn *conn, enum ql_space_id id, bool data)
 
 	if (!tx_keys(conn, id))
 		return false;
-	if (ack_due(sp, conn->host->now) || (conn->probes > 0 && conn->probe_space == id))
+	if (ql_space_ack_due(sp, conn->host->now) || (conn->probes > 0 && conn->probe_space == id))
 		return true;
 	return window_open(conn, id, data) &&
 	       (crypto_pending(conn, id) || (id == QL_SPACE_APP && app_pending(conn)));
@@ -386,14 +371,12 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 {
 	struct ql_space *sp = ql_conn_space(conn, id);
 	uint64_t pn = next_pn(conn, id);
-	unsigned int pn_len = ql_pn_encode_len(pn, ql_rec_largest_acked(&conn->rec, id));
+	unsigned int pn_len = ql_conn_pn_len(conn, id, pn);
 	bool probe = conn->probes > 0 && conn->probe_space == id;
 	bool bare = probe && is_bare(conn);
 	uint8_t *p, *payload, *acked, *end = a->end - QL_TAG_LEN, *length;
 	uint16_t flags = 0;
 
-	if (pn_len < PN_LEN_MIN)
-		pn_len = PN_LEN_MIN;
 	if (ql_rec_begin(&conn->rec, id, pn) < 0)
 		return;
 	p = put_header(conn, a, id, pn_len, &length);
@@ -414,7 +397,7 @@ static void build_packet(struct ql_conn *conn, struct assembly *a, struct ql_tx_
 		if (p > acked)
 			flags |= QL_SENT_HAS_CRYPTO;
 		if (id == QL_SPACE_APP && conn->app_open) {
-			if (probe || control_pending(conn))
+			if (probe || ql_conn_control_pending(conn))
 				p = put_app_control(conn, p, end);
 			p = put_app_data(conn, p, end, &a->tail);
 			if (conn->ping && p == acked)
@@ -456,6 +439,8 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 	size_t size = (size_t)(a->p - a->base);
 	bool marked = !a->path && ql_rec_marks(&conn->rec, conn->host->now), eliciting = false;
 	uint16_t ect = marked ? QL_SENT_ECT : 0;
+	struct ql_datagram *out;
+	unsigned int i = 0;
 
 	if (a->pad && size < QL_INITIAL_MIN && (size_t)(a->end - a->base) >= QL_INITIAL_MIN) {
 		size_t pad = QL_INITIAL_MIN - size;
@@ -464,7 +449,7 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 		last->flags |= QL_SENT_IN_FLIGHT;
 		size += pad;
 	}
-	for (unsigned int i = 0; i < a->n; i++) {
+	do {
 		struct packet *k = &a->packets[i];
 		uint16_t bytes = (uint16_t)(k->job->hdr_len + k->job->payload_len + QL_TAG_LEN);
 
@@ -482,18 +467,17 @@ static size_t finish(struct ql_conn *conn, struct assembly *a, struct ql_tx_burs
 			conn->initial_done = true;
 			ql_rec_discard_space(&conn->rec, QL_SPACE_INITIAL);
 		}
-	}
+	} while (__builtin_expect(++i < a->n, 0));
 	if (eliciting && !conn->idle_restarted) {
 		conn->idle_restarted = true;
 		ql_conn_touch_idle(conn);
 	}
 	a->m->data_len = (uint16_t)size;
 	a->m->pkt_len = (uint32_t)size;
-	burst->out[burst->n++] = (struct ql_datagram){
-		.mbuf = a->m,
-		.path = a->path ? a->path->addr : conn->path,
-		.ecn = marked ? QL_ECN_ECT0 : QL_ECN_NOT_ECT,
-	};
+	out = &burst->out[burst->n++];
+	out->mbuf = a->m;
+	out->path = *(a->path ? &a->path->addr : &conn->path);
+	out->ecn = marked ? QL_ECN_ECT0 : QL_ECN_NOT_ECT;
 	conn->stats.tx_packets += a->n;
 	conn->stats.tx_bytes += size;
 	conn->host->stats->tx_packets += a->n;
@@ -522,41 +506,12 @@ static size_t anti_amplification(struct ql_conn *conn)
 	return left < QL_INITIAL_MIN ? 0 : QL_INITIAL_MIN;
 }
 
-static QL_SELDOM struct rte_mbuf *take_more(struct ql_conn_host *host)
+struct rte_mbuf *ql_txbuf_take_more(struct ql_conn_host *host)
 {
 	if (rte_mempool_get_bulk(host->tx_pool, (void **)host->spare, QL_CONN_SPARE) < 0)
 		return rte_pktmbuf_alloc(host->tx_pool); /* the last ones */
 	host->n_spare = QL_CONN_SPARE - 1;
 	return host->spare[QL_CONN_SPARE - 1];
-}
-
-/* One so far behind is on its way into the cache: the mbuf, its headers and frames. */
-#define AHEAD 3
-
-static inline struct rte_mbuf *take_mbuf(struct ql_conn_host *host)
-{
-	if (host->n_spare > AHEAD) {
-		struct rte_mbuf *m = host->spare[host->n_spare - 1 - AHEAD];
-		const char *p =
-			(const char *)rte_mbuf_buf_addr(m, host->tx_pool) + RTE_PKTMBUF_HEADROOM;
-
-		ql_prefetch_write(m);
-		ql_prefetch_write(p - QL_CACHE_LINE);
-		ql_prefetch_write(p);
-	}
-	return host->n_spare > 0 ? host->spare[--host->n_spare] : take_more(host);
-}
-
-/*
- * An mbuf is left in its pool as a single segment, with one reference. The rest is set here, but for
- * what only counts by a flag: that is in the mbuf's second cache line.
- */
-static inline void renew(struct rte_mbuf *m)
-{
-	m->data_off = RTE_PKTMBUF_HEADROOM;
-	m->port = RTE_MBUF_PORT_INVALID;
-	m->ol_flags = 0;
-	m->packet_type = 0;
 }
 
 static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
@@ -568,12 +523,11 @@ static bool start(struct ql_conn *conn, struct assembly *a, size_t room)
 	a->m = NULL;
 	if (__builtin_expect(conn->app.tx.aead.schedule != NULL, 1) || !conn->app.tx.ready ||
 	    ql_rest_end(conn) == 0)
-		a->m = take_mbuf(conn->host);
+		a->m = ql_txbuf_take(conn->host);
 	if (!a->m) {
 		conn->host->stats->drops[QL_DROP_NO_MEMORY]++;
 		return false;
 	}
-	renew(a->m);
 	a->base = a->p = rte_pktmbuf_mtod(a->m, uint8_t *);
 	a->end = a->base + room;
 	return true;
@@ -855,6 +809,8 @@ bool ql_conn_send(struct ql_conn *conn, struct ql_tx_burst *burst)
 		if (in_flight) {
 			credit = credit > size ? credit - size : 0;
 			conn->filled = size >= conn->rec.path.mtu;
+			if (conn->filled && credit > 0)
+				n += ql_train_send(conn, burst, QL_CONN_BURST - 1 - n, &credit);
 		}
 	}
 	return true;

@@ -116,6 +116,22 @@ static inline struct ql_sched_node *ql_sched_pick(const struct ql_sched *s, bool
 	return queues[s->turn >> level & 1 ? QL_SCHED_INCREMENTAL : QL_SCHED_SEQUENTIAL];
 }
 
+/* Who is picked until it is taken out or another is put in, given credit; NULL when that depends. */
+static inline struct ql_sched_node *ql_sched_sole(const struct ql_sched *s)
+{
+	struct ql_sched_node *const *queues;
+
+	if (s->free != 0 || s->data == 0 || (s->data & (s->data - 1)) != 0)
+		return NULL;
+	queues = s->head[__builtin_ctz(s->data)];
+	if (!queues[QL_SCHED_INCREMENTAL])
+		return queues[QL_SCHED_SEQUENTIAL];
+	return !queues[QL_SCHED_SEQUENTIAL] &&
+			       queues[QL_SCHED_INCREMENTAL]->next == queues[QL_SCHED_INCREMENTAL]
+		       ? queues[QL_SCHED_INCREMENTAL]
+		       : NULL;
+}
+
 /* True when the quantum is used up; it is renewed, less what was taken too much. */
 static inline bool ql_sched_spend(int32_t *left, size_t bytes)
 {

@@ -170,6 +170,23 @@ uint8_t *ql_streams_send(struct ql_streams *ss, uint8_t *p, uint8_t *end, struct
 uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_t *end,
 				 struct ql_sent *sent);
 
+/* Packets that each have a STREAM frame and nothing else, new data of the same stream. */
+struct ql_stream_train {
+	struct ql_stream *stream;
+	uint64_t offset;      /* of the first one's data */
+	const uint8_t *data;  /* all of theirs */
+	size_t len;	      /* bytes of each, behind a header without Length */
+	unsigned int packets; /* how many; more data is due after them */
+};
+
+/*
+ * What ql_streams_send() would fill the next packets with, each with room bytes for frames. False when
+ * there is none that is filled like that. Nothing is noted before ql_streams_train_sent().
+ */
+bool ql_streams_train(struct ql_streams *ss, size_t room, struct ql_stream_train *train);
+/* So many of them went, and have been recorded by ql_sent_add(). */
+void ql_streams_train_sent(const struct ql_stream_train *train, unsigned int packets);
+
 /*
  * Before ql_streams_send(): the time and the smoothed RTT, ns, by which receive windows grow, and
  * the congestion window, bytes, by which send buffers do.

@@ -285,6 +285,59 @@ uint8_t *ql_streams_send_control(struct ql_streams *ss, uint8_t *p, const uint8_
 	return p;
 }
 
+/* ---- Trains ---- */
+
+/* Above all offsets whose varints are as long as this one's. */
+static inline uint64_t same_length_end(uint64_t offset)
+{
+	return UINT64_C(1) << (8 * ql_varint_len(offset) - 2);
+}
+
+bool ql_streams_train(struct ql_streams *ss, size_t room, struct ql_stream_train *train)
+{
+	struct ql_sched_node *n = ql_sched_sole(&ss->sched);
+	size_t hdr, len, there;
+	struct ql_stream *s;
+	uint64_t most;
+
+	if (!n || ss->closing || control_due(ss))
+		return false;
+	s = ql_stream_of(n);
+	hdr = ql_frame_stream_hdr_size(s->id, s->send.sent, 0, false);
+	if (s->send.sent == 0 || room < hdr + QL_SEND_TAIL_MIN)
+		return false;
+	len = room - hdr;
+	most = ql_sendbuf_unsent(&s->send);
+	if (most > ql_flow_tx_room(&s->tx))
+		most = ql_flow_tx_room(&s->tx);
+	if (most > ql_flow_tx_room(&ss->tx))
+		most = ql_flow_tx_room(&ss->tx);
+	if (most > same_length_end(s->send.sent) - s->send.sent)
+		most = same_length_end(s->send.sent) - s->send.sent;
+	if (most <= len)
+		return false;
+	there = ql_sendbuf_at(&s->send, s->send.sent, (size_t)most, &train->data);
+	if (there < most) /* what lies in two pieces is no part of it; else the last byte is not */
+		most = there + 1;
+	train->stream = s;
+	train->offset = s->send.sent;
+	train->len = len;
+	train->packets = (unsigned int)((most - 1) / len);
+	return train->packets > 0;
+}
+
+void ql_streams_train_sent(const struct ql_stream_train *train, unsigned int packets)
+{
+	struct ql_stream *s = train->stream;
+	uint64_t bytes = packets * (uint64_t)train->len;
+
+	s->send.sent += bytes;
+	s->tx.used += bytes;
+	s->ss->tx.used += bytes;
+	while (packets-- > 0)
+		ql_sched_charge(&s->ss->sched, &s->node, train->len);
+}
+
 /* ---- What became of them ---- */
 
 static void on_stream_acked(struct ql_streams *ss, struct ql_stream *s,

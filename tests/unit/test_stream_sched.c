@@ -350,6 +350,37 @@ START_TEST(contract)
 }
 END_TEST
 
+/* ql_sched_sole() is who is picked, packet after packet, and there is one whenever only one is in. */
+START_TEST(sole)
+{
+	uint64_t seed = 5;
+	unsigned int found = 0;
+
+	for (unsigned int round = 0; round < 20000; round++) {
+		unsigned int n = (unsigned int)below(&seed, 4);
+		bool free_ones = below(&seed, 4) == 0;
+		const struct ql_sched_node *one;
+
+		setup();
+		for (unsigned int i = 0; i < n; i++)
+			ql_sched_add(&s, &nodes[i], 3 + (unsigned int)below(&seed, 2),
+				     free_ones && below(&seed, 2)
+					     ? QL_SCHED_FREE
+					     : QL_SCHED_SEQUENTIAL + (unsigned int)below(&seed, 2));
+		one = ql_sched_sole(&s);
+		MUST(one || n != 1 || s.free);
+		MUST(!one || !s.free);
+		found += one && n > 1;
+		for (unsigned int packet = 0; one && packet < 100; packet++) {
+			ql_sched_begin(&s, true);
+			MUST(ql_sched_pick(&s, true) == one);
+			ql_sched_charge(&s, (struct ql_sched_node *)one, 1 + below(&seed, 1452));
+		}
+	}
+	ck_assert_uint_gt(found, 500);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream/sched");
@@ -360,6 +391,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, strict_levels);
 	tcase_add_test(tc, credit);
+	tcase_add_test(tc, sole);
 	tcase_add_test(tc, sequential);
 	tcase_add_test(tc, again);
 	tcase_add_test(tc, fair);

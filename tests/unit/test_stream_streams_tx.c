@@ -663,6 +663,63 @@ START_TEST(reset_in_release)
 }
 END_TEST
 
+/*
+ * What ql_streams_train() says is what ql_streams_send() does next, by whatever there is to send and may
+ * be sent: so many full packets of that stream's data, and then more of it.
+ */
+START_TEST(train)
+{
+	enum { ROOM = 1200 };
+	static uint8_t block[40000];
+	uint64_t seed = (uint64_t)_i, data = 100000, most[3] = {30000, 30000, 30000};
+	unsigned int trains = 0, packets = 0;
+	struct ql_stream *s[3];
+	struct packet pkt;
+
+	for (unsigned int i = 0; i < 3; i++) {
+		s[i] = open_stream(c, true);
+		ql_stream_set_priority(s[i], (unsigned int)below(&seed, 2) + 3, below(&seed, 2));
+	}
+	for (unsigned int step = 0; step < 2000; step++) {
+		unsigned int i = (unsigned int)below(&seed, below(&seed, 8) ? 1 : 3);
+		size_t len = 1 + below(&seed, i == 0 && below(&seed, 3) ? 20000 : 3000);
+		struct ql_stream_train t;
+
+		if (below(&seed, 3) == 0)
+			ck_assert_int_eq(rx_max_data(c, data += below(&seed, 60000)), 0);
+		if (below(&seed, 3) == 0)
+			ck_assert_int_eq(rx_max_stream_data(c, ql_stream_id(s[i]),
+							    most[i] += below(&seed, 60000)),
+					 0);
+		if (ql_stream_unsent(s[i]) < 20000) {
+			fill(ql_stream_id(s[i]), s[i]->send.size, block, len);
+			(void)ql_stream_send(s[i], block, len, 0);
+		}
+		if (!ql_streams_train(&c->ss, ROOM, &t)) {
+			for (uint64_t k = below(&seed, 8); k > 0 && build(c, &pkt, ROOM); k--)
+				acked(c, &pkt);
+			continue;
+		}
+		trains++;
+		packets += t.packets;
+		MUST(t.packets > 0 && t.offset == t.stream->send.sent);
+		check_pattern(ql_stream_id(t.stream), t.offset, t.data, t.packets * t.len);
+		for (unsigned int k = 0; k < t.packets; k++) {
+			ck_assert(build(c, &pkt, ROOM));
+			ck_assert_uint_eq(pkt.len, ROOM);
+			only_stream(&pkt, ql_stream_id(t.stream), t.offset + k * t.len, t.len,
+				    false);
+			MUST(ql_streams_pending(&c->ss));
+			acked(c, &pkt);
+		}
+	}
+	ck_assert_uint_gt(trains, 50);
+	ck_assert_uint_gt(packets, 2 * trains);
+	for (unsigned int i = 0; i < 3; i++)
+		ck_assert_int_eq(ql_stream_reset(s[i], 0), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("stream/streams_tx");
@@ -690,6 +747,7 @@ int main(void)
 	tcase_add_test(tc, reset_in_acked);
 	tcase_add_test(tc, close_in_acked);
 	tcase_add_test(tc, reset_in_release);
+	tcase_add_loop_test(tc, train, 0, 20);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
