@@ -20,6 +20,7 @@ PEERS=("$@")
 PORT=4433
 
 ql_isolate "$BYTES" "$@"
+command -v ethtool >/dev/null || ql_die "ethtool is missing: sudo drivers-cfg/setup.sh --test"
 ethtool -K lo tx-udp-segmentation off || ql_die "lo passes segments whole: no figures"
 TMP=$(mktemp -d)
 trap 'ql_remove "$TMP"' EXIT
