@@ -89,19 +89,26 @@ void load_begin(struct load *load, uint64_t now)
 			start(load, &load->links[i], now);
 }
 
-/* Requests at a rate go to the connections in turn; their time runs from when they were due. */
+/*
+ * Requests at a rate go to the connections in turn, those that have room; their time runs from when they
+ * were due. What is late goes all at once, as it would if others had sent it meanwhile.
+ */
 void load_tick(struct load *load, uint64_t now)
 {
 	const struct load_config *c = &load->config;
 	uint64_t due = (uint64_t)((double)load->started / c->rate * 1e9) + load->begun;
-	uint32_t tries = c->conns;
+	uint32_t full = 0; /* connections in a row without room */
 
-	while (due <= now && load->started < c->count && tries-- > 0) {
+	while (due <= now && load->started < c->count && full < c->conns) {
 		struct load_link *link = &load->links[load->next_link];
 
 		load->next_link = (load->next_link + 1) % c->conns;
-		if (start(load, link, due))
+		if (start(load, link, due)) {
 			due = (uint64_t)((double)load->started / c->rate * 1e9) + load->begun;
+			full = 0;
+		} else {
+			full++;
+		}
 	}
 }
 
